@@ -1,0 +1,30 @@
+"""The vocabulary: what a hop learns from, who teaches, how knowledge moves, and the loop over hops.
+
+Nothing here knows a class of model; this room imports no other.
+"""
+
+from ._errors import ComplexityWarning, InvalidInput, NotSupported, SignalWarning, StepdownError
+from ._hops import Hop, HopRecord, naming_the_hop, run_hops
+from ._method import Trainer, TransferMethod
+from ._seeds import derive_seed
+from ._teacher import Signal, Teacher, as_teacher
+from ._transfer_set import TransferSet
+
+__all__ = [
+    "ComplexityWarning",
+    "Hop",
+    "HopRecord",
+    "InvalidInput",
+    "NotSupported",
+    "Signal",
+    "SignalWarning",
+    "StepdownError",
+    "Teacher",
+    "Trainer",
+    "TransferMethod",
+    "TransferSet",
+    "as_teacher",
+    "derive_seed",
+    "naming_the_hop",
+    "run_hops",
+]

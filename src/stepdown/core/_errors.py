@@ -1,0 +1,28 @@
+"""What can go wrong, said so that the reader can act.
+
+A message says what came, what was expected and what to do; `run_hops` adds which hop it was.
+"""
+
+from __future__ import annotations
+
+__all__ = ["ComplexityWarning", "InvalidInput", "NotSupported", "SignalWarning", "StepdownError"]
+
+
+class StepdownError(Exception):
+    """Base of every error that stepdown raises on purpose."""
+
+
+class InvalidInput(StepdownError, ValueError):
+    """A value, a shape or a combination of arguments that can't be right."""
+
+
+class NotSupported(StepdownError, TypeError):
+    """A model that lacks what a method or a trainer needs of it."""
+
+
+class ComplexityWarning(UserWarning):
+    """A chain whose complexity doesn't fall from hop to hop."""
+
+
+class SignalWarning(UserWarning):
+    """A teacher signal that carries little, for instance in-sample confidences of a forest."""

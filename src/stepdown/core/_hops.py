@@ -1,0 +1,171 @@
+"""Hops, and the loop that runs them."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._errors import StepdownError
+from ._method import Trainer, TransferMethod
+from ._seeds import derive_seed
+from ._teacher import Teacher, as_teacher
+from ._transfer_set import TransferSet
+
+__all__ = ["Hop", "HopRecord", "naming_the_hop", "run_hops"]
+
+log = logging.getLogger("stepdown")
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """One transfer that is to be made: which student, by which method, fitted by which trainer.
+
+    Parameters
+    ----------
+    student : estimator
+        Unfitted.
+    method : TransferMethod
+    trainer : Trainer, optional
+        None means the student's own ``fit``.
+    name : str
+        Names the student; also what the hop's seed is derived from.
+    """
+
+    student: Any
+    method: TransferMethod
+    trainer: Trainer | None = None
+    name: str = "student"
+
+
+@dataclass(frozen=True, slots=True)
+class HopRecord:
+    """One transfer that was made.
+
+    Parameters
+    ----------
+    name : str
+        The student's name.
+    teachers : tuple of str
+        Names of the earlier models, the nearest last; empty for the complex model itself.
+    method : TransferMethod or None
+        None for a model that was not taught (the first of a chain).
+    trainer : Trainer or None
+    model : estimator
+        The fitted student.
+    complexity : object or None
+        What `measure` returned for it.
+    score : float or None
+        Validated on training data only; None where nothing was validated.
+    seconds : float
+        Wall-clock seconds of the hop, teacher signals included where it was the first to ask for them.
+    """
+
+    name: str
+    teachers: tuple[str, ...]
+    method: TransferMethod | None
+    trainer: Trainer | None
+    model: Any
+    complexity: Any = None
+    score: float | None = None
+    seconds: float = 0.0
+
+    def __str__(self) -> str:
+        source = f"{' + '.join(self.teachers)} -> " if self.teachers else ""
+        how = "" if self.method is None else f" by {self.method}"
+        size = "" if self.complexity is None else f" [{self.complexity}]"
+        return f"{source}{self.name}{how}{size}"
+
+
+@contextmanager
+def naming_the_hop(description: str) -> Iterator[None]:
+    """Say in every error from inside which hop it came from; foreign exceptions get a note."""
+    try:
+        yield
+    except StepdownError as error:
+        raise type(error)(f"{description}: {error}") from error
+    except Exception as error:
+        error.add_note(f"stepdown: in {description}")
+        raise
+
+
+def run_hops(
+    teachers: Sequence[Teacher | Any],
+    hops: Sequence[Hop],
+    data: TransferSet,
+    *,
+    seed: int | None = None,
+    measure: Callable[[Any], Any] | None = None,
+) -> tuple[list[HopRecord], list[Teacher]]:
+    """Run hops one after another; every student becomes a teacher of those behind it.
+
+    Parameters
+    ----------
+    teachers : sequence of fitted estimators or Teacher
+        Where the chain starts; the complex model first.
+    hops : sequence of Hop
+        In order; an empty sequence leaves the teachers as they are.
+    data : TransferSet
+        The training rows, the same for every hop, so that signals can be shared.
+    seed : int, optional
+        Each hop derives its own from this and its name.
+    measure : callable, optional
+        ``measure(model)`` fills `HopRecord.complexity`.
+
+    Returns
+    -------
+    records : list of HopRecord
+        One a hop.
+    teachers : list of Teacher
+        The given teachers and behind them the students.
+
+    Raises
+    ------
+    StepdownError
+        With the hop named in front of the message.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.ensemble import RandomForestClassifier
+    >>> from sklearn.tree import DecisionTreeClassifier
+    >>> from stepdown import KD
+    >>> data = TransferSet.for_classification(*load_iris(return_X_y=True))
+    >>> forest = RandomForestClassifier(20, random_state=0).fit(data.X, data.y)
+    >>> records, models = run_hops([forest], [Hop(DecisionTreeClassifier(max_depth=2), KD())], data, seed=0)
+    >>> type(records[0].model).__name__, len(models)
+    ('DecisionTreeClassifier', 2)
+    """
+    chain = [as_teacher(teacher) for teacher in teachers]
+    records = []
+    for number, hop in enumerate(hops, start=1):
+        names = tuple(teacher.name for teacher in chain)
+        started = time.perf_counter()
+        description = f"hop {number} ({names[-1] if names else 'labels'} -> {hop.name}, {type(hop.method).__name__})"
+        log.info("%s", description)
+        hop_seed = derive_seed(seed, "hop", hop.name)
+        with naming_the_hop(description):
+            model = hop.method.transfer(chain, hop.student, data, trainer=hop.trainer, seed=hop_seed)
+            complexity = None if measure is None else measure(model)
+        seconds = time.perf_counter() - started
+        records.append(HopRecord(hop.name, names, hop.method, hop.trainer, model, complexity, None, seconds))
+        chain.append(_student_as_teacher(model, hop, list(chain), data, hop_seed))
+    return records, chain
+
+
+def _student_as_teacher(
+    model: Any, hop: Hop, teachers: list[Teacher], data: TransferSet, seed: int | None
+) -> Teacher:
+    """The student in its next role. Making it again means making its hop again on the given rows."""
+
+    def refit(part: TransferSet, rows: NDArray[np.intp]) -> Any:
+        known = [teacher.restrict(data, rows, part) for teacher in teachers]
+        return hop.method.transfer(known, hop.student, part, trainer=hop.trainer, seed=seed)
+
+    return Teacher(model, refit, hop.name)

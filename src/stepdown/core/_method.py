@@ -1,0 +1,75 @@
+"""The two things a third party writes: how knowledge moves, and how a student is fitted to it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import Any
+
+from sklearn.base import BaseEstimator
+
+from ._teacher import Teacher
+from ._transfer_set import TransferSet
+
+__all__ = ["Trainer", "TransferMethod"]
+
+
+class Trainer(BaseEstimator, ABC):
+    """How one kind of student is fitted, as well as it can be, to what it is handed.
+
+    A trainer serves labels alone as well as soft targets and weights, so that every arm of a
+    comparison can use the same one: most of what is won by distillation is won here.
+    """
+
+    @abstractmethod
+    def fit(self, student: Any, data: TransferSet, *, seed: int | None = None) -> Any:
+        """Return a new fitted estimator of the student's own class.
+
+        Parameters
+        ----------
+        student : estimator
+            Left as it is; the trainer works on a clone.
+        data : TransferSet
+            Labels, real targets or soft targets, perhaps weights.
+        seed : int, optional
+            The trainer's own randomness. The student's ``random_state`` is set from it only where it is None.
+
+        Returns
+        -------
+        estimator
+            Fitted; ``type(result) is type(student)``.
+        """
+
+    def quick(self) -> Trainer:
+        """A cheaper trainer of the same nature, for comparing arms rather than for shipping."""
+        return self
+
+
+class TransferMethod(BaseEstimator, ABC):
+    """How knowledge moves over one hop. The one extension point: all that a chain ever sees of a method."""
+
+    @abstractmethod
+    def transfer(
+        self,
+        teachers: Sequence[Teacher | Any],
+        student: Any,
+        data: TransferSet,
+        *,
+        trainer: Trainer | None = None,
+        seed: int | None = None,
+    ) -> Any:
+        """Return a new fitted student; leave the method, the teachers and the given student as they were.
+
+        Parameters
+        ----------
+        teachers : sequence of fitted estimators or Teacher
+            All earlier models of the chain, the complex one first. Most methods read the last, the nearest.
+        student : estimator
+            Unfitted, or fitted and not to be touched.
+        data : TransferSet
+            The rows of the hop, with labels or real targets.
+        trainer : Trainer, optional
+            How the student is fitted; by default by its own ``fit``.
+        seed : int, optional
+            All randomness of the hop.
+        """
