@@ -3,7 +3,7 @@
 Nothing here knows a class of model; this room imports no other.
 """
 
-from ._errors import ComplexityWarning, InvalidInput, NotSupported, SignalWarning, StepdownError
+from ._errors import ComplexityWarning, InvalidInputError, NotSupportedError, SignalWarning, StepdownError
 from ._hops import Hop, HopRecord, naming_the_hop, run_hops
 from ._method import Trainer, TransferMethod
 from ._seeds import derive_seed
@@ -14,8 +14,8 @@ __all__ = [
     "ComplexityWarning",
     "Hop",
     "HopRecord",
-    "InvalidInput",
-    "NotSupported",
+    "InvalidInputError",
+    "NotSupportedError",
     "Signal",
     "SignalWarning",
     "StepdownError",

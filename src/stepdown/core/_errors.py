@@ -5,18 +5,18 @@ A message says what came, what was expected and what to do; `run_hops` adds whic
 
 from __future__ import annotations
 
-__all__ = ["ComplexityWarning", "InvalidInput", "NotSupported", "SignalWarning", "StepdownError"]
+__all__ = ["ComplexityWarning", "InvalidInputError", "NotSupportedError", "SignalWarning", "StepdownError"]
 
 
 class StepdownError(Exception):
     """Base of every error that stepdown raises on purpose."""
 
 
-class InvalidInput(StepdownError, ValueError):
+class InvalidInputError(StepdownError, ValueError):
     """A value, a shape or a combination of arguments that can't be right."""
 
 
-class NotSupported(StepdownError, TypeError):
+class NotSupportedError(StepdownError, TypeError):
     """A model that lacks what a method or a trainer needs of it."""
 
 

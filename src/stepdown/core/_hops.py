@@ -159,9 +159,7 @@ def run_hops(
     return records, chain
 
 
-def _student_as_teacher(
-    model: Any, hop: Hop, teachers: list[Teacher], data: TransferSet, seed: int | None
-) -> Teacher:
+def _student_as_teacher(model: Any, hop: Hop, teachers: list[Teacher], data: TransferSet, seed: int | None) -> Teacher:
     """The student in its next role. Making it again means making its hop again on the given rows."""
 
     def refit(part: TransferSet, rows: NDArray[np.intp]) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import _safe_indexing
 
-from ._errors import InvalidInput
+from ._errors import InvalidInputError
 
 __all__ = ["TransferSet"]
 
@@ -87,14 +87,14 @@ class TransferSet:
     def label_index(self) -> NDArray[np.intp]:
         """Positions of the labels in `classes`, of shape (n_samples,)."""
         if self.classes is None:
-            raise InvalidInput("labels were asked of a regression set: its targets have no classes.")
+            raise InvalidInputError("labels were asked of a regression set: its targets have no classes.")
         if self.is_soft:
             return np.argmax(self.y, axis=1)
         y = np.asarray(self.y)
         index = np.minimum(np.searchsorted(self.classes, y), len(self.classes) - 1)
         if not np.array_equal(self.classes[index], y):
             unknown = np.unique(y[self.classes[index] != y])[:5].tolist()
-            raise InvalidInput(f"labels {unknown} are not among the classes {self.classes.tolist()[:20]}.")
+            raise InvalidInputError(f"labels {unknown} are not among the classes {self.classes.tolist()[:20]}.")
         return index
 
     def soft_targets(self) -> NDArray[np.float64]:
