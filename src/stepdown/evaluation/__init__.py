@@ -1,1 +1,25 @@
-"""Being written."""
+"""Pure functions of arrays: how good, how calibrated, how faithful, and whether one way is better than another."""
+
+from ._calibration import calibration_error, classwise_calibration_error
+from ._classification import accuracy, balanced_accuracy, brier_score, log_loss
+from ._fidelity import fidelity, kl_divergence, regression_fidelity, total_variation
+from ._paired import CorrectedT, PairedComparison, PairedSummary, compare_paired, corrected_t, summarise_paired
+
+__all__ = [
+    "CorrectedT",
+    "PairedComparison",
+    "PairedSummary",
+    "accuracy",
+    "balanced_accuracy",
+    "brier_score",
+    "calibration_error",
+    "classwise_calibration_error",
+    "compare_paired",
+    "corrected_t",
+    "fidelity",
+    "kl_divergence",
+    "log_loss",
+    "regression_fidelity",
+    "summarise_paired",
+    "total_variation",
+]
