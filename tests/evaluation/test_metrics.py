@@ -73,6 +73,11 @@ def loop_ece(confidence, hits, n_bins):
     return total
 
 
+def test_a_confidence_on_an_edge_belongs_to_the_bin_below():
+    # 0.5 | 0.9: |1 - 0.5| / 2 + |0 - 0.9| / 2; in one bin it would be |0.5 - 0.7|
+    assert calibration_error(["a", "b"], [[0.5, 0.5], [0.9, 0.1]], ["a", "b"], n_bins=2) == pytest.approx(0.7)
+
+
 @pytest.mark.parametrize("n_bins", [1, 2, 7, 15])
 def test_calibration_against_loops(n_bins):
     rng = np.random.default_rng(1)

@@ -140,6 +140,11 @@ def test_summary_of_one_data_set():
     assert (result.n, result.wins, result.p_value) == (1, 1, 1.0)
 
 
+def test_data_sets_without_a_difference_speak_against_one():
+    wins = [0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.07]
+    assert summarise_paired([*wins, 0.0, 0.0, 0.0, 0.0]).p_value > 1.5 * summarise_paired(wins).p_value
+
+
 def test_summary_of_many_with_zeros_and_ties():
     result = summarise_paired([0.0, 0.01, 0.01, -0.01, 0.02] * 8)
     assert (result.wins, result.ties, result.losses) == (24, 8, 8)
