@@ -11,11 +11,13 @@ from stepdown.evaluation import (
     balanced_accuracy,
     brier_score,
     calibration_error,
+    classification_metrics,
     classwise_calibration_error,
     fidelity,
     kl_divergence,
     log_loss,
     regression_fidelity,
+    regression_metrics,
     total_variation,
 )
 
@@ -181,3 +183,25 @@ def test_bad_bins_and_shapes():
         calibration_error(Y, P, CLASSES, strategy="mass")
     with pytest.raises(ValueError, match="equal shapes"):
         kl_divergence(P, P[:2])
+
+
+def test_all_metrics_of_a_classifier():
+    metrics = classification_metrics(Y, P, CLASSES, np.roll(P, 1, axis=0))
+    answers = CLASSES[P.argmax(axis=1)]
+    assert metrics == {
+        "accuracy": accuracy(Y, answers),
+        "balanced_accuracy": balanced_accuracy(Y, answers),
+        "log_loss": log_loss(Y, P, CLASSES),
+        "brier_score": brier_score(Y, P, CLASSES),
+        "calibration_error": calibration_error(Y, P, CLASSES),
+        "fidelity": fidelity(np.roll(answers, 1), answers),
+        "kl_divergence": kl_divergence(np.roll(P, 1, axis=0), P),
+        "total_variation": total_variation(np.roll(P, 1, axis=0), P),
+    }
+    assert "fidelity" not in classification_metrics(Y, P, CLASSES)
+
+
+def test_all_metrics_of_a_regressor():
+    metrics = regression_metrics([1.0, 2.0, 3.0], [1.0, 2.0, 4.0], [1.0, 2.0, 3.0])
+    assert metrics == pytest.approx({"r2": 0.5, "rmse": math.sqrt(1 / 3), "mae": 1 / 3, "fidelity": 0.5})
+    assert set(regression_metrics([1.0], [2.0], [1.0])) == {"rmse", "mae"}

@@ -140,9 +140,22 @@ def test_summary_of_one_data_set():
     assert (result.n, result.wins, result.p_value) == (1, 1, 1.0)
 
 
-def test_data_sets_without_a_difference_speak_against_one():
-    wins = [0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.07]
-    assert summarise_paired([*wins, 0.0, 0.0, 0.0, 0.0]).p_value > 1.5 * summarise_paired(wins).p_value
+def test_zero_differences_leave_the_p_value_alone_in_few_data_sets():
+    # Exact test: flipping the sign of a zero changes nothing, so 2 / 2^3 with and without.
+    assert summarise_paired([0.01, 0.02, 0.03, 0.0, 0.0]).p_value == pytest.approx(
+        summarise_paired([0.01, 0.02, 0.03]).p_value
+    )
+
+
+def test_ranks_of_zeros_are_split_between_the_sides():
+    losses = [-0.035, -0.045, -0.055, -0.065, -0.072]
+    gaps = [*(np.arange(1, 13) / 100), *losses, *np.zeros(30)]
+    order = sorted(abs(gap) for gap in gaps if gap)
+    lost = sum(31 + order.index(-gap) for gap in losses) + 30 * 31 / 4
+    n = 47
+    spread = math.sqrt(n * (n + 1) * (2 * n + 1) / 24 - (30**3 - 30) / 48)
+    expected = math.erfc((n * (n + 1) / 4 - lost) / spread / math.sqrt(2))
+    assert summarise_paired(gaps).p_value == pytest.approx(expected)
 
 
 def test_summary_of_many_with_zeros_and_ties():

@@ -3,6 +3,7 @@
 from ._calibration import calibration_error, classwise_calibration_error
 from ._classification import accuracy, balanced_accuracy, brier_score, log_loss
 from ._fidelity import fidelity, kl_divergence, regression_fidelity, total_variation
+from ._metrics import classification_metrics, regression_metrics
 from ._paired import CorrectedT, PairedComparison, PairedSummary, compare_paired, corrected_t, summarise_paired
 
 __all__ = [
@@ -14,12 +15,14 @@ __all__ = [
     "brier_score",
     "calibration_error",
     "classwise_calibration_error",
+    "classification_metrics",
     "compare_paired",
     "corrected_t",
     "fidelity",
     "kl_divergence",
     "log_loss",
     "regression_fidelity",
+    "regression_metrics",
     "summarise_paired",
     "total_variation",
 ]
