@@ -127,6 +127,8 @@ def test_order_of_columns_does_not_matter(metric):
 
 def test_fidelity_by_hand():
     assert fidelity([0, 1, 2, 2], [0, 1, 2, 0]) == 0.75
+    assert fidelity([0, 1], [0, 0], sample_weight=[3.0, 1.0]) == 0.75
+    assert fidelity([[0.9, 0.1], [0.4, 0.6]], [[0.6, 0.4], [0.6, 0.4]]) == 0.5
     assert regression_fidelity([1.0, 2.0, 3.0], [1.0, 2.0, 3.0]) == 1.0
     assert regression_fidelity([1.0, 2.0, 3.0], [2.0, 2.0, 2.0]) == 0.0
     # Not symmetric: the spread that counts is the teacher's. 1 - 1/2 against 1 - 1/(2/3)
@@ -183,6 +185,8 @@ def test_bad_bins_and_shapes():
         calibration_error(Y, P, CLASSES, strategy="mass")
     with pytest.raises(ValueError, match="equal shapes"):
         kl_divergence(P, P[:2])
+    with pytest.raises(ValueError, match="equal shapes"):
+        fidelity(Y, P)
 
 
 def test_all_metrics_of_a_classifier():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import rel_entr
-from sklearn.metrics import accuracy_score, r2_score
+from sklearn.metrics import r2_score
 
 from ._inputs import as_probabilities, as_weights
 
@@ -17,16 +17,29 @@ def fidelity(teacher: ArrayLike, student: ArrayLike, *, sample_weight: ArrayLike
 
     Parameters
     ----------
-    teacher, student : array-like of shape (n_samples,)
-        Labels that the two models predict.
+    teacher, student : array-like of shape (n_samples,) or (n_samples, n_classes)
+        Labels that the two models predict, or their probabilities with the same order of columns, of which the most
+        probable class counts (the first on ties).
     sample_weight : array-like of shape (n_samples,), optional
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ.
 
     Examples
     --------
     >>> fidelity(["a", "b", "b", "a"], ["a", "b", "a", "a"])
     0.75
+    >>> fidelity([[0.9, 0.1], [0.4, 0.6]], [[0.6, 0.4], [0.8, 0.2]])
+    0.5
     """
-    return float(accuracy_score(teacher, student, sample_weight=sample_weight))
+    said, answered = np.asarray(teacher), np.asarray(student)
+    if said.shape != answered.shape or said.ndim not in (1, 2):
+        raise ValueError(f"teacher and student: expected equal shapes, got {said.shape} and {answered.shape}.")
+    if said.ndim == 2:
+        said, answered = said.argmax(axis=1), answered.argmax(axis=1)
+    return float(as_weights(sample_weight, len(said)) @ (said == answered))
 
 
 def regression_fidelity(teacher: ArrayLike, student: ArrayLike, *, sample_weight: ArrayLike | None = None) -> float:

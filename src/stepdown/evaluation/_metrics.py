@@ -56,7 +56,7 @@ def classification_metrics(
         "calibration_error": calibration_error(y, proba, names),
     }
     if teacher is not None:
-        metrics["fidelity"] = fidelity(names[np.asarray(teacher).argmax(axis=1)], answers)
+        metrics["fidelity"] = fidelity(teacher, proba)
         metrics["kl_divergence"] = kl_divergence(teacher, proba)
         metrics["total_variation"] = total_variation(teacher, proba)
     return metrics
