@@ -1,0 +1,93 @@
+"""The verdict in plain sentences that don't say more than the numbers do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ._numbers import Scale
+
+__all__ = ["summary_sentence"]
+
+NAMES = {
+    "simple alone": "the simple model alone",
+    "simple + trainer": "the simple model with the same trainer on labels alone",
+    "1-hop": "1-hop transfer",
+    "multihop": "the multihop chain",
+    "control": "the control (the same chain begun from labels, the teacher unused)",
+    "chosen": "the chosen student",
+    "teacher": "the teacher",
+}
+
+
+def summary_sentence(summary: Mapping[str, Any]) -> str:
+    """Say in English what a comparison showed.
+
+    One sentence for each paired comparison, each with its interval, whatever came out, and one on the control, without
+    which nothing that a chain gains can be put down to its teacher.
+
+    Parameters
+    ----------
+    summary : mapping
+        As `stepdown.compare` gives it, or the result of ``stepdown run``, which holds validated scores only and is
+        said to.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> row = {"a": "multihop", "b": "1-hop", "difference": 0.012, "low": 0.003, "high": 0.021, "verdict": "better"}
+    >>> text = summary_sentence({"schema": 1, "scorer": "accuracy", "comparisons": [row]})
+    >>> text.split(". ")[0]
+    'The multihop chain is better than 1-hop transfer: +1.2 points [+0.3, +2.1]'
+    """
+    scale = Scale(str(summary.get("scorer", "score")))
+    comparisons = list(summary.get("comparisons") or [])
+    if not comparisons:
+        return _of_validation(summary, scale)
+    return " ".join([*(_of_pair(row, scale) for row in comparisons), *_of_control(comparisons)])
+
+
+def _of_pair(row: Mapping[str, Any], scale: Scale) -> str:
+    a, b = (NAMES.get(row[side], str(row[side])) for side in ("a", "b"))
+    claim = {
+        "better": f"{a} is better than {b}",
+        "worse": f"{a} is worse than {b}",
+        "no practical difference": f"there is no practical difference between {a} and {b}",
+    }.get(row["verdict"], f"it is undecided whether {a} is better or worse than {b}")
+    return f"{claim[0].upper()}{claim[1:]}: {_points(row, scale)}."
+
+
+def _points(row: Mapping[str, Any], scale: Scale) -> str:
+    number, _, bounds = scale.interval(row).partition(" ")
+    return f"{number}{scale.unit}{' ' + bounds if bounds else ''}"
+
+
+def _of_control(comparisons: list[Mapping[str, Any]]) -> list[str]:
+    """What the control allows one to say about the chain; nothing where there is no chain."""
+    if not any(row["a"] == "multihop" for row in comparisons):
+        return []
+    against = next((row for row in comparisons if row["a"] == "multihop" and row["b"] == "control"), None)
+    if against is None:
+        return ["No control was run, so nothing that the chain gains can be put down to its teacher."]
+    return {
+        "better": ["So the chain owes part of its score to its teacher."],
+        "worse": ["So the chain would do better without its teacher."],
+        "no practical difference": ["So what the chain gains, it gains without its teacher."],
+    }.get(against["verdict"], ["So what the chain gains can't be put down to its teacher."])
+
+
+def _of_validation(summary: Mapping[str, Any], scale: Scale) -> str:
+    rows = list(summary.get("validation") or [])
+    chosen = next((row for row in rows if row.get("chosen")), None)
+    if chosen is None:
+        return "Nothing was compared."
+    words = f"Validated on training rows, {NAMES.get(chosen['arm'], chosen['arm'])} was chosen"
+    if chosen.get("score") is not None:
+        words += f", scoring {scale.value(chosen['score'])}{' %' if scale.scorer.endswith('accuracy') else ''}"
+    best = max((row for row in rows if row.get("score") is not None), key=lambda row: row["score"], default=None)
+    if best is not None and best is not chosen and best["score"] > (chosen.get("score") or best["score"]):
+        words += f" ({NAMES.get(best['arm'], best['arm'])} scored {scale.value(best['score'])}, not clearly more)"
+    return f"{words}. These scores helped to choose, so they are no verdict; `compare` gives one."

@@ -1,0 +1,148 @@
+"""The tables of a report, as text cells, before any renderer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ._numbers import NOTHING, Scale, count, seconds, size, three_digits
+
+__all__ = ["Table", "check_schema", "headline", "hop_names", "tables"]
+
+SCHEMA = 1
+
+# Metrics that a table has room for, in order, with their headings; whether they are shares.
+METRICS = {
+    "balanced_accuracy": ("balanced", True),
+    "log_loss": ("log loss", False),
+    "calibration_error": ("calibration", True),
+    "r2": ("R²", True),
+    "rmse": ("RMSE", False),
+    "mean_squared_error": ("MSE", False),
+    "fidelity": ("fidelity", True),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One table: its heading, column heads, rows of cells, and which columns hold numbers."""
+
+    title: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    numeric: frozenset[int] = frozenset()
+
+
+def check_schema(summary: Mapping[str, Any]) -> None:
+    """Refuse a summary of another form rather than render half of it."""
+    schema = summary.get("schema")
+    if schema != SCHEMA:
+        raise ValueError(f"summary: expected schema {SCHEMA}, got {schema!r}; it was written by another version.")
+
+
+def headline(summary: Mapping[str, Any]) -> str:
+    """Return what was done, on what, in one line."""
+    parts = [str(summary.get("task", "")), f"{count(summary.get('n_samples'))} rows"]
+    if summary.get("n_features") is not None:
+        parts.append(f"{count(summary['n_features'])} columns")
+    if summary.get("folds"):
+        parts.append(f"{summary['folds']} outer folds")
+    if summary.get("seed") is not None:
+        parts.append(f"seed {summary['seed']}")
+    return ", ".join(part for part in parts if part)
+
+
+def tables(summary: Mapping[str, Any]) -> Iterator[Table]:
+    """Give the tables that the summary has something for."""
+    scale = Scale(str(summary.get("scorer", "score")))
+    if summary.get("arms"):
+        yield _arms(summary["arms"], scale)
+    if summary.get("comparisons"):
+        yield _comparisons(summary["comparisons"], scale)
+    if summary.get("attribution"):
+        yield _attribution(summary["attribution"], scale)
+    if summary.get("validation"):
+        yield _validation(summary["validation"], scale)
+    if summary.get("chain"):
+        yield _chain(summary["chain"], scale)
+
+
+def hop_names(source: Any) -> str:
+    """Return the teachers of a hop, a name or several, as one text."""
+    if source is None:
+        return ""
+    return source if isinstance(source, str) else " + ".join(str(name) for name in source)
+
+
+def _arms(arms: list[Mapping[str, Any]], scale: Scale) -> Table:
+    shown = [key for key in METRICS if key != scale.scorer and any(key in (arm.get("metrics") or {}) for arm in arms)]
+    head = ("way", scale.scorer, "std", *(METRICS[key][0] for key in shown), "time", "model")
+    rows = []
+    for arm in arms:
+        metrics = arm.get("metrics") or {}
+        cells = [_metric(metrics.get(key), METRICS[key][1]) for key in shown]
+        score = (scale.value(arm.get("mean")), scale.spread(arm.get("std")))
+        rows.append((str(arm["name"]), *score, *cells, seconds(arm.get("seconds")), size(arm.get("complexity"))))
+    return Table("Held-out scores", head, tuple(rows), frozenset(range(1, len(head) - 1)))
+
+
+def _metric(value: float | None, share: bool) -> str:
+    return Scale("accuracy").value(value) if share else three_digits(value)
+
+
+def _comparisons(rows: list[Mapping[str, Any]], scale: Scale) -> Table:
+    body = tuple(
+        (
+            str(row.get("question") or ""),
+            f"{row['a']} – {row['b']}",
+            scale.interval(row),
+            " / ".join(_percent(row.get(key)) for key in ("p_worse", "p_equivalent", "p_better")),
+            str(row["verdict"]),
+        )
+        for row in rows
+    )
+    unit = " (points)" if scale.in_points else ""
+    head = ("question", "compared", f"difference{unit}", "% worse / same / better", "verdict")
+    return Table("Paired differences", head, body, frozenset({2, 3}))
+
+
+def _percent(probability: float | None) -> str:
+    return NOTHING if probability is None else f"{100 * probability:.0f}"
+
+
+def _attribution(rows: list[Mapping[str, Any]], scale: Scale) -> Table:
+    body = tuple((str(row["part"]), scale.interval(row), str(row["verdict"])) for row in rows)
+    unit = " (points)" if scale.in_points else ""
+    return Table("What each part adds", ("part", f"difference{unit}", "verdict"), body, frozenset({1}))
+
+
+def _validation(rows: list[Mapping[str, Any]], scale: Scale) -> Table:
+    body = tuple(
+        (
+            f"{row['arm']}{' *' if row.get('chosen') else ''}",
+            scale.value(row.get("score")),
+            scale.spread(row.get("std_error")),
+            scale.difference(row.get("difference")),
+            scale.spread(row.get("difference_se")),
+        )
+        for row in rows
+    )
+    head = ("way (* chosen)", scale.scorer, "s.e.", "difference", "s.e.")
+    return Table("Validated on training rows", head, body, frozenset({1, 2, 3, 4}))
+
+
+def _chain(rows: list[Mapping[str, Any]], scale: Scale) -> Table:
+    body = tuple(
+        (
+            str(row["name"]),
+            hop_names(row.get("from")) or NOTHING,
+            str(row.get("method") or NOTHING),
+            scale.value(row.get("score")),
+            seconds(row.get("seconds")),
+            size(row.get("complexity")),
+        )
+        for row in rows
+    )
+    head = ("hop", "learns from", "method", scale.scorer, "time", "model")
+    return Table("Chain", head, body, frozenset({3, 4}))
