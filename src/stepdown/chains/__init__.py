@@ -1,1 +1,17 @@
-"""Being written."""
+"""Chains: the estimators that users meet, the searches that choose, and the verdict."""
+
+from ._compare import Verdict, compare
+from ._dynamic import DynamicProgramming
+from ._multihop import MultihopClassifier, MultihopRegressor
+from ._search import Fixed, Gate, Search
+
+__all__ = [
+    "DynamicProgramming",
+    "Fixed",
+    "Gate",
+    "MultihopClassifier",
+    "MultihopRegressor",
+    "Search",
+    "Verdict",
+    "compare",
+]

@@ -1,0 +1,184 @@
+"""Does it pay? Every way to the student on the development suite, scored on rows that chose nothing.
+
+    python benchmarks/tabular.py --out benchmarks/results/tabular.json
+
+One run is one data set, size, teacher, student, condition and seed; inside it every way shares the fitted teacher and
+its signals, and all but "simple alone" share the student's trainer. What is written: one row a run with the test
+accuracy of every way and the gate's validated scores, the versions, and the table of averages over data sets.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import time
+import warnings
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from joblib import Parallel, delayed
+from lightgbm import LGBMClassifier
+from scipy.stats import wilcoxon
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression
+from sklearn.neural_network import MLPClassifier
+from sklearn.tree import DecisionTreeClassifier
+
+from keel import SUITE, WHEEL, prepared
+from stepdown import MultihopClassifier
+
+KINDS = ["simple alone", "simple + trainer", "1-hop", "multihop", "control"]
+TEACHERS = {
+    "forest": RandomForestClassifier(100),
+    "lightgbm": LGBMClassifier(n_estimators=100, verbose=-1, n_jobs=1),
+}
+STUDENTS = {
+    "tree of depth 4": DecisionTreeClassifier(max_depth=4),
+    "3 trees of depth 3": RandomForestClassifier(3, max_depth=3),
+    "logistic regression": LogisticRegression(max_iter=2000),
+    "4 hidden units": MLPClassifier((4,), solver="lbfgs", alpha=1e-2, max_iter=300),
+}
+CONDITIONS = ["clean", "frozen, 20 % label noise", "hard answers"]
+
+
+class HardAnswers(ClassifierMixin, BaseEstimator):
+    """A fitted classifier of which only `predict` can be asked."""
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+
+    def fit(self, X: Any, y: Any) -> HardAnswers:
+        raise AssertionError("this teacher can't be fitted")
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return True
+
+    @property
+    def classes_(self) -> Any:
+        return self.model.classes_
+
+    def predict(self, X: Any) -> Any:
+        return self.model.predict(X)
+
+
+def one_run(data: str, n_train: int, teacher: str, student: str, condition: str, seed: int) -> dict[str, Any]:
+    warnings.simplefilter("ignore")
+    X, y, X_test, y_test = prepared(data, n_train=n_train, seed=seed)
+    rng = np.random.default_rng(1000 + seed)
+    source = TEACHERS[teacher]
+    if "noise" in condition:
+        flipped = rng.random(len(y)) < 0.2
+        y = np.where(flipped, rng.choice(np.unique(y), len(y)), y)
+    if condition != "clean":
+        source.set_params(random_state=seed)
+        fitted = source.fit(X, y)
+        source = FrozenEstimator(HardAnswers(fitted) if condition == "hard answers" else fitted)
+    started = time.perf_counter()
+    clf = MultihopClassifier(source, STUDENTS[student], random_state=seed)
+    problem, choice = clf._solve(X, y)
+    arms = {arm.name: arm for arm in choice.arms}
+    models = {name: problem.train(arm).model for name, arm in arms.items()}
+    seconds = time.perf_counter() - started
+    scores = {name: float(np.mean(model.predict(X_test) == y_test)) for name, model in models.items()}
+    inner = {name: choice.scores.mean(place) for place, name in enumerate(arms)} if choice.scores else {}
+    preferred = next(iter(arms))
+    gaps = {}
+    if choice.scores:
+        base = list(arms).index(choice.arm.name)
+        gaps = {name: choice.scores.difference(place, base) for place, name in enumerate(arms)}
+    return {
+        "data": data, "n_train": len(y), "n_classes": len(np.unique(y)), "teacher": teacher, "student": student,
+        "condition": condition, "seed": seed, "size": n_train, "chosen": choice.arm.name, "test": scores,
+        "validated": inner, "gaps_to_chosen": gaps, "first": preferred,
+        "kinds": {kind: arm.name for kind in KINDS if (arm := choice.best(kind))},
+        "teacher_test": float(np.mean(problem.teacher.model.predict(X_test) == y_test)), "seconds": seconds,
+    }  # fmt: skip
+
+
+def table(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Average over seeds and teachers, then over data sets; standard errors and tests are over data sets."""
+    rows = []
+    for condition in CONDITIONS:
+        for student in STUDENTS:
+            for size in sorted({run["size"] for run in runs}):
+                mine = [r for r in runs if (r["condition"], r["student"], r["size"]) == (condition, student, size)]
+                if mine:
+                    rows.append({"condition": condition, "student": student, "size": size, **_row(mine)})
+    return rows
+
+
+def _row(runs: list[dict[str, Any]]) -> dict[str, Any]:
+    sets = sorted({run["data"] for run in runs})
+
+    def per_set(value: Any) -> np.ndarray:
+        return np.array([100 * np.mean([value(run) for run in runs if run["data"] == name]) for name in sets])
+
+    def kind(run: dict[str, Any], name: str) -> float:
+        return run["test"][run["chosen"] if name == "default" else run["kinds"][name]]
+
+    row: dict[str, Any] = {"sets": len(sets), "runs": len(runs)}
+    row["simple alone"] = per_set(lambda run: kind(run, "simple alone")).mean().round(2)
+    row["teacher"] = per_set(lambda run: run["teacher_test"]).mean().round(2)
+    for a, b in [
+        ("default", "simple alone"), ("default", "simple + trainer"), ("simple + trainer", "simple alone"),
+        ("1-hop", "simple + trainer"), ("multihop", "simple + trainer"), ("multihop", "1-hop"), ("multihop", "control"),
+    ]:  # fmt: skip
+        gaps = per_set(lambda run, a=a, b=b: kind(run, a) - kind(run, b))
+        error = gaps.std(ddof=1) / np.sqrt(len(gaps)) if len(gaps) > 1 else float("nan")
+        p = float(wilcoxon(gaps).pvalue) if len(gaps) > 1 and np.any(gaps) else 1.0
+        row[f"{a} - {b}"] = {"mean": round(float(gaps.mean()), 2), "std_error": round(float(error), 2), "p": round(p, 4),
+                             "worst": round(float(gaps.min()), 2), "best": round(float(gaps.max()), 2)}  # fmt: skip
+    return row
+
+
+def show(rows: list[dict[str, Any]]) -> None:
+    for row in rows:
+        print(f"\n{row['condition']} | {row['student']} | at most {row['size']} training rows | {row['sets']} sets,"
+              f" {row['runs']} runs | simple alone {row['simple alone']:.1f}, teacher {row['teacher']:.1f}")  # fmt: skip
+        for name, value in row.items():
+            if isinstance(value, dict):
+                print(f"   {name:<36} {value['mean']:+6.2f} ± {value['std_error']:.2f}   p {value['p']:.3f}"
+                      f"   worst {value['worst']:+.1f}, best {value['best']:+.1f}")  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--sets", nargs="*", default=SUITE)
+    parser.add_argument("--sizes", nargs="*", type=int, default=[300, 1000])
+    parser.add_argument("--teachers", nargs="*", default=list(TEACHERS))
+    parser.add_argument("--students", nargs="*", default=list(STUDENTS))
+    parser.add_argument("--conditions", nargs="*", default=CONDITIONS)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--jobs", type=int, default=2)
+    args = parser.parse_args()
+    tasks = [
+        (data, size, teacher, student, condition, seed)
+        for condition in args.conditions
+        for data in args.sets
+        for size in (args.sizes if condition == "clean" else args.sizes[:1])
+        for teacher in args.teachers
+        for student in (args.students if condition == "clean" else args.students[:1])
+        for seed in range(args.seeds)
+    ]
+    prepared(args.sets[0], n_train=100, seed=0)
+    runs = Parallel(n_jobs=args.jobs, verbose=1)(delayed(one_run)(*task) for task in tasks)
+    rows = table(runs)
+    show(rows)
+    if args.out:
+        packages = ["stepdown", "scikit-learn", "numpy", "scipy", "lightgbm"]
+        versions = {"python": platform.python_version(), **{name: version(name) for name in packages}}
+        record = {"schema": 1, "data": WHEEL, "versions": versions, "arguments": vars(args) | {"out": str(args.out)},
+                  "table": rows, "runs": runs}  # fmt: skip
+        args.out.parent.mkdir(parents=True, exist_ok=True)
+        args.out.write_text(json.dumps(record, indent=1, default=float) + "\n")
+        print(f"\nwrote {args.out}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,109 @@
+"""What is wrong with rows, targets and chains, said before anything long starts."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from sklearn.pipeline import Pipeline
+from sklearn.utils import check_array, check_consistent_length, get_tags
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import (
+    _check_feature_names,
+    _check_sample_weight,
+    _num_samples,
+    column_or_1d,
+)
+
+from stepdown.core import ComplexityWarning, HopRecord, InvalidInputError, TransferSet
+
+__all__ = ["check_rows", "check_targets", "warn_unless_falling"]
+
+
+def check_rows(
+    owner: Any, X: Any, y: Any, sample_weight: Any, groups: Any, models: Sequence[Any]
+) -> tuple[Any, Any, Any, Any]:
+    """Check the arrays given to `fit`.
+
+    A data frame stays one, so that models keep its column names and pipelines their columns; anything else becomes an
+    array or a sparse matrix once, here. Where a model is a pipeline its columns are its own business.
+    """
+    if y is None:
+        raise InvalidInputError(f"{type(owner).__name__} requires y to be passed, but the target y is None.")
+    is_frame = hasattr(X, "columns")
+    if not any(isinstance(model, Pipeline) for model in models):
+        allow_nan = all(get_tags(model).input_tags.allow_nan for model in models)
+        sparse = all(get_tags(model).input_tags.sparse for model in models)
+        checked = check_array(
+            X,
+            accept_sparse=["csr", "csc"] if sparse else False,
+            dtype="numeric",
+            ensure_all_finite="allow-nan" if allow_nan else True,
+            estimator=owner,
+            input_name="X",
+        )
+        X = X if is_frame else checked
+    elif not is_frame and not hasattr(X, "shape"):
+        X = np.asarray(X)
+    if is_frame:
+        _check_feature_names(owner, X, reset=True)
+    y = column_or_1d(y, warn=True)
+    check_consistent_length(X, y)
+    if _num_samples(X) < 2:
+        raise InvalidInputError("n_samples=1: a chain can't be validated on one sample.")
+    if sample_weight is not None:
+        sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        if not np.any(sample_weight > 0):
+            raise InvalidInputError("sample_weight: all weights are zero, so nothing is left to learn from.")
+    if groups is not None:
+        groups = column_or_1d(groups)
+        check_consistent_length(y, groups)
+    return X, y, sample_weight, groups
+
+
+def check_targets(data: TransferSet, folds: int) -> None:
+    """Check that the targets can be learned and split into folds."""
+    y = np.asarray(data.y)
+    if not isinstance(folds, int | np.integer) or folds < 2:
+        raise InvalidInputError(f"cv={folds!r}: expected a number of folds, at least 2.")
+    if len(y) < folds:
+        raise InvalidInputError(
+            f"n_samples={len(y)} is less than cv={folds}: there are fewer rows than folds. Give more rows or a smaller cv."
+        )
+    if data.groups is not None and len(np.unique(data.groups)) < 2:
+        raise InvalidInputError("groups: all rows are of one group, so no fold can leave a group out.")
+    if data.classes is None:
+        if not np.issubdtype(y.dtype, np.number) or not np.all(np.isfinite(y.astype(float))):
+            raise InvalidInputError(
+                "y contains NaN, infinity or values that are not numbers: a regressor needs real targets."
+            )
+        return
+    check_classification_targets(y)
+    names, counts = np.unique(y, return_counts=True)
+    if len(names) < 2:
+        raise InvalidInputError(f"y holds one class only, {names.tolist()}: a classifier needs at least two classes.")
+    if counts.min() < 2:
+        lone = names[counts < 2].tolist()
+        raise InvalidInputError(
+            f"classes {lone[:5]} have one row each: no fold can both learn and validate them. Merge or drop these classes,"
+            " or give more of their rows."
+        )
+
+
+def warn_unless_falling(chain: Sequence[HopRecord], *, constructed: bool) -> None:
+    """Warn when a model of the chain is not simpler than the one before it.
+
+    A constructed bridge may be larger than a small teacher: it is there for what it knows out-of-bag.
+    """
+    if constructed:
+        chain = [record for record in chain if record.name in ("teacher", "student")]
+    for before, after in zip(chain, chain[1:], strict=False):
+        if before.complexity.kind == after.complexity.kind and after.complexity.size >= before.complexity.size:
+            warnings.warn(
+                f"the chain's complexity doesn't fall: {before.name} [{before.complexity}] -> {after.name}"
+                f" [{after.complexity}]. Order intermediates from complex to simple.",
+                ComplexityWarning,
+                stacklevel=4,
+            )

@@ -1,0 +1,431 @@
+"""The estimators that users meet: a teacher, a student, and the chain between them."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, RegressorMixin, is_classifier
+from sklearn.frozen import FrozenEstimator
+from sklearn.metrics import check_scoring
+from sklearn.utils import check_random_state, get_tags
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted, check_memory
+
+from stepdown.core import (
+    HopRecord,
+    InvalidInputError,
+    NotSupportedError,
+    Teacher,
+    Trainer,
+    TransferMethod,
+    TransferSet,
+    as_teacher,
+    derive_seed,
+    naming_the_hop,
+)
+from stepdown.models import complexity, fit_to, predictions, split_pipeline
+from stepdown.trainers import trainer_for
+
+from ._inputs import check_rows, check_targets, warn_unless_falling
+from ._problem import Arm, Problem, Trained
+from ._recipes import build_arms, preferred_arm
+from ._search import Choice, Gate, Search
+
+__all__ = ["MultihopClassifier", "MultihopRegressor"]
+
+log = logging.getLogger("stepdown")
+
+
+def _student_has(attribute: str) -> Any:
+    def check(self: Any) -> bool:
+        getattr(self.student_ if hasattr(self, "student_") else self.student, attribute)
+        return True
+
+    return available_if(check)
+
+
+class _Multihop(MetaEstimatorMixin, BaseEstimator):
+    """What classifier and regressor share: everything but the targets."""
+
+    def __init__(
+        self,
+        teacher: Any,
+        student: Any,
+        *,
+        methods: TransferMethod | Sequence[TransferMethod] | str = "auto",
+        intermediates: Sequence[tuple[str, Any]] | str = "auto",
+        trainer: Trainer | str = "auto",
+        search: Search | str = "auto",
+        cv: int = 5,
+        scoring: Any = None,
+        n_jobs: int | None = None,
+        random_state: Any = None,
+        memory: Any = None,
+        verbose: int = 0,
+    ) -> None:
+        self.teacher = teacher
+        self.student = student
+        self.methods = methods
+        self.intermediates = intermediates
+        self.trainer = trainer
+        self.search = search
+        self.cv = cv
+        self.scoring = scoring
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.memory = memory
+        self.verbose = verbose
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None, X_unlabeled: Any = None) -> Self:
+        """Fit the teacher, choose the chain on the training rows, and train the student.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Array, sparse matrix or data frame; whatever the inner models take.
+        y : array-like of shape (n_samples,)
+        sample_weight : array-like of shape (n_samples,), optional
+            Non-negative.
+        groups : array-like of shape (n_samples,), optional
+            Rows of a group never stand on both sides of a fold.
+        X_unlabeled : array-like of shape (n_unlabeled, n_features), optional
+            Further rows for methods that let the teacher label them.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        InvalidInputError, NotSupportedError
+            Before anything long starts wherever that can be known; a message from within a hop names it.
+        """
+        problem, choice = self._solve(X, y, sample_weight, groups, X_unlabeled)
+        self._keep(problem, choice, problem.train(choice.arm, choice.score))
+        return self
+
+    def _solve(
+        self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None, X_unlabeled: Any = None
+    ) -> tuple[Problem, Choice]:
+        """Everything up to the choice of the arm; `compare` goes on from here to train every arm."""
+        self._check_models()
+        X, y, sample_weight, groups = check_rows(self, X, y, sample_weight, groups, [self.teacher, self.student])
+        data = TransferSet(X, y, sample_weight, X_unlabeled, groups, self._classes(y))
+        check_targets(data, self.cv)
+        methods, intermediates = self._methods(), self._intermediates()
+        trainer = self._trainer()
+        search = self._search()
+        seed = self._seed()
+        arms = build_arms(self.student, data, trainer, methods, intermediates, self.cv)
+        self._check_arms(arms, data)
+        self._tell(f"fitting the teacher, {type(split_pipeline(self.teacher)[1]).__name__}")
+        started = time.perf_counter()
+        teacher = self._fit_teacher(data, seed)
+        problem = Problem(teacher, self.student, data, seed, time.perf_counter() - started, methods, intermediates)
+        preferred = preferred_arm(arms, teacher, self.student, data)
+        scorer = None if self.scoring is None else check_scoring(self.student, scoring=self.scoring)
+        choice = search.choose(problem, arms, preferred, scorer=scorer, n_jobs=self.n_jobs)
+        self._tell(f"chosen: {choice.arm.name}")
+        return problem, choice
+
+    def _keep(self, problem: Problem, choice: Choice, trained: Trained) -> None:
+        self.teacher_ = problem.teacher.model
+        self.student_ = trained.model
+        size = complexity(self.teacher_)
+        first = HopRecord("teacher", (), None, None, self.teacher_, size, None, problem.teacher_seconds)
+        self.chain_ = [first, *trained.records] if choice.arm.uses_teacher else list(trained.records)
+        self.comparison_ = _comparison(choice)
+        self.candidates_ = choice.candidates
+        warn_unless_falling(self.chain_, constructed=isinstance(self.intermediates, str))
+
+    # What the parameters mean -----------------------------------------------------------------------------------
+
+    def _seed(self) -> int:
+        state = self.random_state
+        if isinstance(state, int | np.integer):
+            return int(state)
+        return int(check_random_state(state).randint(np.iinfo(np.int32).max))
+
+    def _methods(self) -> list[TransferMethod] | None:
+        if isinstance(self.methods, str):
+            if self.methods != "auto":
+                raise InvalidInputError(f"methods={self.methods!r}: expected a method, a list of methods or 'auto'.")
+            return None
+        methods = [self.methods] if isinstance(self.methods, TransferMethod) else list(self.methods)
+        wrong = [method for method in methods if not isinstance(method, TransferMethod)]
+        if wrong or not methods:
+            raise InvalidInputError(
+                f"methods={self.methods!r}: expected transfer methods such as KD() or [KD(), SRatio()]"
+                + (f", got {type(wrong[0]).__name__}" if wrong else "")
+                + ". Instances, not classes."
+            )
+        return methods
+
+    def _intermediates(self) -> list[tuple[str, Any]] | None:
+        if isinstance(self.intermediates, str):
+            if self.intermediates != "auto":
+                raise InvalidInputError(
+                    f"intermediates={self.intermediates!r}: expected 'auto', [] or a list of (name, estimator)."
+                )
+            return None
+        pairs = list(self.intermediates)
+        for pair in pairs:
+            if not (
+                isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], str) and hasattr(pair[1], "fit")
+            ):
+                raise InvalidInputError(
+                    f"intermediates: {pair!r} is not a pair (name, estimator), such as ('mid', ExtraTreesClassifier(20))."
+                )
+        names = [name for name, _ in pairs]
+        if len(set(names)) < len(names) or {"teacher", "student"} & set(names):
+            raise InvalidInputError(
+                f"intermediates: names must differ from each other and from 'teacher' and 'student', got {names}."
+            )
+        return pairs
+
+    def _trainer(self) -> Trainer:
+        if isinstance(self.trainer, Trainer):
+            return self.trainer
+        if self.trainer != "auto":
+            raise InvalidInputError(f"trainer={self.trainer!r}: expected a trainer such as PlainFit(), or 'auto'.")
+        return trainer_for(self.student)
+
+    def _search(self) -> Search:
+        if isinstance(self.search, Search):
+            return self.search
+        if self.search != "auto":
+            raise InvalidInputError(f"search={self.search!r}: expected a search such as Gate() or Fixed(), or 'auto'.")
+        return Gate()
+
+    def _check_models(self) -> None:
+        for role, model in (("teacher", self.teacher), ("student", self.student)):
+            if isinstance(model, type) or not hasattr(model, "fit"):
+                raise NotSupportedError(f"{role}={model!r}: expected an estimator object with fit and predict.")
+            if is_classifier(model) != is_classifier(self):
+                kind = "classifier" if is_classifier(self) else "regressor"
+                raise NotSupportedError(f"{role}: {type(self).__name__} needs a {kind}, got {type(model).__name__}.")
+        if isinstance(self.student, FrozenEstimator):
+            raise NotSupportedError("student: a FrozenEstimator can't be trained; give the unfitted estimator.")
+
+    def _check_arms(self, arms: Sequence[Arm], data: TransferSet) -> None:
+        """What would fail only after the teacher has been fitted is asked beforehand."""
+        for arm in arms:
+            check = getattr(arm.method, "check_student", None)
+            if check is not None:
+                for place, hop in enumerate([*arm.before, None], start=1):
+                    student = self.student if hop is None else hop.student
+                    with naming_the_hop(f"hop {place} (-> {'student' if hop is None else hop.name}, {arm.method!r})"):
+                        check(student, data)
+
+    def _fit_teacher(self, data: TransferSet, seed: int) -> Teacher:
+        with naming_the_hop("teacher"):
+            if isinstance(self.teacher, FrozenEstimator):
+                check_is_fitted(self.teacher)
+                teacher = as_teacher(self.teacher)
+            else:
+                fit = check_memory(self.memory).cache(fit_to)
+                model = fit(self.teacher, data.replace(X_unlabeled=None), seed=derive_seed(seed, "teacher"))
+                ends_frozen = isinstance(split_pipeline(model)[1], FrozenEstimator)
+                teacher = Teacher(model) if ends_frozen else as_teacher(model)
+            # One row is enough to see classes that don't fit, before the student's hops begin.
+            predictions(teacher.model, data.take(np.arange(1)).X, data.classes)
+        return teacher
+
+    def _tell(self, message: str) -> None:
+        log.info("%s", message)
+        if self.verbose:
+            print(f"[{type(self).__name__}] {message}")
+
+    # Prediction: the student's ----------------------------------------------------------------------------------
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Return the student's predictions, of shape (n_samples,)."""
+        check_is_fitted(self, "student_")
+        return self.student_.predict(X)
+
+    @property
+    def n_features_in_(self) -> int:
+        """How many columns `fit` saw."""
+        return self.student_.n_features_in_
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "student_")
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        inner = [get_tags(self.teacher).input_tags, get_tags(self.student).input_tags]
+        tags.input_tags.sparse = all(tag.sparse for tag in inner)
+        tags.input_tags.allow_nan = all(tag.allow_nan for tag in inner)
+        return tags
+
+    def _sk_visual_block_(self) -> Any:
+        try:
+            from sklearn.utils._repr_html.estimator import _VisualBlock
+        except ImportError:  # scikit-learn 1.6
+            from sklearn.utils._estimator_html_repr import _VisualBlock
+
+        if hasattr(self, "chain_"):
+            models = [(record.name, record.model) for record in self.chain_]
+        else:
+            between = [] if isinstance(self.intermediates, str) else list(self.intermediates)
+            models = [("teacher", self.teacher), *between, ("student", self.student)]
+        names = [f"{name}: {type(model).__name__}" for name, model in models]
+        return _VisualBlock("serial", [model for _, model in models], names=names, dash_wrapped=False)
+
+
+class MultihopClassifier(ClassifierMixin, _Multihop):
+    """A simple classifier taught by a complex one, through a chain of intermediates if that is worth it.
+
+    The teacher is fitted (unless it is frozen), the ways to the student (labels alone, one hop, a chain over a bridge,
+    and the control whose bridge never saw the teacher) are validated on the training rows, and the student is trained
+    by the one that the gate chose. What ships is ``student_``, a plain estimator of the student's own class.
+
+    The idea of several hops is that of Dhurandhar and Pedapati [1]_; the default recipes and the gate are our own.
+
+    Parameters
+    ----------
+    teacher : classifier
+        The complex model. Fitted here as a clone; wrap a fitted one in ``sklearn.frozen.FrozenEstimator`` to keep it.
+    student : classifier
+        The simple model; never touched, a clone is trained.
+    methods : TransferMethod, list of TransferMethod, or "auto", default="auto"
+        How knowledge moves in every hop; a list is chosen from.
+    intermediates : "auto" or list of (str, estimator), default="auto"
+        The models between teacher and student, the most complex first. "auto" builds a bridge of bagged trees; ``[]``
+        allows one hop only.
+    trainer : Trainer or "auto", default="auto"
+        How the student is fitted. "auto" takes the best known for its kind (`stepdown.trainers.trainer_for`).
+    search : Search or "auto", default="auto"
+        How the chain is chosen: ``Gate()``, ``Fixed()`` or ``DynamicProgramming()``.
+    cv : int, default=5
+        Folds of the teacher's out-of-fold signals; bagged teachers give out-of-bag signals instead.
+    scoring : str, callable or None, default=None
+        What the search validates by; None means accuracy.
+    n_jobs : int, optional
+        Processes for validation folds.
+    random_state : int, RandomState or None, default=None
+        Seeds everything whose own ``random_state`` is None.
+    memory : str or joblib.Memory, optional
+        Where fitted teachers are cached.
+    verbose : int, default=0
+        Whether to print what is being done. The logger "stepdown" says the same at level INFO.
+
+    Attributes
+    ----------
+    student_ : classifier
+        The student that ships; its class is that of `student`.
+    teacher_ : classifier
+        The fitted teacher.
+    chain_ : list of HopRecord
+        The models on the way, in order, with method, complexity, validated score and seconds.
+    comparison_ : list of dict
+        One row a way to the student: validated score and standard error, difference to "simple + trainer".
+    candidates_ : list of dict
+        One row a hop that a wide search tried.
+    classes_ : array of shape (n_classes,)
+
+    References
+    ----------
+    .. [1] A. Dhurandhar and T. Pedapati, "Multihop: Leveraging Complex Models to Learn Accurate Simple Models",
+       IEEE ICKG, 2022.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.ensemble import RandomForestClassifier
+    >>> from sklearn.tree import DecisionTreeClassifier
+    >>> from stepdown import MultihopClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> clf = MultihopClassifier(RandomForestClassifier(30), DecisionTreeClassifier(max_depth=2), random_state=0)
+    >>> clf.fit(X, y).student_
+    DecisionTreeClassifier(max_depth=2)
+    >>> [record.name for record in clf.chain_][-1]
+    'student'
+    """
+
+    def _classes(self, y: NDArray[Any]) -> NDArray[Any]:
+        return np.unique(y)
+
+    @property
+    def classes_(self) -> NDArray[Any]:
+        """Class labels, sorted."""
+        return self.student_.classes_
+
+    @_student_has("predict_proba")
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:
+        """Return the student's probabilities, of shape (n_samples, n_classes), columns as in ``classes_``."""
+        check_is_fitted(self, "student_")
+        return self.student_.predict_proba(X)
+
+    @_student_has("predict_log_proba")
+    def predict_log_proba(self, X: Any) -> NDArray[np.float64]:
+        """Return the logarithms of the student's probabilities, of shape (n_samples, n_classes)."""
+        check_is_fitted(self, "student_")
+        return self.student_.predict_log_proba(X)
+
+    @_student_has("decision_function")
+    def decision_function(self, X: Any) -> NDArray[np.float64]:
+        """Return the student's decision values."""
+        check_is_fitted(self, "student_")
+        return self.student_.decision_function(X)
+
+
+class MultihopRegressor(RegressorMixin, _Multihop):
+    """A simple regressor taught by a complex one, through a chain of intermediates if that is worth it.
+
+    Everything is as in `MultihopClassifier`; targets are real numbers, and arms are compared by squared error.
+
+    Parameters
+    ----------
+    teacher, student : regressor
+        The complex and the simple model.
+    methods, intermediates, trainer, search, cv, scoring, n_jobs, random_state, memory, verbose
+        As in `MultihopClassifier`; ``scoring=None`` means the coefficient of determination.
+
+    Attributes
+    ----------
+    student_, teacher_, chain_, comparison_, candidates_
+        As in `MultihopClassifier`.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.ensemble import RandomForestRegressor
+    >>> from sklearn.tree import DecisionTreeRegressor
+    >>> from stepdown import MultihopRegressor
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> reg = MultihopRegressor(RandomForestRegressor(30), DecisionTreeRegressor(max_depth=3), random_state=0)
+    >>> reg.fit(X, y).student_.get_depth()
+    3
+    """
+
+    def _classes(self, y: NDArray[Any]) -> None:
+        return None
+
+
+def _comparison(choice: Choice) -> list[dict[str, Any]]:
+    """Rows for people: what each way scored, and by how much it differs from the labels with the same trainer."""
+    rows: list[dict[str, Any]] = []
+    if choice.scores is None:
+        return rows
+    names = [arm.name for arm in choice.arms]
+    base = names.index("simple + trainer")
+    for place, arm in enumerate(choice.arms):
+        gain, error = choice.scores.difference(place, base)
+        rows.append(
+            {
+                "arm": arm.name,
+                "kind": arm.kind,
+                "score": choice.scores.mean(place),
+                "std_error": choice.scores.std_error(place),
+                "difference": gain,
+                "difference_std_error": error,
+                "chosen": arm is choice.arm,
+            }
+        )
+    return rows

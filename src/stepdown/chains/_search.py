@@ -1,0 +1,162 @@
+"""Search policies: which chain. Every one sees training rows only."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sklearn.base import BaseEstimator
+
+from stepdown.core import InvalidInputError
+
+from ._problem import Arm, Problem
+from ._validate import ArmScores, Scorer, cross_scores
+
+__all__ = ["Choice", "Fixed", "Gate", "Search"]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What a search decided.
+
+    Parameters
+    ----------
+    arm : Arm
+        The one to train.
+    score : float or None
+        Its validated score.
+    arms : list of Arm
+        All that may be asked for in a comparison; those tried, in order.
+    scores : ArmScores or None
+        Of `arms`; None where nothing was validated.
+    candidates : list of dict
+        One row a hop tried.
+    """
+
+    arm: Arm
+    score: float | None
+    arms: list[Arm]
+    scores: ArmScores | None = None
+    candidates: list[dict[str, Any]] = field(default_factory=list)
+
+    def best(self, kind: str) -> Arm | None:
+        """The arm of a kind with the highest validated score; the first one where nothing was validated."""
+        places = [place for place, arm in enumerate(self.arms) if arm.kind == kind]
+        if not places:
+            return None
+        if self.scores is None:
+            return self.arms[places[0]]
+        scores = self.scores
+        return self.arms[max(places, key=scores.mean)]
+
+
+class Search(BaseEstimator, ABC):
+    """Chooses among ways to the student."""
+
+    @abstractmethod
+    def choose(
+        self,
+        problem: Problem,
+        arms: Sequence[Arm],
+        preferred: Arm,
+        *,
+        scorer: Scorer | None = None,
+        n_jobs: int | None = None,
+    ) -> Choice:
+        """Choose an arm on the training rows of `problem`.
+
+        Parameters
+        ----------
+        arms : sequence of Arm
+            What there is.
+        preferred : Arm
+            What the situation suggests before the data have spoken.
+        scorer : callable, optional
+            ``scorer(model, X, y)``; greater is better.
+        """
+
+
+class Gate(Search):
+    """A small gate: take the preferred arm unless another is validated as clearly better.
+
+    All arms are cross-validated with a cheap version of their trainer, on the same folds. The preferred arm is left
+    only for one whose mean paired advantage exceeds `margin` standard errors.
+
+    Parameters
+    ----------
+    folds : int, default=3
+        At least 2.
+    margin : float, default=1.0
+        In standard errors; 0 takes the best score as it is, infinity never leaves the preferred arm.
+
+    Examples
+    --------
+    >>> from stepdown import Gate, MultihopClassifier
+    >>> from sklearn.ensemble import RandomForestClassifier
+    >>> from sklearn.tree import DecisionTreeClassifier
+    >>> MultihopClassifier(RandomForestClassifier(), DecisionTreeClassifier(max_depth=3), search=Gate(margin=2.0))
+    MultihopClassifier(search=Gate(margin=2.0),
+                       student=DecisionTreeClassifier(max_depth=3),
+                       teacher=RandomForestClassifier())
+    """
+
+    def __init__(self, folds: int = 3, margin: float = 1.0) -> None:
+        self.folds = folds
+        self.margin = margin
+
+    def choose(
+        self,
+        problem: Problem,
+        arms: Sequence[Arm],
+        preferred: Arm,
+        *,
+        scorer: Scorer | None = None,
+        n_jobs: int | None = None,
+    ) -> Choice:
+        if self.folds < 2 or self.margin < 0:
+            raise InvalidInputError(f"{self!r}: folds must be at least 2 and margin at least 0.")
+        arms = list(arms)
+        scores = cross_scores(problem, arms, folds=self.folds, scorer=scorer, n_jobs=n_jobs)
+        home = arms.index(preferred)
+        chosen = home
+        for place in range(len(arms)):
+            gain, error = scores.difference(place, home)
+            if gain > self.margin * error and scores.mean(place) > scores.mean(chosen):
+                chosen = place
+        return Choice(arms[chosen], scores.mean(chosen), arms, scores)
+
+
+class Fixed(Search):
+    """No choice: one arm is trained, nothing is validated.
+
+    Parameters
+    ----------
+    arm : str, default="multihop"
+        The name or the kind of the arm ("simple alone", "simple + trainer", "1-hop", "multihop", "control"); of several
+        arms of the kind, the preferred one, or else the first.
+
+    Examples
+    --------
+    >>> Fixed("1-hop")
+    Fixed(arm='1-hop')
+    """
+
+    def __init__(self, arm: str = "multihop") -> None:
+        self.arm = arm
+
+    def choose(
+        self,
+        problem: Problem,
+        arms: Sequence[Arm],
+        preferred: Arm,
+        *,
+        scorer: Scorer | None = None,
+        n_jobs: int | None = None,
+    ) -> Choice:
+        fitting = [arm for arm in [preferred, *arms] if self.arm in (arm.name, arm.kind)]
+        if not fitting:
+            known = sorted({arm.name for arm in arms} | {arm.kind for arm in arms})
+            raise InvalidInputError(f"Fixed({self.arm!r}): there is no such way to the student; there are {known}.")
+        return Choice(fitting[0], None, list(arms))
