@@ -98,7 +98,7 @@ class ComparisonDisplay:
             ax.axvspan(-factor * self.rope, factor * self.rope, color="tab:gray", alpha=0.15, linewidth=0)
         ax.axvline(0.0, color="black", linewidth=0.8)
         ax.set_yticks(list(places), [f"{row['a']} – {row['b']}" for row in self.comparisons])
-        ax.invert_yaxis()
+        ax.set_ylim(len(self.comparisons) - 0.5, -0.5)
         ax.set_xlabel(f"difference in {self.scorer}{' (points)' if scale.in_points else ''}")
         self.ax_ = ax
         self.figure_ = ax.figure

@@ -43,7 +43,9 @@ def check_schema(summary: Mapping[str, Any]) -> None:
 
 def headline(summary: Mapping[str, Any]) -> str:
     """Return what was done, on what, in one line."""
-    parts = [str(summary.get("task", "")), f"{count(summary.get('n_samples'))} rows"]
+    parts = [str(summary.get("task", ""))]
+    if summary.get("n_samples") is not None:
+        parts.append(f"{count(summary['n_samples'])} rows")
     if summary.get("n_features") is not None:
         parts.append(f"{count(summary['n_features'])} columns")
     if summary.get("folds"):
@@ -60,7 +62,9 @@ def tables(summary: Mapping[str, Any]) -> Iterator[Table]:
         yield _arms(summary["arms"], scale)
     if summary.get("comparisons"):
         yield _comparisons(summary["comparisons"], scale)
-    if summary.get("attribution"):
+    asked = {row.get("question") for row in summary.get("comparisons") or ()}
+    # Parts that stand among the paired differences as a question aren't told twice.
+    if any(row["part"] not in asked for row in summary.get("attribution") or ()):
         yield _attribution(summary["attribution"], scale)
     if summary.get("validation"):
         yield _validation(summary["validation"], scale)

@@ -51,7 +51,7 @@ def render_text(summary: Mapping[str, Any]) -> str:
     check_schema(summary)
     blocks = [headline(summary), *(_aligned(table) for table in tables(summary))]
     blocks.append(textwrap.fill(_sentence(summary), WIDTH))
-    return "\n\n".join(blocks)
+    return "\n\n".join(block for block in blocks if block)
 
 
 def render_rich(summary: Mapping[str, Any]) -> Group:
