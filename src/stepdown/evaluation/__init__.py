@@ -3,26 +3,31 @@
 from ._calibration import calibration_error, classwise_calibration_error
 from ._classification import accuracy, balanced_accuracy, brier_score, log_loss
 from ._fidelity import fidelity, kl_divergence, regression_fidelity, total_variation
+from ._linear_probe import linear_probe_accuracy
 from ._metrics import classification_metrics, regression_metrics
 from ._paired import CorrectedT, PairedComparison, PairedSummary, compare_paired, corrected_t, summarise_paired
+from ._retrieval import RetrievalScores, retrieval_scores
 
 __all__ = [
     "CorrectedT",
     "PairedComparison",
     "PairedSummary",
+    "RetrievalScores",
     "accuracy",
     "balanced_accuracy",
     "brier_score",
     "calibration_error",
-    "classwise_calibration_error",
     "classification_metrics",
+    "classwise_calibration_error",
     "compare_paired",
     "corrected_t",
     "fidelity",
     "kl_divergence",
+    "linear_probe_accuracy",
     "log_loss",
     "regression_fidelity",
     "regression_metrics",
+    "retrieval_scores",
     "summarise_paired",
     "total_variation",
 ]
