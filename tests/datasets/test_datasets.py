@@ -31,7 +31,7 @@ def test_noise_changes_exactly_its_share(y):
 
 
 def test_noise_draws_evenly_from_the_other_classes():
-    noisy = label_noise(np.zeros(3000, dtype=int).tolist() + [1, 2, 3], 1.0, seed=0)[:3000]
+    noisy = label_noise([*np.zeros(3000, dtype=int).tolist(), 1, 2, 3], 1.0, seed=0)[:3000]
     assert np.bincount(noisy, minlength=4)[0] == 0
     assert np.bincount(noisy, minlength=4)[1:].min() > 900
 
