@@ -1,0 +1,271 @@
+"""Single trees, searched for instead of grown once."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import issparse
+from sklearn import config_context
+from sklearn.base import is_classifier
+from sklearn.pipeline import Pipeline
+from sklearn.tree import BaseDecisionTree, DecisionTreeClassifier, DecisionTreeRegressor
+from sklearn.utils import check_array
+
+from ..core import InvalidInputError, NotSupportedError, Trainer, TransferSet
+from ..models import fit_to
+from ._flat_trees import FlatTrees, Rows
+from ._objective import Objective, SoftAccuracy, SquaredError
+from ._pipelines import fit_last_step
+from ._shape import Limits, estimator_of, repair
+from ._tao import Bins, alternating_optimisation
+from ._targets import real_targets, weighted_targets
+
+__all__ = ["TreeSearch"]
+
+log = logging.getLogger("stepdown")
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.intp]
+
+_MAX_DEPTH, _MAX_LEAVES = 10, 1024
+_MAX_DENSE_CELLS = 50_000_000
+_MAX_PAIRS = 4_000_000  # (tree, row) pairs handled at once
+
+
+class TreeSearch(Trainer):
+    """Choose a small tree among many, after moving the splits of the best.
+
+    Candidates are grown on bootstraps of the transfer set. The best few, by the objective on the whole set, are refined
+    by tree alternating optimisation [1]_ (see ``_tao.py``); the best of these and of the plain fit is kept. So the
+    result is never worse than the plain fit on the objective, which is the weighted mean target probability of the
+    class a leaf answers (with labels: accuracy), or the weighted squared error in regression. The values of the
+    leaves are weighted means of the targets of all rows.
+
+    The result is a genuine tree of the student's class, no larger than the student's parameters allow: ``max_depth``
+    and ``max_leaf_nodes`` because refinement adds no node, ``min_samples_leaf``, ``min_samples_split`` and
+    ``min_weight_fraction_leaf`` because branches that break them are cut away. ``class_weight`` becomes part of targets
+    and weights. ``splitter``, ``max_features`` and ``criterion`` shape the candidates (entropy by rows that stand there
+    once a class); refinement looks at all features. Missing values are refined like others.
+
+    The plain fit is returned where a search isn't defined or wouldn't pay: no bound of at most depth 10 or 1,024
+    leaves, ``ccp_alpha``, ``min_impurity_decrease``, ``monotonic_cst``, a regression criterion other than
+    squared error, several real targets, or sparse rows that would take more than 200 MB when dense.
+
+    Parameters
+    ----------
+    n_candidates : int, optional
+        Trees on bootstraps; None takes fewer the more rows there are, between 60 and 30.
+    n_refined : int
+        How many of the best are refined.
+    n_passes : int
+        Passes of the refinement over a tree.
+    max_rows : int
+        Draws of a bootstrap at most; refinement and final values always see all rows.
+    n_bins : int
+        Thresholds that refinement looks at in a feature, 2 to 255; exact for features with no more values.
+
+    References
+    ----------
+    .. [1] M. A. Carreira-Perpinan, P. Tavallali, "Alternating optimization of decision trees, with application to
+       learning sparse oblique trees", NeurIPS 2018.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from sklearn.tree import DecisionTreeClassifier
+    >>> X, y = load_breast_cancer(return_X_y=True)
+    >>> data, student = TransferSet.for_classification(X, y), DecisionTreeClassifier(max_depth=2)
+    >>> tree = TreeSearch().fit(student, data, seed=0)
+    >>> tree.get_depth(), tree.score(X, y) >= student.fit(X, y).score(X, y)
+    (2, True)
+    """
+
+    def __init__(
+        self,
+        n_candidates: int | None = None,
+        n_refined: int = 5,
+        n_passes: int = 3,
+        max_rows: int = 20_000,
+        n_bins: int = 255,
+    ) -> None:
+        self.n_candidates = n_candidates
+        self.n_refined = n_refined
+        self.n_passes = n_passes
+        self.max_rows = max_rows
+        self.n_bins = n_bins
+
+    def quick(self) -> TreeSearch:
+        """Few candidates on few rows, and one that is refined."""
+        return TreeSearch(n_candidates=4, n_refined=1, n_passes=2, max_rows=min(2_000, self.max_rows), n_bins=63)
+
+    def fit(self, student: Any, data: TransferSet, *, seed: int | None = None) -> Any:
+        self._check()
+        if isinstance(student, Pipeline):
+            return fit_last_step(self, student, data, seed)
+        if not isinstance(student, BaseDecisionTree):
+            raise NotSupportedError(
+                f"TreeSearch fits single scikit-learn trees, not {type(student).__name__}; use trainer_for(student)."
+            )
+        plain = fit_to(student, data, seed=seed)
+        obstacle = _obstacle(student, data) or ("the plain fit is one leaf" if plain.tree_.node_count == 1 else None)
+        if obstacle is not None:
+            log.info("no tree search: %s", obstacle)
+            return plain
+        if seed is None and isinstance(student.random_state, int | np.integer):
+            seed = int(student.random_state)
+        return _Search(self, plain, data, np.random.RandomState(seed)).run()
+
+    def _check(self) -> None:
+        smallest = {"n_refined": 0, "n_passes": 1, "max_rows": 2, "n_bins": 2}
+        if self.n_candidates is not None:
+            smallest["n_candidates"] = 0
+        for name, least in smallest.items():
+            if getattr(self, name) < least:
+                raise InvalidInputError(f"TreeSearch: {name}={getattr(self, name)!r}; it must be at least {least}.")
+        if self.n_bins > 255:
+            raise InvalidInputError(f"TreeSearch: n_bins={self.n_bins!r}; bins are bytes, take at most 255.")
+
+
+def _obstacle(student: Any, data: TransferSet) -> str | None:
+    """Why there is nothing to search for, or None."""
+    bounded = student.max_depth is not None and student.max_depth <= _MAX_DEPTH
+    if not bounded and (student.max_leaf_nodes is None or student.max_leaf_nodes > _MAX_LEAVES):
+        return f"neither max_depth <= {_MAX_DEPTH} nor max_leaf_nodes <= {_MAX_LEAVES}"
+    for name in ("ccp_alpha", "min_impurity_decrease"):
+        if getattr(student, name):
+            return f"{name} is set"
+    if getattr(student, "monotonic_cst", None) is not None:
+        return "monotonic_cst is set"
+    if not is_classifier(student):
+        if student.criterion not in ("squared_error", "friedman_mse"):
+            return f"criterion {student.criterion!r}"
+        if np.ndim(data.y) != 1:
+            return "several targets"
+    if issparse(data.X) and data.X.shape[0] * data.X.shape[1] > _MAX_DENSE_CELLS:
+        return "sparse rows too many to be made dense"
+    return None
+
+
+def _default_candidates(n_rows: int) -> int:
+    return int(np.clip(60 - 30 * np.log10(max(n_rows, 1) / 1_000) / 2, 30, 60))
+
+
+class _Search:
+    """One run of the search."""
+
+    def __init__(self, settings: TreeSearch, plain: Any, data: TransferSet, random: np.random.RandomState) -> None:
+        self.settings = settings
+        self.plain = plain
+        self.random = random
+        X = data.X.toarray() if issparse(data.X) else data.X
+        X = check_array(X, dtype=np.float32, ensure_all_finite="allow-nan")
+        if is_classifier(plain):
+            targets, weight = weighted_targets(plain, data)
+        else:
+            targets, weight = real_targets(data)
+        present = weight > 0
+        if not present.all():  # scikit-learn's trees don't see such rows either
+            X, targets, weight = X[present], targets[present], weight[present]
+        self.X, self.targets, self.weight = X, targets, weight
+        self.rows = Rows(X)
+        self.objective: Objective = (
+            SoftAccuracy(targets, weight, plain.criterion) if is_classifier(plain) else SquaredError(targets, weight)
+        )
+
+    def run(self) -> Any:
+        grown = [self.plain.tree_, *self._grow()]
+        finalists = self._refine([grown[at] for at in self._best(grown)])
+        limits = Limits.of(self.plain, len(self.X), float(self.weight.sum()))
+        chosen: tuple[tuple[float, float], FlatTrees, Ints] | None = None
+        for tree in [FlatTrees.of([self.plain.tree_]), *finalists]:
+            leaves = repair(tree, self.rows, self.weight, limits)
+            sums = self.objective.sums(leaves[None], tree.n_nodes)
+            score = _rounded(self.objective.value(sums).sum(), self.objective.tie_break(sums).sum(), self.weight.sum())
+            if chosen is None or score > chosen[0]:
+                chosen = score, tree, leaves
+        assert chosen is not None
+        return estimator_of(chosen[1], chosen[2], self.objective, self.plain)
+
+    def _grow(self) -> list[Any]:
+        """Trees on bootstraps, as weights where all rows may be drawn: that spares copying them."""
+        n_rows = len(self.X)
+        wanted = self.settings.n_candidates
+        wanted = _default_candidates(n_rows) if wanted is None else wanted
+        draws = min(n_rows, self.settings.max_rows)
+        grower, X, targets, weight, owner = self._growing_problem(draws / n_rows)
+        check_input = self.rows.has_missing  # only then does scikit-learn look for missing values
+        trees = []
+        with config_context(skip_parameter_validation=True, assume_finite=True):
+            for _ in range(wanted):
+                counts = np.bincount(self.random.randint(n_rows, size=draws), minlength=n_rows)
+                drawn = counts[owner] * weight
+                if draws < n_rows:
+                    some = np.flatnonzero(drawn)
+                    grower.fit(X[some], targets[some], sample_weight=drawn[some], check_input=check_input)
+                elif drawn.any():
+                    grower.fit(X, targets, sample_weight=drawn, check_input=check_input)
+                trees.append(grower.tree_)
+        return trees
+
+    def _growing_problem(self, fraction: float) -> tuple[Any, NDArray[np.float32], Floats, Floats, Ints]:
+        """What candidates are grown by and on; `owner` says which row each row of that stands for."""
+        student = self.plain
+        limits = {
+            name: getattr(student, name)
+            for name in ("max_depth", "max_leaf_nodes", "max_features", "splitter", "min_samples_split")
+        }
+        limits["min_weight_fraction_leaf"] = student.min_weight_fraction_leaf
+        leaf = student.min_samples_leaf
+        limits["min_samples_leaf"] = max(1, int(leaf * fraction)) if isinstance(leaf, int | np.integer) else leaf
+        everyone = np.arange(len(self.X))
+        if is_classifier(student) and student.criterion != "gini":
+            owner, codes = np.nonzero(self.targets)
+            weight = self.weight[owner] * self.targets[owner, codes]
+            grower = DecisionTreeClassifier(criterion=student.criterion, random_state=self.random, **limits)
+            return grower, self.X[owner], codes.astype(np.float64), weight, owner
+        targets = self.targets
+        if targets.ndim == 2 and targets.shape[1] == 2:
+            targets = np.ascontiguousarray(targets[:, 1])  # the other column splits alike
+        grower = DecisionTreeRegressor(random_state=self.random, **limits)
+        return grower, self.X, targets, self.weight, everyone
+
+    def _best(self, trees: list[Any]) -> list[int]:
+        """Positions of those to refine, the best first, none with the very score of another."""
+        size = max(1, _MAX_PAIRS // len(self.X))
+        scores = [score for start in range(0, len(trees), size) for score in self._scores(trees[start : start + size])]
+        firsts = {score: at for at, score in reversed(list(enumerate(scores)))}
+        return [firsts[score] for score in sorted(firsts, reverse=True)[: self.settings.n_refined]]
+
+    def _scores(self, trees: list[Any]) -> list[tuple[float, float]]:
+        sizes = np.array([tree.node_count for tree in trees])
+        starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+        leaves = np.stack([tree.apply(self.X) for tree in trees]) + starts[:, None]
+        sums = self.objective.sums(leaves, int(sizes.sum()))
+        values = np.add.reduceat(self.objective.value(sums), starts)
+        ties = np.add.reduceat(self.objective.tie_break(sums), starts)
+        total = self.weight.sum()
+        return [_rounded(value, tie, total) for value, tie in zip(values, ties, strict=True)]
+
+    def _refine(self, trees: list[Any]) -> list[FlatTrees]:
+        if not trees:
+            return []
+        bins = Bins(self.rows, self.settings.n_bins)
+        least = Limits.of(self.plain, len(self.X), 0.0).min_samples_leaf
+        size = max(1, _MAX_PAIRS // len(self.X))
+        refined = []
+        for start in range(0, len(trees), size):
+            block = FlatTrees.of(trees[start : start + size])
+            alternating_optimisation(
+                block, self.rows, bins, self.objective, n_passes=self.settings.n_passes, min_samples_leaf=least
+            )
+            refined += [block.take(at) for at in range(len(block.roots))]
+        return refined
+
+
+def _rounded(value: float, tie: float, scale: float) -> tuple[float, float]:
+    """Scores that differ by rounding only must be equal, or the last bit of a sum chooses the tree."""
+    unit = scale if scale > 0 else 1.0
+    return round(float(value) / unit, 12), round(float(tie) / unit, 12)
