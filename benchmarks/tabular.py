@@ -131,19 +131,23 @@ def _row(runs: list[dict[str, Any]]) -> dict[str, Any]:
         gaps = per_set(lambda run, a=a, b=b: kind(run, a) - kind(run, b))
         error = gaps.std(ddof=1) / np.sqrt(len(gaps)) if len(gaps) > 1 else float("nan")
         p = float(wilcoxon(gaps).pvalue) if len(gaps) > 1 and np.any(gaps) else 1.0
-        row[f"{a} - {b}"] = {"mean": round(float(gaps.mean()), 2), "std_error": round(float(error), 2), "p": round(p, 4),
-                             "worst": round(float(gaps.min()), 2), "best": round(float(gaps.max()), 2)}  # fmt: skip
+        numbers = {"mean": gaps.mean(), "std_error": error, "p": p, "worst": gaps.min(), "best": gaps.max()}
+        row[f"{a} - {b}"] = {key: round(float(value), 4 if key == "p" else 2) for key, value in numbers.items()}
     return row
 
 
 def show(rows: list[dict[str, Any]]) -> None:
     for row in rows:
-        print(f"\n{row['condition']} | {row['student']} | at most {row['size']} training rows | {row['sets']} sets,"
-              f" {row['runs']} runs | simple alone {row['simple alone']:.1f}, teacher {row['teacher']:.1f}")  # fmt: skip
+        print(
+            f"\n{row['condition']} | {row['student']} | at most {row['size']} rows | {row['sets']} sets,"
+            f" {row['runs']} runs | simple alone {row['simple alone']:.1f}, teacher {row['teacher']:.1f}"
+        )
         for name, value in row.items():
             if isinstance(value, dict):
-                print(f"   {name:<36} {value['mean']:+6.2f} ± {value['std_error']:.2f}   p {value['p']:.3f}"
-                      f"   worst {value['worst']:+.1f}, best {value['best']:+.1f}")  # fmt: skip
+                print(
+                    f"   {name:<36} {value['mean']:+6.2f} ± {value['std_error']:.2f}   p {value['p']:.3f}"
+                    f"   worst {value['worst']:+.1f}, best {value['best']:+.1f}"
+                )
 
 
 def main() -> None:

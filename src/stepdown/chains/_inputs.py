@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -70,7 +71,7 @@ def check_targets(data: TransferSet, folds: int) -> None:
         raise InvalidInputError(f"cv={folds!r}: expected a number of folds, at least 2.")
     if len(y) < folds:
         raise InvalidInputError(
-            f"n_samples={len(y)} is less than cv={folds}: there are fewer rows than folds. Give more rows or a smaller cv."
+            f"n_samples={len(y)} is less than cv={folds}: fewer rows than folds. Give more rows or a smaller cv."
         )
     if data.groups is not None and len(np.unique(data.groups)) < 2:
         raise InvalidInputError("groups: all rows are of one group, so no fold can leave a group out.")
@@ -87,8 +88,8 @@ def check_targets(data: TransferSet, folds: int) -> None:
     if counts.min() < 2:
         lone = names[counts < 2].tolist()
         raise InvalidInputError(
-            f"classes {lone[:5]} have one row each: no fold can both learn and validate them. Merge or drop these classes,"
-            " or give more of their rows."
+            f"classes {lone[:5]} have one row each: no fold can both learn and validate them."
+            " Merge or drop these classes, or give more of their rows."
         )
 
 
@@ -99,7 +100,7 @@ def warn_unless_falling(chain: Sequence[HopRecord], *, constructed: bool) -> Non
     """
     if constructed:
         chain = [record for record in chain if record.name in ("teacher", "student")]
-    for before, after in zip(chain, chain[1:], strict=False):
+    for before, after in pairwise(chain):
         if before.complexity.kind == after.complexity.kind and after.complexity.size >= before.complexity.size:
             warnings.warn(
                 f"the chain's complexity doesn't fall: {before.name} [{before.complexity}] -> {after.name}"

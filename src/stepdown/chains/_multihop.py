@@ -175,12 +175,10 @@ class _Multihop(MetaEstimatorMixin, BaseEstimator):
             return None
         pairs = list(self.intermediates)
         for pair in pairs:
-            if not (
-                isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], str) and hasattr(pair[1], "fit")
-            ):
-                raise InvalidInputError(
-                    f"intermediates: {pair!r} is not a pair (name, estimator), such as ('mid', ExtraTreesClassifier(20))."
-                )
+            if not (isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], str)):
+                raise InvalidInputError(f"intermediates: {pair!r} is not a pair (name, estimator).")
+            if not hasattr(pair[1], "fit"):
+                raise InvalidInputError(f"intermediates: {pair[0]!r} is {pair[1]!r}, which is no estimator.")
         names = [name for name, _ in pairs]
         if len(set(names)) < len(names) or {"teacher", "student"} & set(names):
             raise InvalidInputError(

@@ -1,0 +1,80 @@
+"""The arrows between the rooms (docs/architecture.md), read from the imports; and what `import stepdown` leaves alone."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import stepdown
+
+ROOT = Path(stepdown.__file__).parent
+
+ARROWS = {
+    "core": set(),
+    "models": {"core"},
+    "trainers": {"models", "core"},
+    "methods": {"trainers", "models", "core"},
+    "evaluation": set(),
+    "chains": {"methods", "trainers", "models", "core", "evaluation", "reports"},
+    "reports": {"evaluation"},
+    "checks": {"methods", "trainers", "models", "core"},
+    "datasets": set(),
+    "nn": {"models", "core"},
+    "cli": {"chains", "methods", "trainers", "models", "core", "evaluation", "reports", "checks", "datasets", "nn"},
+}
+
+OPTIONAL = ["torch", "xgboost", "lightgbm", "pandas", "polars", "matplotlib", "typer", "rich", "skrub", "skops"]
+
+
+def rooms_imported(path: Path) -> set[str]:
+    """Rooms of stepdown that a file names in its imports, inside functions as well."""
+    rooms = set()
+    here = path.relative_to(ROOT).parts
+    for node in ast.walk(ast.parse(path.read_text())):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            package = ["stepdown", *here[:-1]]
+            base = package[: len(package) - node.level + 1] if node.level else []
+            module = ".".join([*base, node.module] if node.module else base)
+            names = [module, *(f"{module}.{alias.name}" for alias in node.names)]
+        rooms |= {name.split(".")[1] for name in names if name.startswith("stepdown.")}
+    return rooms & set(ARROWS)
+
+
+FILES = sorted(path for path in ROOT.rglob("*.py") if len(path.relative_to(ROOT).parts) > 1)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_arrows_point_one_way(path: Path) -> None:
+    room = path.relative_to(ROOT).parts[0]
+    assert room in ARROWS, f"{room} is a room that docs/architecture.md doesn't know"
+    assert rooms_imported(path) <= ARROWS[room] | {room}
+
+
+def test_only_the_recipes_know_particular_methods() -> None:
+    for path in (ROOT / "chains").glob("*.py"):
+        names = {
+            alias.name
+            for node in ast.walk(ast.parse(path.read_text()))
+            if isinstance(node, ast.ImportFrom) and node.module == "stepdown.methods"
+            for alias in node.names
+        }
+        allowed = {"NoTransfer", "SupervisionMethod"}
+        assert path.name == "_recipes.py" or names <= allowed, path.name
+
+
+def test_import_leaves_optional_packages_alone() -> None:
+    code = f"import stepdown, sys; print([name for name in {OPTIONAL} if name in sys.modules])"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
+
+
+def test_public_names_are_sorted_documented_and_there() -> None:
+    assert stepdown.__all__ == sorted(stepdown.__all__)
+    for name in stepdown.__all__:
+        documentation = getattr(stepdown, name).__doc__
+        assert documentation, name
+        assert len(documentation) > 20, name
