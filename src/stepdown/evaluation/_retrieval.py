@@ -308,11 +308,10 @@ class _Positives:
     def eleven_point(self) -> NDArray[np.float64]:
         """Mean over the levels r of the largest precision from the first rank with recall >= r on.
 
-        Precision only falls between relevant rows, so the largest one is always found at such a row. The tolerance
-        keeps 3 of 10 at the level 0.3.
+        Precision only falls between relevant rows, so the largest one is always found at such a row.
         """
-        levels = np.arange(LEVELS) / (LEVELS - 1)
-        needed = np.ceil((levels - 1e-12) * self.counts[:, None]).astype(np.intp)
+        # How many relevant rows a recall of i / 10 takes, rounded up, in whole numbers: 3 of 10 do for 0.3.
+        needed = -(-np.arange(LEVELS) * self.counts[:, None] // (LEVELS - 1))
         # The stretch from each level's first row to the next level's; the last one ends where the next ranking begins.
         stretches = self.starts[:, None] + np.maximum(needed, 1) - 1
         largest = np.maximum.reduceat(self.precision, stretches.ravel()).reshape(stretches.shape)
@@ -336,10 +335,10 @@ def _pkth_scores(
     head = _precision_at(relevant, np.arange(1, min(batch, n_database) + 1))
     head = np.maximum.accumulate(head[:, ::-1], axis=1)[:, ::-1]
     # Recall takes the values c / count. The nearest to a level (the first of two equally near) is one of the four
-    # around it; c = 0 is only to be had if the first row isn't relevant.
+    # around it. c = 0 is read at rank 1; where the first row is relevant no rank has it, and the next one is rank 1, too.
     counts = positives.counts[:, None, None]
     around = np.floor(PKTH_LEVELS[:, None] * counts).astype(np.intp) + np.arange(-1, 3)
-    around = np.clip(around, np.where(relevant[:, 0], 1, 0)[:, None, None], counts)
+    around = np.clip(around, 0, counts)
     nearest = np.argmin(np.abs(around / counts - PKTH_LEVELS[:, None]), axis=2)
     c = np.take_along_axis(around, nearest[..., None], axis=2)[..., 0]
     at_c = positives.starts[:, None] + np.maximum(c, 1) - 1
