@@ -334,11 +334,10 @@ def _pkth_scores(
     n_database = relevant.shape[1]
     head = _precision_at(relevant, np.arange(1, min(batch, n_database) + 1))
     head = np.maximum.accumulate(head[:, ::-1], axis=1)[:, ::-1]
-    # Recall takes the values c / count. The nearest to a level (the first of two equally near) is one of the four
-    # around it. c = 0 is read at rank 1; where the first row is relevant no rank has it, and the next one is rank 1, too.
+    # Recall takes the values c / count. The nearest to a level (the lower of two equally near) is one of the two around
+    # it. c = 0 is read at rank 1: where a relevant row stands there no rank has it, and c = 1, the next, is at rank 1.
     counts = positives.counts[:, None, None]
-    around = np.floor(PKTH_LEVELS[:, None] * counts).astype(np.intp) + np.arange(-1, 3)
-    around = np.clip(around, 0, counts)
+    around = np.floor(PKTH_LEVELS[:, None] * counts).astype(np.intp) + np.arange(2)
     nearest = np.argmin(np.abs(around / counts - PKTH_LEVELS[:, None]), axis=2)
     c = np.take_along_axis(around, nearest[..., None], axis=2)[..., 0]
     at_c = positives.starts[:, None] + np.maximum(c, 1) - 1
