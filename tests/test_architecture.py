@@ -1,4 +1,4 @@
-"""The arrows between the rooms (docs/architecture.md), read from the imports; and what `import stepdown` leaves alone."""
+"""The arrows between the rooms (docs/architecture.md), and what `import stepdown` leaves alone."""
 
 import ast
 import subprocess
@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 import stepdown
 
 ROOT = Path(stepdown.__file__).parent

@@ -5,6 +5,7 @@ import pytest
 from sklearn.datasets import load_iris
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.tree import DecisionTreeClassifier
+
 from stepdown.core import Hop, InvalidInputError, Teacher, TransferMethod, TransferSet, derive_seed, run_hops
 from stepdown.methods import KD, NoTransfer
 

@@ -1,0 +1,128 @@
+"""Bad input is refused before anything long starts, in words that help."""
+
+import numpy as np
+import pytest
+from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+from sklearn.frozen import FrozenEstimator
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+
+from stepdown import KD, ConfWeight, Fixed, Gate, MultihopClassifier, MultihopRegressor, SRatio, compare
+
+TREE = DecisionTreeClassifier(max_depth=2)
+
+
+class NeverFit(RandomForestClassifier):
+    """A teacher whose training would take an hour."""
+
+    def fit(self, X, y, sample_weight=None):
+        raise AssertionError("the hour has begun")
+
+
+def slow(student=TREE, **changes) -> MultihopClassifier:
+    return MultihopClassifier(NeverFit(), student, **changes)
+
+
+@pytest.fixture
+def rows():
+    rng = np.random.default_rng(0)
+    return rng.normal(size=(40, 3)), np.arange(40) % 2
+
+
+def test_one_class(rows) -> None:
+    with pytest.raises(ValueError, match="one class only"):
+        slow().fit(rows[0], np.zeros(40))
+
+
+def test_a_class_with_one_row(rows) -> None:
+    y = rows[1].astype(object)
+    y[0] = 7
+    with pytest.raises(ValueError, match=r"classes \[7\] have one row each"):
+        slow().fit(rows[0], y.astype(int))
+
+
+def test_fewer_rows_than_folds(rows) -> None:
+    with pytest.raises(ValueError, match="fewer rows than folds"):
+        slow(cv=50).fit(*rows)
+
+
+def test_missing_values_where_a_model_cannot_take_them(rows) -> None:
+    X = rows[0].copy()
+    X[3, 1] = np.nan
+    with pytest.raises(ValueError, match="NaN"):
+        slow(KNeighborsClassifier()).fit(X, rows[1])
+    with pytest.raises(ValueError, match="NaN"):
+        MultihopRegressor(RandomForestRegressor(), DecisionTreeRegressor()).fit(rows[0], X[:, 1])
+
+
+def test_labels_that_the_frozen_teacher_does_not_know(rows) -> None:
+    X, y = rows
+    teacher = FrozenEstimator(DecisionTreeClassifier().fit(X, y))
+    with pytest.raises(ValueError, match=r"teacher.*\[2\]"):
+        MultihopClassifier(teacher, TREE).fit(X, np.arange(40) % 3)
+
+
+def test_a_frozen_teacher_that_was_never_fitted(rows) -> None:
+    with pytest.raises(ValueError, match="not fitted"):
+        MultihopClassifier(FrozenEstimator(RandomForestClassifier()), TREE).fit(*rows)
+
+
+@pytest.mark.parametrize("method", [ConfWeight(), SRatio()], ids=repr)
+def test_a_student_without_weights_under_a_weight_method(rows, method) -> None:
+    with pytest.raises(TypeError, match=r"hop 1 \(-> student.*KNeighborsClassifier.*sample_weight"):
+        slow(KNeighborsClassifier(), methods=method, intermediates=[]).fit(*rows)
+
+
+def test_a_student_that_cannot_take_soft_targets(rows) -> None:
+    with pytest.raises(TypeError, match=r"hop 1 \(-> student.*KNeighborsClassifier"):
+        slow(KNeighborsClassifier(), methods=KD(), intermediates=[]).fit(*rows)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"methods": "KD"}, "methods='KD'"),
+        ({"methods": KD}, "Instances, not classes"),
+        ({"methods": []}, "expected transfer methods"),
+        ({"intermediates": "some"}, "intermediates='some'"),
+        ({"intermediates": [RandomForestClassifier()]}, "not a pair"),
+        ({"intermediates": [("a", 3)]}, "no estimator"),
+        ({"intermediates": [("student", TREE)]}, "names must differ"),
+        ({"trainer": "best"}, "trainer='best'"),
+        ({"search": "wide"}, "search='wide'"),
+        ({"cv": 1}, "cv=1"),
+    ],
+)
+def test_parameters(rows, changes, message) -> None:
+    with pytest.raises(ValueError, match=message):
+        slow(**changes).fit(*rows)
+
+
+def test_search_parameters(rows) -> None:
+    with pytest.raises(ValueError, match="folds must be at least 2"):
+        MultihopClassifier(RandomForestClassifier(5), TREE, search=Gate(folds=1)).fit(*rows)
+    with pytest.raises(ValueError, match=r"no such way.*'1-hop'"):
+        MultihopClassifier(RandomForestClassifier(5), TREE, search=Fixed("best")).fit(*rows)
+
+
+def test_models_of_the_wrong_kind(rows) -> None:
+    with pytest.raises(TypeError, match="student: MultihopClassifier needs a classifier"):
+        slow(DecisionTreeRegressor()).fit(*rows)
+    with pytest.raises(TypeError, match="estimator object"):
+        slow(DecisionTreeClassifier).fit(*rows)
+    with pytest.raises(TypeError, match="can't be trained"):
+        slow(FrozenEstimator(DecisionTreeClassifier().fit(*rows))).fit(*rows)
+
+
+def test_weights_and_groups(rows) -> None:
+    with pytest.raises(ValueError, match=r"all weights are zero|Sample weights"):
+        slow().fit(*rows, sample_weight=np.zeros(40))
+    with pytest.raises(ValueError, match="one group"):
+        slow().fit(*rows, groups=np.zeros(40))
+    with pytest.raises(ValueError, match="[Nn]egative"):
+        slow().fit(*rows, sample_weight=-np.ones(40))
+
+
+def test_compare_wants_one_of_ours(rows) -> None:
+    with pytest.raises(ValueError, match="expected a MultihopClassifier"):
+        compare(RandomForestClassifier(), *rows)
