@@ -342,9 +342,9 @@ def _pkth_scores(
     c = np.take_along_axis(around, nearest[..., None], axis=2)[..., 0]
     at_c = positives.starts[:, None] + np.maximum(c, 1) - 1
     rank = np.where(c > 0, positives.rank[at_c], 1)
-    return _with_head(head, positives.precision[at_c], rank).mean(axis=1), _with_head(
-        head, _precision_at(relevant, ks), np.broadcast_to(ks, (len(relevant), len(ks)))
-    )
+    interpolated = _with_head(head, positives.precision[at_c], rank).mean(axis=1)
+    asked = np.broadcast_to(ks, (len(relevant), len(ks)))
+    return interpolated, _with_head(head, _precision_at(relevant, ks), asked)
 
 
 def _with_head(
