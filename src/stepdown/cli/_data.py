@@ -1,0 +1,210 @@
+"""From a file to rows and a target, or to one clear line about what is wrong with it."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow
+import pyarrow.parquet
+from numpy.typing import NDArray
+
+from stepdown.core import InvalidInputError
+
+from ._estimators import nearest
+
+__all__ = ["Data", "read_data"]
+
+TEXT_ENDINGS = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")
+PARQUET_ENDINGS = (".parquet", ".pq")
+SEPARATORS = ",;\t|"
+# Whole numbers with more distinct values than this are taken for quantities.
+MOST_CLASSES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """A table ready to be learned from.
+
+    Parameters
+    ----------
+    X : DataFrame
+        All columns but the target.
+    y : array of shape (n_samples,)
+        Labels (numbers, truth values or texts), or real targets.
+    task : str
+        "classification" or "regression".
+    origin : dict
+        Plain JSON types: where the rows came from, and a digest of the file.
+    notices : tuple of str
+        What the user should know before trusting the result.
+    """
+
+    X: Any
+    y: NDArray[Any]
+    task: str
+    origin: dict[str, Any]
+    notices: tuple[str, ...] = ()
+
+
+def read_data(path: Path, target: str, task: str = "auto") -> Data:
+    """Read a CSV or Parquet file and take the target out.
+
+    Parameters
+    ----------
+    path : Path
+        Ending in .csv, .tsv or .txt (perhaps .gz), .parquet or .pq.
+    target : str
+        Name of a column. Rows where it is missing are dropped, with a notice.
+    task : {"auto", "classification", "regression"}
+        "auto" goes by the target: texts, truth values and few distinct whole numbers are classes.
+
+    Raises
+    ------
+    InvalidInputError
+        If the file is missing, empty, unreadable or of another kind; if columns repeat; if the target is absent, all
+        missing, of one value, or not numeric in regression.
+    """
+    if not path.is_file():
+        raise InvalidInputError(f"{path}: there is no such file.")
+    if path.stat().st_size == 0:
+        raise InvalidInputError(f"{path}: the file is empty.")
+    name = path.name.lower()
+    if name.endswith(TEXT_ENDINGS):
+        frame = _read_text(path)
+    elif name.endswith(PARQUET_ENDINGS):
+        frame = _read_parquet(path)
+    else:
+        raise InvalidInputError(f"{path}: expected a file ending in {', '.join(TEXT_ENDINGS + PARQUET_ENDINGS)}.")
+    if frame.empty:
+        raise InvalidInputError(f"{path}: the file holds no rows.")
+    columns = [str(column) for column in frame.columns]
+    frame.columns = pd.Index(columns)
+    if target not in columns:
+        raise InvalidInputError(
+            f"{path}: there is no column {target!r}{nearest(target, columns)} It has: {', '.join(columns[:30])}"
+            f"{', ...' if len(columns) > 30 else '.'}"
+        )
+    return _take_target(frame, target, task, path)
+
+
+def _take_target(frame: pd.DataFrame, target: str, task: str, path: Path) -> Data:
+    notices = []
+    missing = frame[target].isna().to_numpy()
+    if missing.all():
+        raise InvalidInputError(f"{path}: every value of the target {target!r} is missing.")
+    if missing.any():
+        notices.append(f"{int(missing.sum())} of {len(frame)} rows have no target and are left out")
+        frame = frame[~missing].reset_index(drop=True)
+    X = frame.drop(columns=target)
+    if not X.columns.size:
+        raise InvalidInputError(f"{path}: {target!r} is the only column, so nothing is left to learn from.")
+    infinite = [str(column) for column in X.select_dtypes("number") if np.isinf(X[column].to_numpy(float)).any()]
+    if infinite:
+        raise InvalidInputError(f"{path}: columns {infinite[:5]} hold infinite values; clip them or leave them empty.")
+    if task == "auto":
+        task = _task_of(frame[target])
+        other = "regression" if task == "classification" else "classification"
+        notices.append(f"{target!r} is taken for {task}; --task {other} says otherwise")
+    y = _labels(frame[target], path) if task == "classification" else _quantities(frame[target], path)
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    origin = {
+        "file": path.name,
+        "fingerprint": f"sha256:{digest}",
+        "target": target,
+        "rows": len(y),
+        "rows_without_target": int(missing.sum()),
+        "columns": [str(column) for column in X.columns],
+    }
+    return Data(X, y, task, origin, tuple(notices))
+
+
+def _task_of(column: pd.Series[Any]) -> str:
+    if not pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column):
+        return "classification"
+    values = column.to_numpy(float)
+    whole = np.array_equal(values, np.round(values))
+    return "classification" if whole and len(np.unique(values)) <= MOST_CLASSES else "regression"
+
+
+def _labels(column: pd.Series[Any], path: Path) -> NDArray[Any]:
+    if pd.api.types.is_bool_dtype(column):
+        y = column.to_numpy(bool)
+    elif pd.api.types.is_numeric_dtype(column):
+        y = column.to_numpy(float)
+        # Gaps turn whole numbers into floats when a file is read; the gaps are gone now.
+        if np.array_equal(y, np.round(y)):
+            y = y.astype(np.int64)
+    else:
+        y = column.astype(str).to_numpy(dtype=np.str_)
+    classes, counts = np.unique(y, return_counts=True)
+    if len(classes) < 2:
+        raise InvalidInputError(f"{path}: the target {column.name!r} is {classes[0]!s} in every row: one class only.")
+    if counts.max() == 1:
+        raise InvalidInputError(
+            f"{path}: every row has its own value of {column.name!r}, so these are no classes; a number is learned with"
+            " --task regression."
+        )
+    return y
+
+
+def _quantities(column: pd.Series[Any], path: Path) -> NDArray[Any]:
+    if not pd.api.types.is_numeric_dtype(column):
+        raise InvalidInputError(
+            f"{path}: the target {column.name!r} isn't numeric ({column.iloc[0]!r}), as regression needs it;"
+            " classes are learned with --task classification."
+        )
+    y = column.to_numpy(float)
+    if not np.isfinite(y).all():
+        raise InvalidInputError(f"{path}: the target {column.name!r} holds infinite values.")
+    if np.ptp(y) == 0:
+        raise InvalidInputError(f"{path}: the target {column.name!r} is {y[0]:g} in every row.")
+    return y
+
+
+def _read_text(path: Path) -> pd.DataFrame:
+    try:
+        separator = _check_header(path)
+        return pd.read_csv(path, sep=separator, encoding="utf-8-sig", skipinitialspace=True)
+    except UnicodeDecodeError as error:
+        raise InvalidInputError(f"{path}: the file isn't UTF-8 text ({error.reason}); save it as UTF-8.") from error
+    except pd.errors.EmptyDataError as error:
+        raise InvalidInputError(f"{path}: the file holds no columns.") from error
+    except (pd.errors.ParserError, csv.Error, gzip.BadGzipFile, EOFError) as error:
+        raise InvalidInputError(
+            f"{path}: the file can't be read as a table ({' '.join(str(error).split())})."
+        ) from error
+
+
+def _check_header(path: Path) -> str:
+    """Return the separator. Columns that repeat are refused here: pandas would rename them without a word."""
+    opener = gzip.open if path.suffix.lower() == ".gz" else open
+    with opener(path, "rt", encoding="utf-8-sig", newline="") as file:
+        line = next((line for line in file if line.strip()), "")
+    separator = max(SEPARATORS, key=line.count)
+    header = next(csv.reader([line], delimiter=separator, skipinitialspace=True), [])
+    _refuse_repeats(path, [name.strip() for name in header])
+    return separator
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    try:
+        _refuse_repeats(path, pyarrow.parquet.read_schema(path).names)
+        return pd.read_parquet(path, engine="pyarrow")
+    except (pyarrow.ArrowException, OSError) as error:
+        raise InvalidInputError(
+            f"{path}: this is no readable Parquet file ({' '.join(str(error).split())})."
+        ) from error
+
+
+def _refuse_repeats(path: Path, names: list[str]) -> None:
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise InvalidInputError(f"{path}: columns {repeated[:5]} stand there more than once; give each its own name.")

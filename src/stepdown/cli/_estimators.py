@@ -1,0 +1,192 @@
+"""Estimators by name: ``forest:n_estimators=300`` becomes ``RandomForestClassifier(n_estimators=300)``."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from types import MappingProxyType
+from typing import Any
+
+from sklearn.base import is_classifier, is_regressor
+
+from stepdown.core import InvalidInputError
+
+__all__ = ["KNOWN", "Spec", "build", "nearest", "parse_spec"]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """One name: its class for either task, what is set unless told otherwise, whether columns must be of one scale."""
+
+    classification: str | None
+    regression: str | None
+    defaults: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    needs_scale: bool = False
+
+
+def _both(module: str, stem: str, **defaults: Any) -> Known:
+    return Known(f"{module}:{stem}Classifier", f"{module}:{stem}Regressor", defaults)
+
+
+# max_iter is set where scikit-learn's default stops before it has converged on ordinary tables.
+KNOWN: Mapping[str, Known] = {
+    "tree": _both("sklearn.tree", "DecisionTree"),
+    "forest": _both("sklearn.ensemble", "RandomForest"),
+    "extra-trees": _both("sklearn.ensemble", "ExtraTrees"),
+    "boosting": _both("sklearn.ensemble", "GradientBoosting"),
+    "hist-boosting": _both("sklearn.ensemble", "HistGradientBoosting"),
+    "lightgbm": _both("lightgbm", "LGBM", verbose=-1),
+    "xgboost": _both("xgboost", "XGB", verbosity=0),
+    "logistic": Known("sklearn.linear_model:LogisticRegression", None, {"max_iter": 1000}, needs_scale=True),
+    "linear": Known(None, "sklearn.linear_model:LinearRegression", needs_scale=True),
+    "ridge": Known(None, "sklearn.linear_model:Ridge", needs_scale=True),
+    "lasso": Known(None, "sklearn.linear_model:Lasso", needs_scale=True),
+    "mlp": Known(
+        "sklearn.neural_network:MLPClassifier",
+        "sklearn.neural_network:MLPRegressor",
+        {"max_iter": 1000},
+        needs_scale=True,
+    ),
+    "knn": Known("sklearn.neighbors:KNeighborsClassifier", "sklearn.neighbors:KNeighborsRegressor", needs_scale=True),
+    "naive-bayes": Known("sklearn.naive_bayes:GaussianNB", None),
+}
+EXTRAS = {"lightgbm": "boosting", "xgboost": "boosting"}
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """What was asked for: a known name or an import path, and parameters."""
+
+    text: str
+    name: str
+    parameters: Mapping[str, Any]
+
+    @property
+    def is_import(self) -> bool:
+        return ":" in self.name
+
+    @property
+    def needs_scale(self) -> bool:
+        """Whether columns must be brought to one scale; never for an import path, which brings its own steps."""
+        return not self.is_import and KNOWN[self.name].needs_scale
+
+
+def nearest(word: str, known: list[str]) -> str:
+    """Return "; did you mean 'x'?" where something is near, else nothing."""
+    close = get_close_matches(word, known, n=1)
+    return f"; did you mean {close[0]!r}?" if close else "."
+
+
+def parse_spec(text: str, *, allow_import: bool = False) -> Spec:
+    """Read ``name``, ``name:parameter=value,...`` or ``package.module:Class:parameter=value,...``.
+
+    Parameters
+    ----------
+    text : str
+        Values are Python literals; a bare word is a text, as in ``criterion=entropy``.
+    allow_import : bool
+        Whether an import path may be given. Importing runs the package's code.
+
+    Raises
+    ------
+    InvalidInputError
+        For an unknown name, an import path that isn't allowed, or parameters that can't be read.
+
+    Examples
+    --------
+    >>> dict(parse_spec("mlp:hidden_layer_sizes=(8, 4),activation=tanh").parameters)
+    {'hidden_layer_sizes': (8, 4), 'activation': 'tanh'}
+    """
+    name, _, rest = text.strip().partition(":")
+    if name not in KNOWN and "." in name:
+        if not allow_import:
+            raise InvalidInputError(
+                f"{text!r} is an import path; importing runs that package's code. If you trust it, add --allow-import."
+            )
+        class_name, _, rest = rest.partition(":")
+        if not class_name.isidentifier():
+            raise InvalidInputError(
+                f"{text!r}: expected package.module:Class, or package.module:Class:parameter=value."
+            )
+        name = f"{name}:{class_name}"
+    elif name not in KNOWN:
+        raise InvalidInputError(f"unknown estimator {name!r}{nearest(name, list(KNOWN))} Known: {', '.join(KNOWN)}.")
+    return Spec(text, name, _parse_parameters(text, rest))
+
+
+def _parse_parameters(text: str, parameters: str) -> dict[str, Any]:
+    problem = f"{text!r}: parameters are written name=value,name=value, with Python literals as values"
+    try:
+        call = ast.parse(f"f({parameters})", mode="eval").body
+    except (SyntaxError, ValueError) as error:
+        raise InvalidInputError(f"{problem}.") from error
+    if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name) or call.args:
+        raise InvalidInputError(f"{problem}.")
+    values: dict[str, Any] = {}
+    for keyword in call.keywords:
+        if keyword.arg is None or keyword.arg in values:
+            raise InvalidInputError(f"{problem}, each name once.")
+        try:
+            value = keyword.value
+            values[keyword.arg] = value.id if isinstance(value, ast.Name) else ast.literal_eval(value)
+        except (ValueError, TypeError) as error:
+            raise InvalidInputError(f"{problem}; {ast.unparse(keyword.value)!r} is none.") from error
+    return values
+
+
+def build(spec: Spec, task: str) -> Any:
+    """Make the unfitted estimator.
+
+    Parameters
+    ----------
+    task : {"classification", "regression"}
+
+    Raises
+    ------
+    InvalidInputError
+        If there is none for the task, its package is missing, or a parameter is unknown or can't have that value.
+    """
+    known = None if spec.is_import else KNOWN[spec.name]
+    path = spec.name if known is None else (known.classification if task == "classification" else known.regression)
+    if path is None:
+        able = [name for name, entry in KNOWN.items() if getattr(entry, task)]
+        raise InvalidInputError(f"{spec.name!r} doesn't do {task}. Those that do: {', '.join(able)}.")
+    cls = _import(path, spec)
+    defaults = {} if known is None else dict(known.defaults)
+    try:
+        estimator = cls(**defaults)
+        parameters = sorted(estimator.get_params(deep=False))
+    except (TypeError, AttributeError) as error:
+        raise InvalidInputError(f"{spec.text!r}: {path} is no estimator that can be made without arguments.") from error
+    unknown = [name for name in spec.parameters if name not in parameters]
+    if unknown:
+        raise InvalidInputError(
+            f"{spec.text!r}: {cls.__name__} has no parameter {unknown[0]!r}{nearest(unknown[0], parameters)}"
+            f" It has: {', '.join(parameters)}."
+        )
+    estimator.set_params(**spec.parameters)
+    if not (is_classifier(estimator) if task == "classification" else is_regressor(estimator)):
+        raise InvalidInputError(f"{spec.text!r}: {cls.__name__} is no estimator for {task}.")
+    # scikit-learn checks values at the start of fit, which would be after the teacher's.
+    validate = getattr(estimator, "_validate_params", None)
+    if validate is not None:
+        try:
+            validate()
+        except ValueError as error:
+            raise InvalidInputError(f"{spec.text!r}: {error}") from error
+    return estimator
+
+
+def _import(path: str, spec: Spec) -> Any:
+    module, _, name = path.partition(":")
+    try:
+        return getattr(importlib.import_module(module), name)
+    except ImportError as error:
+        extra = EXTRAS.get(spec.name)
+        line = f': pip install "stepdown[{extra}]"' if extra else "."
+        raise InvalidInputError(f"{spec.text!r}: {module} can't be imported ({error}){line}") from error
+    except AttributeError as error:
+        raise InvalidInputError(f"{spec.text!r}: {module} holds no {name}.") from error

@@ -1,0 +1,64 @@
+"""A folder that appears whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+
+from stepdown.core import InvalidInputError
+
+__all__ = ["check_free", "free_folder", "written_whole"]
+
+
+def check_free(folder: Path) -> Path:
+    """Refuse a folder that holds something, or that can't be made; return it.
+
+    Raises
+    ------
+    InvalidInputError
+        With what to do.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise InvalidInputError(f"{folder}: the output folder's name belongs to a file; give --out another one.")
+    if folder.is_dir() and any(folder.iterdir()):
+        raise InvalidInputError(f"{folder}: the output folder is in use; give --out another one, or empty it.")
+    above = next(parent for parent in folder.absolute().parents if parent.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK):
+        raise InvalidInputError(f"{folder}: nothing can be written in {above}.")
+    return folder
+
+
+def free_folder(name: str) -> Path:
+    """Return the first of name, name-2, name-3, ... in the current folder that isn't in use."""
+    candidates = (Path(name if number == 1 else f"{name}-{number}") for number in count(1))
+    return check_free(next(path for path in candidates if not path.exists()))
+
+
+@contextmanager
+def written_whole(folder: Path) -> Iterator[Path]:
+    """Give a temporary folder beside `folder`, and make it `folder` when all went well.
+
+    After an error or an interruption nothing of it is left. The folder may have come into use in the meantime; then it
+    is refused as by `check_free`, and not overwritten.
+    """
+    folder = folder.absolute()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    part = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.parent))
+    try:
+        yield part
+        # mkdtemp makes it private to the user; what ships has the rights of any new folder.
+        mask = os.umask(0)
+        os.umask(mask)
+        part.chmod(0o777 & ~mask)
+        check_free(folder)
+        if folder.exists():
+            folder.rmdir()
+        part.rename(folder)
+    except BaseException:
+        shutil.rmtree(part, ignore_errors=True)
+        raise

@@ -1,0 +1,49 @@
+"""What the library says while it works, on the terminal."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+
+from rich.console import Console
+from rich.markup import escape
+
+__all__ = ["told_on"]
+
+
+class _Steps(logging.Handler):
+    """Shows the step that is being done beside a spinner; line by line where there is no terminal."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(logging.INFO)
+        self.console = console
+        self.status = console.status("starting")
+        self.started = time.perf_counter()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            message = f"{time.perf_counter() - self.started:5.1f} s  {escape(record.getMessage())}"
+            if self.console.is_terminal:
+                self.status.update(message)
+            else:
+                self.console.print(message, highlight=False, soft_wrap=True)
+        except Exception:
+            self.handleError(record)
+
+
+@contextmanager
+def told_on(console: Console) -> Iterator[None]:
+    """Tell what the logger "stepdown" says at level INFO; afterwards the logger is as it was."""
+    logger = logging.getLogger("stepdown")
+    handler, level = _Steps(console), logger.level
+    logger.addHandler(handler)
+    if logger.getEffectiveLevel() > logging.INFO:
+        logger.setLevel(logging.INFO)
+    try:
+        with handler.status if console.is_terminal else nullcontext():
+            yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)

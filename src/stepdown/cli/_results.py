@@ -1,0 +1,178 @@
+"""What a run leaves behind: the student, its story, and where it came from."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+from zipfile import ZIP_DEFLATED
+
+import numpy as np
+import skops.io
+from sklearn.pipeline import Pipeline
+from sklearn.tree import BaseDecisionTree, export_text
+
+from stepdown.core import HopRecord
+from stepdown.models import complexity
+from stepdown.reports import render_json, render_page, render_text, summary_sentence
+
+from ._data import Data
+
+__all__ = ["chain_text", "run_summary", "save_run", "save_verdict", "student_text"]
+
+PACKAGES = (
+    "stepdown",
+    "scikit-learn",
+    "numpy",
+    "scipy",
+    "pandas",
+    "pyarrow",
+    "skrub",
+    "skops",
+    "lightgbm",
+    "xgboost",
+    "xgboost-cpu",
+)
+# Trees that a page of text can hold.
+MOST_TREES = 10
+CHECKED_ROWS = 1000
+
+
+def run_summary(estimator: Any, data: Data, settings: dict[str, Any]) -> dict[str, Any]:
+    """Return the summary of a fitted multihop estimator: validated scores, the chain, and how to make it again.
+
+    Parameters
+    ----------
+    estimator : MultihopClassifier or MultihopRegressor
+        Fitted.
+    settings : dict
+        Plain JSON types: what the user asked for.
+    """
+    classify = data.task == "classification"
+    scorer = settings.get("scoring") or ("accuracy" if classify else "negative squared error / variance")
+    summary = {
+        "schema": 1,
+        "task": data.task,
+        "scorer": scorer,
+        "n_samples": len(data.y),
+        "n_features": data.X.shape[1],
+        "seed": settings.get("seed"),
+        "settings": settings,
+        "validation": [dict(row) for row in estimator.comparison_],
+        "chain": [_hop_row(record) for record in estimator.chain_],
+        "versions": package_versions(),
+        "data": data.origin,
+        "notices": list(data.notices),
+    }
+    return summary | {"sentence": summary_sentence(summary)}
+
+
+def package_versions() -> dict[str, str]:
+    """Return the versions of Python and of all packages that had a hand in the result."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _hop_row(record: HopRecord) -> dict[str, Any]:
+    size = record.complexity
+    return {
+        "name": record.name,
+        "from": list(record.teachers),
+        "method": None if record.method is None else _one_line(record.method),
+        "trainer": None if record.trainer is None else _one_line(record.trainer),
+        "model": _one_line(record.model),
+        "complexity": None if size is None else {"kind": size.kind, "size": size.size, "text": str(size)},
+        "score": record.score,
+        "seconds": record.seconds,
+    }
+
+
+def _one_line(thing: Any) -> str:
+    return " ".join(repr(thing).split())
+
+
+def chain_text(chain: Sequence[HopRecord]) -> str:
+    """Return the hops, one a line."""
+    return "".join(f"{' '.join(str(record).split())}\n" for record in chain)
+
+
+def student_text(model: Any, names: Sequence[str]) -> str:
+    """Return the student in a form that people can read: rules, coefficients, or how large it is.
+
+    Parameters
+    ----------
+    model : estimator
+        Fitted on the prepared columns.
+    names : sequence of str
+        Of the prepared columns.
+    """
+    head = f"{_one_line(model)}\n{complexity(model)}\n"
+    if isinstance(model, BaseDecisionTree):
+        return f"{head}\n{export_text(model, feature_names=list(names), max_depth=100)}"
+    trees = [tree for tree in np.ravel(getattr(model, "estimators_", [])) if isinstance(tree, BaseDecisionTree)]
+    if 0 < len(trees) <= MOST_TREES:
+        texts = (export_text(tree, feature_names=list(names), max_depth=100) for tree in trees)
+        return head + "".join(f"\ntree {number}\n{text}" for number, text in enumerate(texts, start=1))
+    if hasattr(model, "coef_") and np.shape(model.coef_)[-1:] == (len(names),):
+        return f"{head}\n{_coefficients(model, names)}"
+    return head
+
+
+def _coefficients(model: Any, names: Sequence[str]) -> str:
+    """Return a table of coefficients, the largest first, with a column for each output."""
+    values, constants = np.atleast_2d(model.coef_), np.atleast_1d(model.intercept_)
+    classes = getattr(model, "classes_", [])
+    # One row of coefficients for two classes: they speak for the second.
+    heads = [str(name) for name in classes[-1:]] if len(values) == 1 else [str(name) for name in classes]
+    order = np.argsort(-np.abs(values).max(axis=0), kind="stable")
+    rows = [("", *(heads or ["value"])), ("(intercept)", *(f"{value:.6g}" for value in constants))]
+    rows += [(names[place], *(f"{value:.6g}" for value in values[:, place])) for place in order]
+    width = max(len(row[0]) for row in rows)
+    return "".join(f"{name:<{width}}{''.join(f'  {cell:>12}' for cell in cells)}\n" for name, *cells in rows)
+
+
+def save_run(folder: Path, shipped: Pipeline, chain: Sequence[HopRecord], summary: dict[str, Any], data: Data) -> None:
+    """Write the student, the result and the texts into a folder.
+
+    Parameters
+    ----------
+    folder : Path
+        Exists; empty.
+    shipped : Pipeline
+        The preparing steps and the student; all but the last step give the names of the student's columns.
+    summary : dict
+        Gets a part "student": the file, and the types that a reader must trust to load it.
+    """
+    file = folder / "student.skops"
+    skops.io.dump(shipped, file, compression=ZIP_DEFLATED)
+    trusted = skops.io.get_untrusted_types(file=file)
+    _check_parity(shipped, skops.io.load(file, trusted=trusted), data)
+    summary["student"] = {"file": file.name, "class": type(shipped[-1]).__name__, "trusted_types": trusted}
+    _write(folder / "chain.txt", f"{chain_text(chain)}\n{render_text(summary)}\n")
+    _write(folder / "student.txt", student_text(shipped[-1], list(shipped[:-1].get_feature_names_out())))
+    _write(folder / "result.json", render_json(summary))
+
+
+def save_verdict(folder: Path, summary: dict[str, Any]) -> None:
+    """Write a verdict as JSON, as text and as a page into a folder."""
+    _write(folder / "verdict.json", render_json(summary))
+    _write(folder / "verdict.txt", f"{render_text(summary)}\n")
+    _write(folder / "verdict.html", render_page(summary, title="stepdown: the verdict"))
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")
+
+
+def _check_parity(shipped: Any, loaded: Any, data: Data) -> None:
+    """What is loaded must answer as what was saved, or it must not ship."""
+    rows = data.X.iloc[:CHECKED_ROWS]
+    if not np.array_equal(shipped.predict(rows), loaded.predict(rows)):
+        raise RuntimeError("the student that was read back from student.skops answers otherwise than the one written.")
