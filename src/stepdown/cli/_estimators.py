@@ -171,10 +171,9 @@ def build(spec: Spec, task: str) -> Any:
     if not (is_classifier(estimator) if task == "classification" else is_regressor(estimator)):
         raise InvalidInputError(f"{spec.text!r}: {cls.__name__} is no estimator for {task}.")
     # scikit-learn checks values at the start of fit, which would be after the teacher's.
-    validate = getattr(estimator, "_validate_params", None)
-    if validate is not None:
+    if hasattr(estimator, "_parameter_constraints"):
         try:
-            validate()
+            estimator._validate_params()
         except ValueError as error:
             raise InvalidInputError(f"{spec.text!r}: {error}") from error
     return estimator

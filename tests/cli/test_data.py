@@ -1,0 +1,142 @@
+import gzip
+import hashlib
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from stepdown.cli._data import read_data
+from stepdown.core import InvalidInputError
+from stepdown.datasets import mixed_table
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(text, name="data.csv"):
+        path = tmp_path / name
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return path
+
+    return write
+
+
+@pytest.mark.parametrize("ending", [".csv", ".csv.gz", ".parquet", ".tsv"])
+def test_formats_agree(tmp_path, ending):
+    frame = pd.DataFrame(mixed_table(60, seed=0))
+    path = tmp_path / f"data{ending}"
+    if ending == ".parquet":
+        frame.to_parquet(path)
+    else:
+        frame.to_csv(path, index=False, sep="\t" if ending == ".tsv" else ",")
+    data = read_data(path, "churn")
+    assert data.task == "classification"
+    assert data.y.tolist() == frame["churn"].tolist()
+    assert data.y.dtype.kind == "U"
+    assert list(data.X.columns) == [name for name in frame.columns if name != "churn"]
+    assert data.X["income"].isna().tolist() == frame["income"].isna().tolist()
+    assert data.origin["fingerprint"] == f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
+    assert data.origin["rows"] == 60
+    assert read_data(path, "spending").task == "regression"
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+def test_separators_and_byte_order_mark(write, separator):
+    text = "\ufeff" + "\n".join(separator.join(row) for row in (["a", "b"], ["1", "x"], ["2", "y"], ["3", "y"]))
+    data = read_data(write(text), "b")
+    assert data.X["a"].tolist() == [1, 2, 3]
+    assert data.y.tolist() == ["x", "y", "y"]
+
+
+@pytest.mark.parametrize(
+    ("values", "task", "labels"),
+    [
+        (["0", "1", "1"], "classification", [0, 1, 1]),
+        (["True", "False", "True"], "classification", [True, False, True]),
+        (["0.5", "1.5", "1.5"], "regression", [0.5, 1.5, 1.5]),
+        (["red", "blue", "red"], "classification", ["red", "blue", "red"]),
+        ([str(n) for n in range(30)], "regression", list(range(30))),
+    ],
+)
+def test_the_task_goes_by_the_target(write, values, task, labels):
+    data = read_data(write("a,t\n" + "".join(f"{n},{value}\n" for n, value in enumerate(values))), "t")
+    assert data.task == task
+    assert data.y.tolist() == labels
+    assert f"taken for {task}" in data.notices[-1]
+
+
+def test_the_task_can_be_said(write):
+    path = write("a,t\n1,0\n2,1\n3,2\n")
+    data = read_data(path, "t", "regression")
+    assert data.task == "regression"
+    assert data.y.dtype == float
+    assert data.notices == ()
+
+
+def test_rows_without_a_target_are_left_out_and_named(write):
+    data = read_data(write("a,t\n1,0\n2,\n3,1\n4,1\n"), "t")
+    assert data.notices[0] == "1 of 4 rows have no target and are left out"
+    assert data.y.tolist() == [0, 1, 1]
+    assert data.y.dtype == np.int64
+    assert data.X["a"].tolist() == [1, 3, 4]
+    assert data.X.index.tolist() == [0, 1, 2]
+    assert data.origin["rows_without_target"] == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "target", "words"),
+    [
+        ("", "t", "the file is empty"),
+        ("\n\n", "t", "no columns"),
+        ("a,t\n", "t", "no rows"),
+        ("a,target\n1,0\n2,1\n", "tarket", "no column 'tarket'; did you mean 'target'.*It has: a, target"),
+        ("a,t\n1,\n2,\n", "t", "every value of the target 't' is missing"),
+        ("a,t\n1,yes\n2,yes\n", "t", "'t' is yes in every row: one class only"),
+        ("a,t\n1,x\n2,y\n3,z\n", "t", "no classes"),
+        ("t\n0\n1\n1\n", "t", "only column"),
+        ("a,b,a,t\n1,2,3,0\n4,5,6,1\n", "t", r"columns \['a'\] stand there more than once"),
+        ("a,t\n1,0\n2,1,3,4\n", "t", "can't be read as a table"),
+        ("a,t\ninf,0\n2,1\n3,1\n", "t", r"columns \['a'\] hold infinite values"),
+        (b"a,t\n\xff\xfe\x00,0\n", "t", "isn't UTF-8"),
+    ],
+)
+def test_bad_text(write, text, target, words):
+    with pytest.raises(InvalidInputError, match=words):
+        read_data(write(text), target)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [(["x", "y", "y"], "isn't numeric"), (["1", "1", "1"], "is 1 in every row"), (["inf", "1", "2"], "infinite")],
+)
+def test_bad_targets_of_regression(write, values, words):
+    path = write("a,t\n" + "".join(f"{n},{value}\n" for n, value in enumerate(values)))
+    with pytest.raises(InvalidInputError, match=words):
+        read_data(path, "t", "regression")
+
+
+def test_missing_and_foreign_files(write, tmp_path):
+    with pytest.raises(InvalidInputError, match="no such file"):
+        read_data(tmp_path / "none.csv", "t")
+    with pytest.raises(InvalidInputError, match="no such file"):
+        read_data(tmp_path, "t")
+    with pytest.raises(InvalidInputError, match=r"ending in \.csv"):
+        read_data(write("a", "data.xlsx"), "t")
+
+
+def test_unreadable_parquet_and_gzip(write):
+    with pytest.raises(InvalidInputError, match="no readable Parquet"):
+        read_data(write(b"PAR1 this is none", "data.parquet"), "t")
+    with pytest.raises(InvalidInputError, match="can't be read as a table"):
+        read_data(write(b"no gzip at all", "data.csv.gz"), "t")
+    with pytest.raises(InvalidInputError, match="can't be read as a table"):
+        read_data(write(gzip.compress(b"a,t\n1,2\n" * 1000)[:-20], "cut.csv.gz"), "t")
+
+
+def test_parquet_with_columns_that_repeat(tmp_path):
+    import pyarrow
+    import pyarrow.parquet
+
+    table = pyarrow.table([[1, 2], [3, 4], [0, 1]], names=["a", "a", "t"])
+    pyarrow.parquet.write_table(table, tmp_path / "twice.parquet")
+    with pytest.raises(InvalidInputError, match="more than once"):
+        read_data(tmp_path / "twice.parquet", "t")
