@@ -1,0 +1,274 @@
+"""The hybrid information-flow loss: one Gram product a side, the gradient made on the way forward."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+from stepdown.core import InvalidInputError
+
+from ._kernels import SMALLEST_SIMILARITY
+from ._numerics import Reduction, full_precision, inverse_norms, rows
+
+__all__ = ["Relations", "information_flow", "relations"]
+
+BLOCK_ELEMENTS = 1 << 16
+"""Entries of a block of rows on the CPU, so that a block's dozen passes stay in the cache."""
+
+
+OPPOSITE = 2 * SMALLEST_SIMILARITY
+"""1 + cosine where it counts as -1: kept from 0, whose logarithm isn't finite, and without a gradient."""
+
+
+class Relations(NamedTuple):
+    """The neighbour probabilities of a batch in one layer: what a teacher's side of the loss comes to.
+
+    Parameters
+    ----------
+    probabilities : tensor of shape (2, n_rows, n_rows)
+        Rows sum to 1; first of the cosine kernel, then of the Student-t kernel.
+    eps : float
+        What they were made with.
+    diagonal : bool
+        Whether a row counts as its own neighbour; where not, the diagonal is 0.
+    """
+
+    probabilities: Tensor
+    eps: float
+    diagonal: bool
+
+    def __len__(self) -> int:
+        return self.probabilities.shape[1]
+
+
+def relations(features: Tensor, *, diagonal: bool = True, eps: float = 1e-6) -> Relations:
+    """Neighbour probabilities of a teacher's layer, to be computed once and used in `information_flow`.
+
+    Parameters
+    ----------
+    features : tensor of shape (n_rows, ...)
+        At least two rows; feature maps are flattened; no gradient is kept.
+    diagonal : bool
+        Whether a row counts as its own neighbour.
+    eps : float
+        Added to the norms and under the root of the distances.
+
+    Returns
+    -------
+    Relations
+
+    Raises
+    ------
+    InvalidInputError
+        For fewer than two rows.
+
+    Examples
+    --------
+    >>> relations(torch.eye(3)).probabilities.sum(-1).round(decimals=4)
+    tensor([[1., 1., 1.],
+            [1., 1., 1.]])
+    """
+    with torch.no_grad(), torch.autocast(features.device.type, enabled=False):
+        matrix = rows(features.detach(), at_least=2)
+        gram = _gram(matrix)
+        scale = inverse_norms(gram, eps)
+        probabilities = gram.new_empty(2, *gram.shape)
+        distances = gram.new_empty(_block_size(gram), len(gram))
+        for block in _blocks(gram):
+            kernels = probabilities[:, block]
+            _kernels(gram, block, scale, eps, diagonal, kernels, distances[: kernels.shape[1]])
+            kernels /= kernels.sum(-1, keepdim=True)
+    return Relations(probabilities, eps, diagonal)
+
+
+@full_precision
+def information_flow(
+    student: Tensor,
+    teacher: Tensor | Relations,
+    *,
+    reduction: Reduction = "mean",
+    diagonal: bool = True,
+    eps: float = 1e-6,
+) -> Tensor:
+    """Jeffreys divergence of the neighbour probabilities, for the cosine and the Student-t kernel, added.
+
+    With p of the teacher and q of the student, rows normalised to 1::
+
+        sum over both kernels of reduce_ij (p_ij - q_ij) (log p_ij - log q_ij)
+
+    Passalis, Tzelepi & Tefas, "Heterogeneous Knowledge Distillation using Information Flow Modeling", CVPR 2020,
+    eq. 6 to 9. The published code keeps the diagonal and takes the mean; the paper leaves the diagonal out and sums.
+
+    Parameters
+    ----------
+    student : tensor of shape (n_rows, ...)
+        At least two rows; feature maps are flattened.
+    teacher : tensor of shape (n_rows, ...) or Relations
+        Over the same rows, in the same order; widths may differ. `relations` computes its side ahead.
+    reduction : {"mean", "row", "sum"}
+        "mean" falls as 1/n_rows; "row", the average divergence of a row, doesn't depend on the size of the batch.
+    diagonal : bool
+        Whether a row counts as its own neighbour.
+    eps : float
+        Added to the norms and under the root of the distances.
+
+    Returns
+    -------
+    tensor of shape ()
+        Non-negative; 0 where the relations are equal. Can be differentiated once.
+
+    Raises
+    ------
+    InvalidInputError
+        For fewer than two rows, different numbers of rows, or relations made with other settings.
+
+    Notes
+    -----
+    All-zero rows are finite in value and gradient. The gradient of each kernel is a symmetric matrix times
+    the features, so that both need one product together, and only a matrix of the features' shape is kept.
+
+    Examples
+    --------
+    >>> features = torch.tensor([[1.0, 0.0], [0.5, 1.0], [0.0, 2.0]])
+    >>> information_flow(features, features).item() < 1e-9
+    True
+    >>> information_flow(features.flip(1), relations(features)).item() < 1e-6
+    True
+    """
+    matrix = rows(student, at_least=2)
+    known = teacher if isinstance(teacher, Relations) else relations(teacher, diagonal=diagonal, eps=eps)
+    if (known.diagonal, known.eps) != (diagonal, eps):
+        raise InvalidInputError(
+            f"the teacher's relations were made with diagonal={known.diagonal}, eps={known.eps}, and the loss was "
+            f"asked for diagonal={diagonal}, eps={eps}; pass the same to both."
+        )
+    if len(known) != len(matrix):
+        raise InvalidInputError(
+            f"the student has {len(matrix)} rows and the teacher {len(known)}: both must come from the same batch."
+        )
+    n = len(matrix)
+    entries = n * (n if diagonal else n - 1)
+    divisors = {"mean": entries, "row": n, "sum": 1}
+    if reduction not in divisors:
+        raise InvalidInputError(f"reduction={reduction!r}: expected 'mean', 'row' or 'sum'.")
+    probabilities = known.probabilities.to(matrix.dtype)
+    return _Divergence.apply(matrix, probabilities, eps, diagonal, divisors[reduction])
+
+
+class _Divergence(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, features: Tensor, teacher: Tensor, eps: float, diagonal: bool, divisor: int) -> Tensor:
+        loss, gradient = _loss_and_gradient(features, teacher, eps, diagonal, divisor, ctx.needs_input_grad[0])
+        if gradient is not None:
+            ctx.save_for_backward(gradient)
+        return loss
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None, None]:
+        (gradient,) = ctx.saved_tensors
+        return gradient * grad, None, None, None, None
+
+
+def _loss_and_gradient(
+    features: Tensor, teacher: Tensor, eps: float, diagonal: bool, divisor: int, needs_gradient: bool
+) -> tuple[Tensor, Tensor | None]:
+    """The loss and its gradient in the features.
+
+    With kernel K, row sums r, q = K/r, ratio x = p/q - 1 and l = log(p/q), a row's entries give
+    ``sum_j q x l``, and ``dJ/dK = -(x + l + c)/r`` with ``c_i = -sum_j q l``. By the chain rule
+
+    - cosine, K = u_i u_j G_ij + 1 with u = 1/(norm + eps): ``W = dJ/dK u_i u_j`` is the slope in G, and through u_i
+      comes ``-u_i/norm_i (W G summed over row i and over column i)`` times row i;
+    - Student-t, K = 1/(1 + d): ``T = -dJ/dK K^2/d`` is twice the slope in d^2, hence ``-T`` the one in G, and through
+      the norms comes ``(T summed over row i and over column i)`` times row i.
+
+    So everything is a matrix over pairs of rows and a vector over rows: the gradient is
+    ``(W - T + (W - T)' + diag) features``.
+    """
+    gram = _gram(features)
+    scale = inverse_norms(gram, eps)
+    pull = torch.empty_like(gram) if needs_gradient else None
+    w_sums, t_sums = gram.new_zeros(2, len(gram))
+    loss = gram.new_zeros(())
+    room = gram.new_empty(9, _block_size(gram), len(gram))  # taken once: fresh pages cost more than the arithmetic
+    for block in _blocks(gram):
+        kernels, x, log_ratio, weighted, (distances,) = room[:, : block.stop - block.start].split(2)
+        _kernels(gram, block, scale, eps, diagonal, kernels, distances)
+        r = kernels.sum(-1, keepdim=True)
+        torch.mul(teacher[:, block], r, out=x).div_(kernels).sub_(1)
+        if not diagonal:  # no pair, hence no difference
+            x.diagonal(block.start, 1, 2).zero_()
+        torch.log1p(x, out=log_ratio)
+        torch.mul(kernels, log_ratio, out=weighted)
+        c = weighted.sum(-1, keepdim=True).div_(r)
+        loss += weighted.mul_(x).sum(-1, keepdim=True).div_(r).sum()
+        if pull is None:
+            continue
+        w, t = x.add_(log_ratio).sub_(c)  # now -r dJ/dK
+
+        w *= scale[block, None] / (-divisor * r[0])
+        w *= scale
+        torch.ops.aten.threshold_backward.grad_input(w, kernels[0], OPPOSITE, grad_input=w)
+        torch.mul(w, gram[block], out=weighted[0])
+        w_sums += weighted[0].sum(0)
+        w_sums[block] += weighted[0].sum(1)
+
+        t *= kernels[1].square_()
+        t /= distances
+        t /= divisor * r[1]
+        t.diagonal(block.start).zero_()  # a row's distance to itself doesn't move
+        t_sums += t.sum(0)
+        t_sums[block] += t.sum(1)
+        torch.sub(w, t, out=pull[block])
+    loss /= divisor
+    if pull is None:
+        return loss, None
+    through_norms = w_sums * scale * inverse_norms(gram, 0.0)
+    both = torch.add(pull, pull.T, out=gram)
+    both.diagonal().add_(t_sums - through_norms)
+    return loss, both @ features
+
+
+def _gram(features: Tensor) -> Tensor:
+    """Inner products of the rows; for wide features on the CPU only one half is multiplied out."""
+    n, width = features.shape
+    if features.is_cuda or n < 64 or width < 512:
+        return features @ features.T
+    gram = features.new_empty(n, n)
+    panel = -(-n // 4)
+    for start in range(0, n, panel):
+        stop = min(start + panel, n)
+        torch.mm(features[start:], features[start:stop].T, out=gram[start:, start:stop])
+        gram[start:stop, stop:] = gram[stop:, start:stop].T
+    return gram
+
+
+def _block_size(gram: Tensor) -> int:
+    """Rows of a block; a GPU takes all at once."""
+    n = len(gram)
+    return n if gram.is_cuda else min(n, max(1, BLOCK_ELEMENTS // n))
+
+
+def _blocks(gram: Tensor) -> Iterator[slice]:
+    n, size = len(gram), _block_size(gram)
+    for start in range(0, n, size):
+        yield slice(start, min(start + size, n))
+
+
+def _kernels(
+    gram: Tensor, block: slice, scale: Tensor, eps: float, diagonal: bool, kernels: Tensor, distances: Tensor
+) -> None:
+    """Write both kernels of a block of rows, the cosine's twice as large, and its distances."""
+    inner, squared = gram[block], gram.diagonal()
+    torch.mul(inner, scale, out=kernels[0]).mul_(scale[block, None]).add_(1).clamp_(min=OPPOSITE)
+    torch.add(squared, inner, alpha=-2, out=distances).add_(squared[block, None]).clamp_(min=0).add_(eps).sqrt_()
+    torch.add(distances, 1, out=kernels[1]).reciprocal_()
+    if eps == 0:
+        distances.clamp_(min=torch.finfo(distances.dtype).tiny)
+    if not diagonal:
+        kernels.diagonal(block.start, 1, 2).zero_()
