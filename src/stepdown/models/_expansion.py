@@ -1,0 +1,213 @@
+"""Soft targets as weighted rows: what a learner of hard labels and weights can be handed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import compute_class_weight
+
+__all__ = [
+    "Expansion",
+    "class_weights",
+    "expand_soft_targets",
+    "expansion_blocks",
+    "fold_class_weight",
+    "thinned_targets",
+    "with_every_class",
+]
+
+Expansion = tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]
+
+# A class must not vanish from `classes_` because no row gives it any probability.
+_BARELY = 1e-12
+
+
+def expand_soft_targets(
+    Q: NDArray[np.float64], sample_weight: NDArray[np.float64] | None = None, *, drop_zero: bool = True
+) -> Expansion:
+    """Turn each row with soft targets into one row a class, weighted by its probability.
+
+    Row *i* becomes rows ``(x_i, c)`` of weight ``w_i q_ic``, in the order of rows, then classes. For every loss that
+    is linear in the one-hot label the weighted sum over these rows is the loss on the soft targets.
+
+    Parameters
+    ----------
+    Q : array of shape (n_samples, n_classes)
+        Non-negative.
+    sample_weight : array of shape (n_samples,), optional
+        Non-negative; None means 1 everywhere.
+    drop_zero : bool
+        Leave out the rows of classes without any probability.
+
+    Returns
+    -------
+    row_index : array of shape (n_expanded,)
+        Which row it is.
+    row_class : array of shape (n_expanded,)
+        Its label, as a column of `Q`.
+    row_weight : array of shape (n_expanded,)
+        Sums to the sum of the weights.
+
+    Examples
+    --------
+    >>> rows, labels, weights = expand_soft_targets(np.array([[0.75, 0.25], [0.0, 1.0]]), np.array([2.0, 1.0]))
+    >>> rows.tolist(), labels.tolist(), weights.tolist()
+    ([0, 0, 1], [0, 1, 1], [1.5, 0.5, 1.0])
+    """
+    Q = np.asarray(Q, dtype=np.float64)
+    if drop_zero:
+        rows, labels = np.nonzero(Q)
+    else:
+        rows, labels = (index.ravel() for index in np.indices(Q.shape))
+    weights = Q[rows, labels]
+    if sample_weight is not None:
+        weights *= np.asarray(sample_weight, dtype=np.float64)[rows]
+    return rows, labels, weights
+
+
+def expansion_blocks(
+    Q: NDArray[np.float64], sample_weight: NDArray[np.float64] | None = None, *, max_rows: int
+) -> Iterator[Expansion]:
+    """`expand_soft_targets` in pieces of at most `max_rows` expanded rows, for learners that take rows in parts.
+
+    A block ends between two rows of `Q`; a row of more classes than `max_rows` makes a block of its own.
+
+    Parameters
+    ----------
+    Q, sample_weight
+        As in `expand_soft_targets`.
+    max_rows : int
+
+    Yields
+    ------
+    row_index, row_class, row_weight : arrays
+        Row indices count from the start of `Q`, not of the block.
+
+    Examples
+    --------
+    >>> Q = np.full((3, 2), 0.5)
+    >>> [rows.tolist() for rows, _, _ in expansion_blocks(Q, max_rows=4)]
+    [[0, 0, 1, 1], [2, 2]]
+    """
+    ends = np.cumsum(np.count_nonzero(Q, axis=1))
+    start, done = 0, 0
+    while start < len(Q):
+        stop = max(start + 1, int(np.searchsorted(ends, done + max_rows, side="right")))
+        weight = None if sample_weight is None else sample_weight[start:stop]
+        rows, labels, weights = expand_soft_targets(Q[start:stop], weight)
+        rows += start
+        yield rows, labels, weights
+        start, done = stop, int(ends[stop - 1])
+
+
+def thinned_targets(Q: NDArray[np.float64], per_row: int, seed: int | None = None) -> NDArray[np.float64]:
+    """Targets with at most `per_row` classes a row that equal `Q` on average.
+
+    Each row draws `per_row` classes by systematic sampling (one random offset a row, equal steps through its
+    cumulated probabilities), so a class of probability q is drawn ``floor`` or ``ceil`` of ``q * per_row`` times:
+    the least noise that an unbiased draw can have.
+
+    Parameters
+    ----------
+    Q : array of shape (n_samples, n_classes)
+        Rows sum to 1.
+    per_row : int
+        At least 1.
+    seed : int, optional
+
+    Returns
+    -------
+    array of shape (n_samples, n_classes)
+        Multiples of ``1 / per_row``; rows sum to 1.
+
+    Examples
+    --------
+    >>> thinned_targets(np.array([[0.5, 0.5, 0.0], [0.0, 0.0, 1.0]]), 2, seed=0).tolist()
+    [[0.5, 0.5, 0.0], [0.0, 0.0, 1.0]]
+    """
+    offsets = np.random.default_rng(seed).random((len(Q), 1))
+    steps = np.cumsum(Q, axis=1)
+    steps *= per_row / steps[:, -1:]
+    # How many of the points offset, offset + 1, ... lie below each cumulated probability.
+    steps -= offsets
+    np.ceil(steps, out=steps)
+    np.clip(steps, 0, per_row, out=steps)
+    steps[:, -1] = per_row
+    steps[:, 1:] -= steps[:, :-1].copy()
+    steps /= per_row
+    return steps + 0.0  # no negative zeros
+
+
+def with_every_class(expansion: Expansion, Q: NDArray[np.float64]) -> Expansion:
+    """Add a row of next to no weight for every class that no row is left of, so that ``classes_`` is stable."""
+    rows, labels, weights = expansion
+    missing = np.setdiff1d(np.arange(Q.shape[1]), labels)
+    if not missing.size:
+        return expansion
+    weight = _BARELY * (weights.mean() if weights.size else 1.0)
+    return (
+        np.concatenate([rows, np.argmax(Q[:, missing], axis=0)]),
+        np.concatenate([labels, missing]),
+        np.concatenate([weights, np.full(len(missing), weight)]),
+    )
+
+
+def fold_class_weight(
+    Q: NDArray[np.float64], sample_weight: NDArray[np.float64] | None, per_class: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Soft targets and weights that mean the same as weighting each class besides.
+
+    Weighting the expanded row ``(x_i, c)`` by ``w_i q_ic v_c`` is a row weight ``w_i sum_c q_ic v_c`` on targets in
+    proportion to ``q_ic v_c``.
+
+    Parameters
+    ----------
+    Q : array of shape (n_samples, n_classes)
+    sample_weight : array of shape (n_samples,), optional
+    per_class : array of shape (n_classes,)
+        The weights v, non-negative.
+
+    Returns
+    -------
+    Q : array of shape (n_samples, n_classes)
+        Rows sum to 1.
+    sample_weight : array of shape (n_samples,)
+
+    Examples
+    --------
+    >>> fold_class_weight(np.array([[0.5, 0.5]]), None, np.array([1.0, 3.0]))
+    (array([[0.25, 0.75]]), array([2.]))
+    """
+    mass = Q * per_class
+    totals = mass.sum(axis=1)
+    folded = np.divide(mass, totals[:, None], out=np.array(Q, dtype=np.float64), where=totals[:, None] > 0)
+    return folded, totals if sample_weight is None else totals * sample_weight
+
+
+def class_weights(
+    class_weight: Any, Q: NDArray[np.float64], sample_weight: NDArray[np.float64] | None, classes: NDArray[Any]
+) -> NDArray[np.float64] | None:
+    """The weight of each class that scikit-learn's ``class_weight`` asks for, of soft targets.
+
+    Parameters
+    ----------
+    class_weight : dict, "balanced", "balanced_subsample" or None
+        Balanced weights make the mass of all classes equal, where the mass of a class is the weighted sum of its
+        probabilities.
+    Q : array of shape (n_samples, n_classes)
+    sample_weight : array of shape (n_samples,), optional
+    classes : array of shape (n_classes,)
+
+    Returns
+    -------
+    array of shape (n_classes,), or None
+    """
+    if class_weight is None:
+        return None
+    if isinstance(class_weight, str):
+        mass = Q.sum(axis=0) if sample_weight is None else sample_weight @ Q
+        return np.divide(mass.sum() / len(classes), mass, out=np.ones_like(mass), where=mass > 0)
+    return compute_class_weight(class_weight, classes=np.asarray(classes), y=np.asarray(classes))

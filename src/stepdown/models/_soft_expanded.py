@@ -1,0 +1,238 @@
+"""Soft targets by expansion: each row once for every class, weighted, within a bound on memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import issparse
+from sklearn.ensemble import ExtraTreesClassifier, GradientBoostingClassifier, HistGradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression, RidgeClassifier
+from sklearn.naive_bayes import BernoulliNB, CategoricalNB, ComplementNB, GaussianNB, MultinomialNB
+from sklearn.neural_network import MLPClassifier
+from sklearn.svm import SVC, LinearSVC
+from sklearn.tree import DecisionTreeClassifier, ExtraTreeClassifier
+from sklearn.utils import _safe_indexing
+from sklearn.utils.validation import has_fit_parameter
+
+from ._expansion import (
+    Expansion,
+    class_weights,
+    expand_soft_targets,
+    expansion_blocks,
+    fold_class_weight,
+    thinned_targets,
+    with_every_class,
+)
+from ._pipelines import supports_weight
+from ._soft_support import SoftFitSupport
+
+__all__ = ["expansion_support", "fit_by_expansion"]
+
+NAIVE_BAYES = (BernoulliNB, CategoricalNB, ComplementNB, GaussianNB, MultinomialNB)
+
+# The bounds on an expansion: what learners need on top of it is a small multiple.
+MAX_EXPANDED_ROWS = 2_000_000
+MAX_EXPANDED_BYTES = 2**30
+
+# Counts of rows, and the values at which they constrain nothing.
+_ROW_COUNTS = {"min_samples_leaf": 1, "min_samples_split": 2, "min_child_samples": 1}
+
+# scikit-learn's "auto" rules that look at the number of rows.
+_AUTO_BATCH = 200
+_AUTO_EARLY_STOPPING = 10_000
+
+# Where weights can't be given, so many rows are drawn in proportion to them for each row there was.
+_DRAWS_PER_ROW = 4
+
+
+def expansion_support(model: Any) -> SoftFitSupport:
+    """How good soft targets by expansion are on a final estimator.
+
+    Parameters
+    ----------
+    model : classifier
+        Unfitted.
+
+    Returns
+    -------
+    SoftFitSupport
+    """
+    name = type(model).__name__
+    if not supports_weight(model):
+        if type(model) is MLPClassifier:  # before scikit-learn 1.7
+            return SoftFitSupport("approximate", "rows and labels are drawn in proportion to the soft targets")
+        return SoftFitSupport(
+            "refused",
+            f"{name} takes neither soft targets nor sample_weight; give it labels, "
+            "ModelCompression(targets='labels'), or take RegressionClassifier around a regressor of its kind, such as "
+            "RegressionClassifier(KNeighborsRegressor())",
+        )
+    if _is_exact(model):
+        return SoftFitSupport(
+            "exact", "each row once for every class, weighted: its loss is linear in the one-hot label"
+        )
+    return SoftFitSupport("approximate", f"each row once for every class, weighted, but {_what_differs(model)}")
+
+
+def _is_exact(model: Any) -> bool:
+    kind = type(model)
+    if kind in (DecisionTreeClassifier, ExtraTreeClassifier):
+        return not _counts_rows(model)
+    if kind is ExtraTreesClassifier:
+        return not model.bootstrap and not _counts_rows(model)
+    if kind is GradientBoostingClassifier:
+        return model.subsample == 1.0 and model.n_iter_no_change is None and not _counts_rows(model)
+    if kind is MLPClassifier:
+        return model.solver == "lbfgs"
+    if kind is LogisticRegression:
+        return model.solver not in ("sag", "saga")
+    if kind is SVC:
+        return not model.probability or model.probability == "deprecated"
+    return kind in (*NAIVE_BAYES, LinearSVC, RidgeClassifier)
+
+
+def _what_differs(model: Any) -> str:
+    module = type(model).__module__.partition(".")[0]
+    if module in ("lightgbm", "xgboost", "catboost") or isinstance(model, HistGradientBoostingClassifier):
+        return "histogram bins and the counts of rows in leaves see the rows of all classes"
+    if _counts_rows(model):
+        return "its limits on the number of rows are kept on average only"
+    if isinstance(model, MLPClassifier) or hasattr(model, "partial_fit"):
+        return "steps are taken on other batches of rows"
+    return "what it draws, counts or holds out are rows of the expansion"
+
+
+def _counts_rows(model: Any) -> bool:
+    return any(getattr(model, name, free) not in (None, free) for name, free in _ROW_COUNTS.items())
+
+
+def fit_by_expansion(
+    model: Any,
+    X: Any,
+    Q: NDArray[np.float64],
+    sample_weight: NDArray[np.float64] | None,
+    classes: NDArray[Any],
+    seed: int | None,
+    *,
+    max_expanded_rows: int | None = None,
+) -> Any:
+    """Fit a classifier in place to its rows expanded by class.
+
+    Parameters that count rows are scaled to the expansion while it is fitted. Beyond `max_expanded_rows` naive Bayes
+    is fitted in blocks, as exactly as in one; other learners get fewer classes a row, drawn without bias.
+
+    Parameters
+    ----------
+    model : classifier
+        Unfitted.
+    X : array-like, sparse matrix or data frame of shape (n_samples, n_features)
+    Q : array of shape (n_samples, n_classes)
+        Rows sum to 1.
+    sample_weight : array of shape (n_samples,), optional
+    classes : array of shape (n_classes,)
+    seed : int, optional
+        Draws the classes where there are too many rows.
+    max_expanded_rows : int, optional
+        By default 2 million, or what fits in one GiB.
+
+    Returns
+    -------
+    classifier
+        `model`, with ``classes_`` equal to `classes`.
+    """
+    limit = _default_limit(X) if max_expanded_rows is None else max_expanded_rows
+    fixed: dict[str, Any] = {}
+    if isinstance(getattr(model, "class_weight", None), str):  # it would count rows, not their weights
+        per_class = class_weights(model.class_weight, Q, sample_weight, classes)
+        assert per_class is not None
+        Q, sample_weight = fold_class_weight(Q, sample_weight, per_class)
+        fixed["class_weight"] = None
+    if np.count_nonzero(Q) > limit:
+        if type(model) in NAIVE_BAYES:
+            return _fit_in_blocks(model, X, Q, sample_weight, classes, limit)
+        Q = thinned_targets(Q, max(1, limit // len(Q)), seed)
+    if not has_fit_parameter(model, "sample_weight") and type(model) is MLPClassifier:
+        return _fit_to_draws(model, X, Q, sample_weight, classes, seed)
+    rows, labels, weights = _expand(Q, sample_weight)
+    with _settings(model, {**fixed, **_scaled(model, len(Q), len(rows))}):
+        model.fit(_safe_indexing(X, rows), classes[labels], sample_weight=weights)
+    return model
+
+
+def _default_limit(X: Any) -> int:
+    width = X.nnz / max(1, X.shape[0]) * 1.5 if issparse(X) else np.shape(X)[1]
+    return int(min(MAX_EXPANDED_ROWS, MAX_EXPANDED_BYTES / (8 * max(1, width))))
+
+
+def _expand(Q: NDArray[np.float64], sample_weight: NDArray[np.float64] | None) -> Expansion:
+    rows, labels, weights = expand_soft_targets(Q, sample_weight)
+    if sample_weight is not None and not np.all(kept := weights > 0):
+        rows, labels, weights = rows[kept], labels[kept], weights[kept]
+    return with_every_class((rows, labels, weights), Q)
+
+
+def _fit_in_blocks(
+    model: Any,
+    X: Any,
+    Q: NDArray[np.float64],
+    sample_weight: NDArray[np.float64] | None,
+    classes: NDArray[Any],
+    limit: int,
+) -> Any:
+    for rows, labels, weights in expansion_blocks(Q, sample_weight, max_rows=limit):
+        model.partial_fit(_safe_indexing(X, rows), classes[labels], classes=classes, sample_weight=weights)
+    return model
+
+
+def _fit_to_draws(
+    model: Any,
+    X: Any,
+    Q: NDArray[np.float64],
+    sample_weight: NDArray[np.float64] | None,
+    classes: NDArray[Any],
+    seed: int | None,
+) -> Any:
+    """Fit to rows and labels drawn systematically, in proportion to their weights; every class at least once."""
+    rows, labels, weights = _expand(Q, sample_weight)
+    steps = np.cumsum(weights)
+    steps *= _DRAWS_PER_ROW * len(Q) / steps[-1]
+    points = np.ceil(steps - np.random.default_rng(seed).random()).astype(np.intp)
+    drawn = np.repeat(np.arange(len(rows)), np.diff(points, prepend=0))
+    heaviest = np.lexsort((-weights, labels))
+    first = heaviest[np.unique(labels[heaviest], return_index=True)[1]]
+    drawn = np.concatenate([drawn, first[~np.isin(labels[first], labels[drawn])]])
+    return model.fit(_safe_indexing(X, rows[drawn]), classes[labels[drawn]])
+
+
+def _scaled(model: Any, n_rows: int, n_expanded: int) -> dict[str, Any]:
+    """Settings that make limits and batches mean as many rows as they would without the expansion."""
+    factor = n_expanded / n_rows
+    known = model.get_params(deep=False)
+    scaled: dict[str, Any] = {
+        name: max(free, round(known[name] * factor))
+        for name, free in _ROW_COUNTS.items()
+        if isinstance(known.get(name), int | np.integer) and known[name] > free
+    }
+    if isinstance(model, MLPClassifier) and model.solver != "lbfgs":
+        batch = min(_AUTO_BATCH, n_rows) if model.batch_size == "auto" else model.batch_size
+        scaled["batch_size"] = min(n_expanded, max(1, round(batch * factor)))
+    if isinstance(model, HistGradientBoostingClassifier) and model.early_stopping == "auto":
+        scaled["early_stopping"] = n_rows > _AUTO_EARLY_STOPPING
+    return scaled
+
+
+@contextmanager
+def _settings(model: Any, settings: dict[str, Any]) -> Iterator[None]:
+    """Parameters that hold during a fit only."""
+    before = {name: model.get_params(deep=False)[name] for name in settings}
+    if settings:
+        model.set_params(**settings)
+    try:
+        yield
+    finally:
+        if settings:
+            model.set_params(**before)
