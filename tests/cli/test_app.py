@@ -135,6 +135,7 @@ def test_run_on_parquet_by_regression_with_a_linear_student(call, tmp_path):
         (["--target", "churn", "--student", "sklearn.tree:ExtraTreeClassifier"], ["--allow-import"]),
         (["--target", "churn", "--task", "regression"], ["isn't numeric"]),
         (["--target", "churn", "--scoring", "acuracy"], ["unknown scorer", "did you mean 'accuracy'"]),
+        (["--target", "churn", "--teacher", "xgboost"], ["xgboost takes classes numbered", "['no', 'yes']"]),
         (["--target", "churn", "--out", "."], ["in use"]),
     ],
 )
@@ -170,7 +171,7 @@ def test_a_bug_keeps_its_traceback(call, table, monkeypatch, tmp_path):
     def broken(*_, **__):
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr("stepdown.cli._app.save_run", broken)
+    monkeypatch.setattr("stepdown.cli._jobs.save_run", broken)
     result = call("run", table, "--target", "churn", *SMALL, "--out", "out")
     assert isinstance(result.exception, ZeroDivisionError)
     assert [path.name for path in tmp_path.iterdir()] == ["customers.csv"]
