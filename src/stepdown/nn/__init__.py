@@ -5,5 +5,6 @@ from . import _extra  # noqa: F401
 
 # isort: split
 from . import functional
+from ._schedules import Constant, CriticalPeriod, Phases, Schedule
 
-__all__ = ["functional"]
+__all__ = ["Constant", "CriticalPeriod", "Phases", "Schedule", "functional"]
