@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stepdown.evaluation import linear_probe_accuracy, retrieval_scores
-from stepdown.evaluation._retrieval import SLICE, _pkth_scores, _Positives, _precision_at
+from stepdown.evaluation._ranking import SLICE, KeyRanker, rank_by_argsort
+from stepdown.evaluation._retrieval import _pkth_scores, _Positives, _precision_at
 
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "F.json").read_text())["F_retrieval"]
 RANKED = [vector for vector in VECTORS if "relevance" in vector["inputs"]]
@@ -178,6 +179,44 @@ def test_equal_distances_are_ranked_by_index(metric, dtype):
     database = [[-5, 1], [2, 1], [2, 1], [2, 1], [2, 1]]
     scores = retrieval_scores(database, labels, [[2, 1], [4, 2]], ["a", "b"], metric=metric, at=(1, 2, 3), dtype=dtype)
     assert scores.precision.tolist() == [[0.0, 1 / 2, 1 / 3], [1.0, 1 / 2, 2 / 3]]
+
+
+@pytest.mark.parametrize(
+    ("levels", "stays_short"),
+    [
+        (None, True),  # hardly a tie
+        (30_000, True),  # wide range and few bits left for the index, so that some ties have to be looked up
+        (3_000, False),  # too many of them
+        (2, True),  # large ties, but few
+    ],
+)
+def test_ranking_by_keys_is_a_stable_sort(levels, stays_short):
+    rng = np.random.default_rng(0)
+    ranker = KeyRanker(1000)
+    looked_up = 0
+    for size in (SLICE, 3, SLICE, 1):
+        distances = rng.random((size, 1000), dtype=np.float32)
+        if levels:
+            distances = np.round(distances**2 * levels) * np.float32(2.0**-80)
+            distances[:, :4] = [0.0, 3e38, 0.0, 3e38]
+        relevant = rng.random((size, 1000)) < 0.02
+        before = distances.copy(), relevant.copy()
+        expected = rank_by_argsort(distances, relevant)
+        np.testing.assert_array_equal(ranker(distances, relevant), expected)
+        np.testing.assert_array_equal(distances, before[0])
+        np.testing.assert_array_equal(relevant, before[1])
+        order = np.argsort(distances, axis=1, kind="stable")
+        ranked = np.take_along_axis(distances, order, axis=1)
+        looked_up += ((np.diff(ranked, axis=1) == 0) & expected[:, :-1] & ~expected[:, 1:]).sum()
+    assert (ranker.keys.dtype == np.uint32) == stays_short
+    assert looked_up > 0 or levels is None
+
+
+@pytest.mark.parametrize("value", [0.0, 0.5, 3e38])
+def test_ranking_by_keys_of_one_distance_keeps_the_order(value):
+    relevant = np.random.default_rng(0).random((SLICE, 70_000)) < 0.1
+    distances = np.full(relevant.shape, value, np.float32)
+    np.testing.assert_array_equal(KeyRanker(70_000)(distances, relevant), relevant)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from ._ranking import ranked_relevance
+
 __all__ = ["RetrievalScores", "retrieval_scores"]
 
 LEVELS = 11
 # Computed like this, not as i / 10, because the last bit of 0.30000000000000004 decides which rank is nearest.
 PKTH_LEVELS = np.arange(0, 1.01, 0.1)
-# Distances come from one matrix product per block; they are ranked in slices of so many rows, which stay in cache.
-SLICE = 16
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -139,7 +139,7 @@ def retrieval_scores(
     ks = _as_ranks(at, len(X))
     factors = _factors(X, Q, metric, np.dtype(dtype))
     parts = []
-    for start, relevant in _ranked_relevance(*factors, codes, query_codes, block):
+    for start, relevant in ranked_relevance(*factors, codes, query_codes, block):
         positives = _Positives.of(relevant)
         if compatible == "pkth":
             batch = min(block, len(Q) - start // block * block)
@@ -231,56 +231,11 @@ def _frame(X: NDArray[Any]) -> tuple[NDArray[np.float64], float]:
     return np.asarray(np.round(centre / unit) * unit), unit
 
 
-def _squared_norms(rows: NDArray[Any], name: str) -> NDArray[np.float64]:
-    squares = np.einsum("ij,ij->i", rows, rows, dtype=np.float64)
+def _squared_norms(rows: NDArray[Any], name: str) -> NDArray[Any]:
+    squares = np.einsum("ij,ij->i", rows, rows, dtype=np.result_type(rows, np.float32))
     if not np.isfinite(squares).all():
         raise ValueError(f"{name}: features must be finite, and so must their squares.")
     return np.asarray(squares)
-
-
-def _ranked_relevance(
-    A: NDArray[Any], B: NDArray[Any], codes: NDArray[Any], query_codes: NDArray[Any], block: int
-) -> Iterator[tuple[int, NDArray[np.bool_]]]:
-    """Yield, slice by slice, the first query and whether the row at each rank is relevant, shape (rows, n_database)."""
-    distances = np.empty((min(block, len(A)), len(B)), A.dtype)
-    signed = distances.view(f"i{A.dtype.itemsize}")
-    rank = _KeyRanker(len(B)) if A.dtype == np.float32 else _rank_by_argsort
-    for start in range(0, len(A), block):
-        size = min(block, len(A) - start)
-        np.matmul(A[start : start + size], B.T, out=distances[:size])
-        # Rounding can make a distance negative. Clipped as integers, because that catches -0.0 as well.
-        np.maximum(signed[:size], 0, out=signed[:size])
-        for low in range(0, size, SLICE):
-            part = slice(low, min(low + SLICE, size))
-            relevant = query_codes[start:][part, None] == codes
-            yield start + low, rank(distances[part], relevant)
-
-
-def _rank_by_argsort(distances: NDArray[Any], relevant: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    return np.take_along_axis(relevant, np.argsort(distances, axis=1, kind="stable"), axis=1)
-
-
-class _KeyRanker:
-    """`_rank_by_argsort` for float32 distances that aren't negative, without the indices nobody asks for.
-
-    The bits of such a number grow with it. So one integer holds distance, index and relevance, in this order of
-    weight; sorting those integers is a stable sort by distance, and vectorised where sorting indices isn't.
-    """
-
-    def __init__(self, n_database: int) -> None:
-        if n_database >= 2**31:
-            raise ValueError(f"database: {n_database} rows; expected fewer than 2**31 with dtype=float32.")
-        self.keys = np.empty((SLICE, n_database), np.uint64)
-        self.index = np.arange(n_database, dtype=np.uint32) << np.uint32(1)
-
-    def __call__(self, distances: NDArray[np.float32], relevant: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        keys = self.keys[: len(distances)]
-        halves = keys.view(np.uint32).reshape(*keys.shape, 2)
-        low, high = (0, 1) if np.little_endian else (1, 0)
-        halves[..., high] = distances.view(np.uint32)
-        np.bitwise_or(self.index, relevant, out=halves[..., low])
-        keys.sort(axis=1)
-        return (keys.astype(np.uint8) & np.uint8(1)).view(np.bool_)
 
 
 @dataclass(frozen=True, slots=True)
