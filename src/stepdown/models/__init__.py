@@ -1,20 +1,35 @@
 """The only room that knows other people's model classes."""
 
+from ._complexity import Complexity, complexity, latency
 from ._expansion import expand_soft_targets, expansion_blocks
-from ._pipelines import clone_with_seed, split_pipeline, supports_weight, with_final
+from ._families import bagged_bridge, between, grown, shrunk
+from ._grades import Grade, graded_signals, grades
+from ._pipelines import bare_model, clone_with_seed, prepare, split_pipeline, supports_weight, with_final
 from ._regression_classifier import RegressionClassifier
 from ._signals import fold_rows, predictions, training_signal
 from ._soft_fit import SoftFitSupport, fit_to, soft_fit_support
 
 __all__ = [
+    "Complexity",
+    "Grade",
     "RegressionClassifier",
     "SoftFitSupport",
+    "bagged_bridge",
+    "bare_model",
+    "between",
     "clone_with_seed",
+    "complexity",
     "expand_soft_targets",
     "expansion_blocks",
     "fit_to",
     "fold_rows",
+    "graded_signals",
+    "grades",
+    "grown",
+    "latency",
     "predictions",
+    "prepare",
+    "shrunk",
     "soft_fit_support",
     "split_pipeline",
     "supports_weight",

@@ -22,7 +22,7 @@ from sklearn.utils.validation import validate_data
 from ..core import TransferSet
 from ._pipelines import prepare, prepares_without_targets, split_pipeline
 
-__all__ = ["Members", "fitted_members", "out_of_bag", "unseen_mean"]
+__all__ = ["Members", "fitted_members", "forest_members", "out_of_bag", "unseen_mean"]
 
 FORESTS = (RandomForestClassifier, RandomForestRegressor, ExtraTreesClassifier, ExtraTreesRegressor)
 BAGGING = (BaggingClassifier, BaggingRegressor)
@@ -128,7 +128,7 @@ def fitted_members(model: Any, data: TransferSet) -> Members | None:
     in_bag = [np.asarray(rows, dtype=np.intp) for rows in final.estimators_samples_]
     if any(rows.size and rows.max() >= data.n_samples for rows in in_bag):
         return None
-    members = _of_forest(final, X, in_bag) if isinstance(final, FORESTS) else _of_bagging(final, X, in_bag)
+    members = forest_members(final, X, in_bag) if isinstance(final, FORESTS) else _of_bagging(final, X, in_bag)
     return members if _grown_on_these_rows(final, members, data) else None
 
 
@@ -138,7 +138,18 @@ def _speaks_of(model: Any, classes: NDArray[Any] | None) -> bool:
     return hasattr(model, "classes_") and bool(np.all(np.isin(model.classes_, classes)))
 
 
-def _of_forest(forest: Any, X: Any, in_bag: list[NDArray[np.intp]]) -> Members:
+def forest_members(forest: Any, X: Any, in_bag: list[NDArray[np.intp]]) -> Members:
+    """The members of a forest over given rows, with given bags.
+
+    Parameters
+    ----------
+    forest : RandomForest or ExtraTrees of either kind
+        Fitted.
+    X : array-like or sparse matrix of shape (n_samples, n_features)
+        As the forest reads them.
+    in_bag : list of arrays of int
+        One a tree; empty where all rows are held out.
+    """
     # Trees read float32: converted once here instead of once a tree by their public predict.
     X32 = validate_data(forest, X, reset=False, dtype=np.float32, accept_sparse="csr", ensure_all_finite=False)
     trees = [tree.tree_ for tree in forest.estimators_]

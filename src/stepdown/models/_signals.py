@@ -200,7 +200,7 @@ def training_signal(
     if values_or_none is not None:
         return teacher.remember(key, data, Signal(values_or_none, "out-of-bag"))
     [(values, hard)] = out_of_fold(
-        teacher, data, cv, seed, n_jobs, lambda model, X: [predictions(model, X, data.classes)]
+        teacher, data, cv, seed, n_jobs, lambda model, X, _: [predictions(model, X, data.classes)]
     )
     return teacher.remember(key, data, Signal(values, OUT_OF_FOLD, hard))
 
@@ -228,18 +228,22 @@ def _in_sample(teacher: Teacher, data: TransferSet) -> Signal:
     return Signal(values, IN_SAMPLE, hard)
 
 
-Ask = Callable[[Any, Any], list[tuple[NDArray[np.float64], bool]]]
+Ask = Callable[[Any, Any, TransferSet], list[tuple[NDArray[np.float64], bool]]]
 
 
 def out_of_fold(
     teacher: Teacher, data: TransferSet, cv: int, seed: int | None, n_jobs: int | None, ask: Ask
 ) -> list[tuple[NDArray[np.float64], bool]]:
-    """Make the teacher again on each part of the rows and put together what `ask` gets from it about the rest."""
+    """Make the teacher again on each part of the rows and put together what it says about the rest.
+
+    ``ask(model, X, part)`` returns one or more answers of a model that was fitted to `part`.
+    """
     assert teacher.refit is not None
     refit = teacher.refit
 
     def answer(train: NDArray[np.intp], test: NDArray[np.intp]) -> list[tuple[NDArray[np.float64], bool]]:
-        return ask(refit(data.take(train), train), data.take(test).X)
+        part = data.take(train)
+        return ask(refit(part, train), data.take(test).X, part)
 
     folds = list(fold_rows(data, cv, seed))
     answers = Parallel(n_jobs=n_jobs)(delayed(answer)(train, test) for train, test in folds)

@@ -1,0 +1,186 @@
+"""Where candidates come from: bridges, grown students, shrunk teachers, and the filter that orders them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from sklearn.base import clone, is_classifier
+from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+from sklearn.frozen import FrozenEstimator
+from sklearn.neural_network import MLPClassifier, MLPRegressor
+from sklearn.tree import BaseDecisionTree
+
+from ._complexity import Complexity
+from ._pipelines import bare_model, split_pipeline, with_final
+
+__all__ = ["bagged_bridge", "between", "grown", "shrunk"]
+
+BRIDGE_TREES = 100
+
+# Parameters that count the members of an ensemble, by what the libraries call them.
+_MEMBER_COUNTS = ("n_estimators", "max_iter", "iterations")
+_FEWEST_MEMBERS = 5
+
+
+def bagged_bridge(student: Any, n_rows: int, *, n_trees: int = BRIDGE_TREES) -> Any:
+    """Make the intermediate of the default chain: a forest of bagged trees, unfitted.
+
+    What pays in a chain is out-of-bag knowledge of a good bagged model; a forest gives it without a further fit.
+
+    Parameters
+    ----------
+    student : estimator
+        Says whether it is classification or regression. Where it is a pipeline, the bridge reads the rows through a
+        clone of the same steps.
+    n_rows : int
+        Training rows. Soft targets keep splitting where labels would have become pure, so leaves of many rows bound
+        the cost at large `n_rows`.
+    n_trees : int
+
+    Returns
+    -------
+    RandomForestClassifier or RandomForestRegressor, or a pipeline that ends in one
+
+    Examples
+    --------
+    >>> from sklearn.tree import DecisionTreeClassifier
+    >>> bagged_bridge(DecisionTreeClassifier(max_depth=4), 300)
+    RandomForestClassifier()
+    """
+    forest = (RandomForestClassifier if is_classifier(student) else RandomForestRegressor)(n_trees)
+    smallest_leaf = bridge_leaf(n_rows)
+    if smallest_leaf > 1:
+        forest.set_params(min_samples_leaf=smallest_leaf)
+    return clone(with_final(student, forest))
+
+
+def bridge_leaf(n_rows: int) -> int:
+    """Rows that a leaf of a bridge holds at least: 1 up to some thousand rows, then growing slowly."""
+    return max(1, round(np.sqrt(n_rows / 1000)))
+
+
+def grown(student: Any) -> list[tuple[str, Any]]:
+    """Models of the student's kind that are larger than it, from large to small, unfitted.
+
+    Parameters
+    ----------
+    student : estimator
+        A tree grows in depth (or leaves), an ensemble in members, a network in width; another kind has none. In a
+        pipeline the last step grows.
+
+    Returns
+    -------
+    list of (str, estimator)
+
+    Examples
+    --------
+    >>> from sklearn.tree import DecisionTreeClassifier
+    >>> grown(DecisionTreeClassifier(max_depth=4))
+    [('depth 8', DecisionTreeClassifier(max_depth=8)), ('depth 6', DecisionTreeClassifier(max_depth=6))]
+    """
+    final = split_pipeline(student)[1]
+    params = final.get_params(deep=False)
+    ladder: list[tuple[str, dict[str, Any]]] = []
+    if isinstance(final, BaseDecisionTree):
+        if params["max_depth"] is not None:
+            ladder = [(f"depth {depth}", {"max_depth": depth}) for depth in _multiples(params["max_depth"], (2, 1.5))]
+        elif params["max_leaf_nodes"] is not None:
+            leaves = _multiples(params["max_leaf_nodes"], (4, 2))
+            ladder = [(f"{count} leaves", {"max_leaf_nodes": count}) for count in leaves]
+    elif isinstance(final, MLPClassifier | MLPRegressor):
+        ladder = [(f"width x{by}", {"hidden_layer_sizes": _widths(final, by)}) for by in (4, 2)]
+    elif (counter := _member_count(final)) is not None:
+        ladder = [(f"{count} members", {counter: count}) for count in _multiples(params[counter], (10, 3))]
+    return [(name, _changed(student, final, change)) for name, change in ladder]
+
+
+def shrunk(teacher: Any) -> list[tuple[str, Any]]:
+    """Models of the teacher's kind that are smaller than it, from large to small, unfitted.
+
+    Sub-ensembles that the fitted teacher already contains are `grades`.
+
+    Parameters
+    ----------
+    teacher : estimator
+        Fitted or not; pipelines and frozen models are seen through.
+
+    Returns
+    -------
+    list of (str, estimator)
+
+    Examples
+    --------
+    >>> from sklearn.ensemble import RandomForestClassifier
+    >>> shrunk(RandomForestClassifier(100))
+    [('30 members', RandomForestClassifier(n_estimators=30)), ('10 members', RandomForestClassifier(n_estimators=10))]
+    """
+    final = bare_model(teacher)
+    ladder: list[tuple[str, dict[str, Any]]] = []
+    if isinstance(final, MLPClassifier | MLPRegressor):
+        widths = {by: _widths(final, by) for by in (0.5, 0.25)}
+        ladder = [(f"width x{by}", {"hidden_layer_sizes": width}) for by, width in widths.items() if min(width) > 1]
+    elif (counter := _member_count(final)) is not None:
+        whole = final.get_params(deep=False)[counter]
+        counts = [round(whole * share) for share in (0.3, 0.1)]
+        ladder = [(f"{count} members", {counter: count}) for count in counts if _FEWEST_MEMBERS <= count < whole]
+    return [(name, _changed(teacher, final, change)) for name, change in ladder]
+
+
+def between(
+    candidates: Iterable[tuple[str, Complexity | float]],
+    complex_size: Complexity | float,
+    simple_size: Complexity | float,
+) -> list[str]:
+    """Names of the candidates strictly between two models in complexity, the most complex first.
+
+    Parameters
+    ----------
+    candidates : iterable of (name, complexity)
+    complex_size, simple_size : Complexity or float
+        Of the models at the ends of the chain.
+
+    Returns
+    -------
+    list of str
+        Candidates of equal complexity stay in the order given.
+
+    Examples
+    --------
+    >>> between([("small", 3), ("large", 30), ("too large", 200)], 100, 2)
+    ['large', 'small']
+    """
+    top, bottom = _size(complex_size), _size(simple_size)
+    sizes = [(name, _size(size)) for name, size in candidates]
+    inside = [(name, size) for name, size in sizes if bottom < size < top]
+    return [name for name, _ in sorted(inside, key=lambda pair: -pair[1])]
+
+
+def _size(value: Complexity | float) -> float:
+    return value.size if isinstance(value, Complexity) else float(value)
+
+
+def _multiples(value: int, factors: tuple[float, ...]) -> list[int]:
+    """Larger numbers, each once, falling."""
+    return sorted({max(value + 1, round(value * factor)) for factor in factors}, reverse=True)
+
+
+def _widths(network: Any, factor: float) -> tuple[int, ...]:
+    return tuple(max(1, round(width * factor)) for width in np.atleast_1d(network.hidden_layer_sizes))
+
+
+def _member_count(model: Any) -> str | None:
+    """The parameter that counts the members of an ensemble; None for what is no ensemble of that kind."""
+    module = type(model).__module__
+    if not module.startswith(("sklearn.ensemble", "lightgbm.", "xgboost.")):
+        return None
+    params = model.get_params(deep=False)
+    return next((name for name in _MEMBER_COUNTS if isinstance(params.get(name), int | np.integer)), None)
+
+
+def _changed(owner: Any, final: Any, change: dict[str, Any]) -> Any:
+    """The owner's pipeline, if it is one, around the changed final estimator."""
+    while isinstance(owner, FrozenEstimator):
+        owner = owner.estimator
+    return clone(with_final(owner, clone(final).set_params(**change)))
