@@ -1,0 +1,178 @@
+"""Bagged trees that learn soft targets as readily as labels, and say what they know out of bag: the default bridge.
+
+A bridge never ships, but every default chain grows one or two of them, and their cost is most of the chain's.
+scikit-learn's forests spend more on making hundreds of small estimators than on small data itself. Here one tree is
+fitted again and again, only its ``tree_`` is kept, and the out-of-bag answers are summed on the way.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import issparse
+from sklearn import config_context
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.tree import DecisionTreeRegressor
+from sklearn.utils import check_random_state
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+__all__ = ["BaggedTreesClassifier", "BaggedTreesRegressor"]
+
+
+class _BaggedTrees(BaseEstimator):
+    """Grown trees, and the means of what they say about rows outside their bags."""
+
+    def __init__(
+        self,
+        n_estimators: int = 100,
+        *,
+        max_features: Any = "sqrt",
+        min_samples_leaf: int = 1,
+        random_state: Any = None,
+    ) -> None:
+        self.n_estimators = n_estimators
+        self.max_features = max_features
+        self.min_samples_leaf = min_samples_leaf
+        self.random_state = random_state
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.input_tags.sparse = True
+        return tags
+
+    def _rows(self, X: Any, *, reset: bool) -> Any:
+        return validate_data(self, X, reset=reset, dtype=np.float32, accept_sparse="csr", ensure_all_finite="allow-nan")
+
+    def _grow(self, X: Any, targets: NDArray[Any], weight: NDArray[np.float64], tree: Any, n_outputs: int) -> Self:
+        """Grow all trees, each on a bootstrap whose drawn rows stand there once, with their draws as weight."""
+        n_rows = X.shape[0]
+        random = check_random_state(self.random_state)
+        tree.set_params(max_features=self.max_features, min_samples_leaf=self.min_samples_leaf, random_state=random)
+        # A tree looks for missing values, and takes sparse rows as they come, only with its own input checks.
+        check_input = issparse(X) or bool(np.isnan(np.sum(X)))
+        total, unseen_by = np.zeros((n_rows, n_outputs)), np.zeros(n_rows)
+        self.trees_ = []
+        with config_context(skip_parameter_validation=True):
+            for _ in range(self.n_estimators):
+                draws = np.bincount(random.randint(n_rows, size=n_rows), minlength=n_rows)
+                drawn = draws * weight
+                rows = np.flatnonzero(drawn)
+                if rows.size == 0:  # nearly all weights are zero and the draw missed the others
+                    drawn, rows = weight, np.flatnonzero(weight)
+                tree.fit(X[rows], targets[rows], sample_weight=drawn[rows], check_input=check_input)
+                self.trees_.append(tree.tree_)
+                unseen = np.flatnonzero(draws == 0)
+                if unseen.size:
+                    total[unseen] += self._answer(tree.tree_, X[unseen])
+                    unseen_by[unseen] += 1
+        with np.errstate(invalid="ignore"):
+            self.oob_values_ = total / unseen_by[:, None]
+        return self
+
+    def _answer(self, tree: Any, X: Any) -> NDArray[np.float64]:
+        """What one tree says, of shape (n_samples, n_outputs)."""
+        values = tree.predict(X)
+        return values[:, :, 0] if values.ndim == 3 else values
+
+    def _mean(self, X: Any) -> NDArray[np.float64]:
+        check_is_fitted(self)
+        X = self._rows(X, reset=False)
+        total = self._answer(self.trees_[0], X)
+        for tree in self.trees_[1:]:
+            total = total + self._answer(tree, X)
+        return total / len(self.trees_)
+
+
+class BaggedTreesClassifier(ClassifierMixin, _BaggedTrees):
+    """A bag of unpruned trees for labels or soft targets.
+
+    Parameters
+    ----------
+    n_estimators : int, default=100
+        Trees.
+    max_features : int, float, "sqrt", "log2" or None, default="sqrt"
+        Features that a split looks at.
+    min_samples_leaf : int, default=1
+        Rows.
+    random_state : int, RandomState or None, default=None
+
+    Attributes
+    ----------
+    trees_ : list of sklearn.tree._tree.Tree
+    classes_ : array of shape (n_classes,)
+    oob_values_ : array of shape (n_samples, n_classes)
+        Mean answer of the trees that have not seen the row; NaN where all have.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> X, y = load_iris(return_X_y=True)
+    >>> bag = BaggedTreesClassifier(30, random_state=0).fit(X, y)
+    >>> bag.oob_values_.shape, bag.score(X, y) > 0.95
+    ((150, 3), True)
+    """
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Fit to labels of shape (n_samples,)."""
+        check_classification_targets(y)
+        X, y = validate_data(self, X, y, dtype=np.float32, accept_sparse="csr", ensure_all_finite="allow-nan")
+        self.classes_, codes = np.unique(y, return_inverse=True)
+        if len(self.classes_) < 2:
+            raise ValueError(f"y holds one class only, {self.classes_.tolist()}; expected at least two classes.")
+        return self._fit(X, np.eye(len(self.classes_))[codes], sample_weight)
+
+    def fit_soft(self, X: Any, targets: NDArray[np.float64], classes: NDArray[Any], sample_weight: Any = None) -> Self:
+        """Fit to soft targets of shape (n_samples, n_classes), whose columns stand for `classes`."""
+        X = self._rows(X, reset=True)
+        self.classes_ = np.asarray(classes)
+        return self._fit(X, np.asarray(targets, dtype=np.float64), sample_weight)
+
+    def _fit(self, X: Any, targets: NDArray[np.float64], sample_weight: Any) -> Self:
+        weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        n_classes = targets.shape[1]
+        # Squared error on targets splits as Gini does; of two columns one says all.
+        columns = np.ascontiguousarray(targets[:, 1]) if n_classes == 2 else targets
+        return self._grow(X, columns, weight, DecisionTreeRegressor(), n_classes)
+
+    def _answer(self, tree: Any, X: Any) -> NDArray[np.float64]:
+        values = super()._answer(tree, X)
+        return np.column_stack([1.0 - values[:, 0], values[:, 0]]) if len(self.classes_) == 2 else values
+
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:
+        """Return mean leaf distributions of shape (n_samples, n_classes)."""
+        return np.clip(self._mean(X), 0.0, 1.0)
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Return the most probable labels, of shape (n_samples,)."""
+        proba = self.predict_proba(X)
+        return self.classes_[np.argmax(proba, axis=1)]
+
+
+class BaggedTreesRegressor(RegressorMixin, _BaggedTrees):
+    """A bag of unpruned trees for real targets.
+
+    Parameters and attributes are those of `BaggedTreesClassifier`, without classes; `oob_values_` has one column.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> BaggedTreesRegressor(30, max_features=0.5, random_state=0).fit(X, y).oob_values_.shape
+    (442, 1)
+    """
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Fit to real targets of shape (n_samples,)."""
+        X, y = validate_data(
+            self, X, y, dtype=np.float32, accept_sparse="csr", ensure_all_finite="allow-nan", y_numeric=True
+        )
+        weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        return self._grow(X, np.asarray(y, dtype=np.float64), weight, DecisionTreeRegressor(), 1)
+
+    def predict(self, X: Any) -> NDArray[np.float64]:
+        """Return mean predictions of shape (n_samples,)."""
+        return self._mean(X)[:, 0]
