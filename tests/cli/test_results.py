@@ -53,7 +53,7 @@ def test_linear_models_are_told_by_their_coefficients():
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_anything_else_is_told_by_its_size():
     X, y = load_diabetes(return_X_y=True)
-    model = MLPRegressor((2,), max_iter=5, random_state=0).fit(X, y)
+    model = MLPRegressor(hidden_layer_sizes=(2,), max_iter=5, random_state=0).fit(X, y)
     text = student_text(model, [f"x{n}" for n in range(10)])
     assert text.splitlines()[0].startswith("MLPRegressor(")
     assert len(text.splitlines()) == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -135,7 +136,9 @@ def _verdict(table: Data, specs: Specs, options: dict[str, Any], folds: int, rep
     _check_folds(table, folds)
     _tell(table)
     whole = Pipeline([*preparing(specs[1]).steps, ("multihop", estimator)])
-    with told_on(Console(stderr=True)):
+    with told_on(Console(stderr=True)), warnings.catch_warnings():
+        # A rare word that only the held-out rows of a fold have is nothing to worry about here.
+        warnings.filterwarnings("ignore", message="Found unknown categories", category=UserWarning)
         verdict = compare(whole, table.X, table.y, cv=cv, scoring=options["scoring"])
     summary = verdict.to_dict()
     summary |= {
