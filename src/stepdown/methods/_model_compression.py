@@ -82,16 +82,17 @@ class ModelCompression(SupervisionMethod):
         teacher = nearest(self, teachers)
         self._check(student, data)
         added = self._further_rows(data, seed)
+        X = stack_rows([data.X, *added]) if added else data.X
         answers = [training_signal(teacher, data, signals=self.signals, cv=self.cv, seed=seed).values]
         answers += [predictions(teacher.model, rows, data.classes)[0] for rows in added]
         supervised = self._with_targets(data, np.concatenate(answers))
         if not added:
             return supervised
-        n_added = len(supervised.y) - data.n_samples
+        n_added = supervised.n_samples - data.n_samples
         weight = data.sample_weight
         if weight is not None:
             weight = np.concatenate([data.weights(), np.full(n_added, data.weights().mean())])
-        return supervised.replace(X=stack_rows([data.X, *added]), sample_weight=weight, groups=None)
+        return supervised.replace(X=X, sample_weight=weight, groups=None)
 
     def _check(self, student: Any, data: TransferSet) -> None:
         if self.targets not in ("soft", "labels", "logits"):

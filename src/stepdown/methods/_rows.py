@@ -70,8 +70,8 @@ class CodedTable:
     def __init__(self, X: Any, nominal: Sequence[int] | None = None) -> None:
         if sp.issparse(X):
             raise InvalidInputError("synthetic rows can't be made of a sparse matrix; give a dense one, X.toarray().")
-        self._X = X if frame_library(X) else np.asarray(X)
         self._library = frame_library(X)
+        self._X: Any = X if self._library else np.asarray(X)
         n, n_features = self._X.shape
         asked = set(nominal or ())
         if not asked <= set(range(n_features)):
@@ -85,7 +85,8 @@ class CodedTable:
             if numbers is None:
                 # str() holds apart what categories, strings, booleans and missing values hold apart.
                 _, first, codes = np.unique(np.asarray(column).astype(str), return_index=True, return_inverse=True)
-                self._row_of_code[j], self.nominal[j], numbers = first, True, codes
+                self._row_of_code[j], self.nominal[j] = first, True
+                numbers = codes.astype(np.float64)
             self.values[:, j] = numbers
 
     def decode(self, values: NDArray[np.float64]) -> Any:
