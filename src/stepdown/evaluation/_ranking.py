@@ -29,10 +29,11 @@ def ranked_relevance(
     for start in range(0, len(A), block):
         size = min(block, len(A) - start)
         np.matmul(A[start : start + size], B.T, out=distances[:size])
-        # Rounding can make a distance negative. Clipped as integers, because that catches -0.0 as well.
-        np.maximum(signed[:size], 0, out=signed[:size])
         for low in range(0, size, SLICE):
             part = slice(low, min(low + SLICE, size))
+            # Rounding can make a distance negative. Clipped as integers, because that catches -0.0 as well.
+            if signed[part].min() < 0:
+                np.maximum(signed[part], 0, out=signed[part])
             relevant = query_codes[start:][part, None] == codes
             yield start + low, rank(distances[part], relevant)
 
@@ -81,9 +82,9 @@ class KeyRanker:
         place = self.index >> np.uint32(lost) << np.uint32(1)
         shift = np.uint32(room)
         keys = self.keys[: len(bits)]
-        np.subtract(bits, lowest, out=keys)
-        np.left_shift(keys, shift, out=keys)
-        np.bitwise_or(keys, place, out=keys)
+        # ((bits - lowest) << shift) + place + relevant in three passes; what overflows on the way cancels.
+        np.left_shift(bits, shift, out=keys)
+        np.add(keys, place - (lowest << shift), out=keys)
         np.bitwise_or(keys, relevant, out=keys)
         keys.sort(axis=1)
         ranked = _last_bit(keys)
