@@ -33,12 +33,12 @@ def test_a_class_that_the_teacher_denies_keeps_a_little(six_rows, oracle):
 
 
 def test_what_cant_work_is_refused(cancer, forest, diabetes, regression_forest):
+    svm = LinearSVC(dual=False).fit(cancer.X, cancer.y)
     with pytest.raises(NotSupportedError, match="ConfWeight needs the teacher's confidence, but teacher"):
-        svm = LinearSVC(dual=False).fit(cancer.X, cancer.y)
         ConfWeight().supervise([as_teacher(svm)], TREE, cancer)
     with pytest.raises(NotSupportedError, match="sample_weight, which KNeighborsClassifier doesn't take"):
         ConfWeight().supervise([as_teacher(forest)], KNeighborsClassifier(), cancer)
-    with pytest.raises(NotSupportedError, match="ConfWeight .* needs a classification task"):
+    with pytest.raises(NotSupportedError, match=r"ConfWeight .* needs a classification task"):
         ConfWeight().supervise([as_teacher(regression_forest)], DecisionTreeRegressor(), diabetes)
 
 

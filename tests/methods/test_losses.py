@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from stepdown.core import InvalidInputError
-from stepdown.methods import functional as F
+from stepdown.methods import functional
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 A1 = json.loads((VECTORS / "A1.json").read_text())["A1_kd"]
@@ -31,7 +31,7 @@ def slope(value, z, step=1e-6):
 @pytest.mark.parametrize("vector", A1[:2], ids=lambda vector: vector["name"])
 def test_kd_vectors(vector):
     given, expected = vector["inputs"], vector["expected"]
-    loss = F.kd_loss(
+    loss = functional.kd_loss(
         given["student_logits"], given["teacher_logits"], given["y"], temperature=given["T"], weight=given["lam"]
     )
     assert loss.value == pytest.approx(expected["total"], abs=vector["tol"])
@@ -43,7 +43,7 @@ def test_kd_vectors(vector):
 def test_kd_element_mean_vector():
     vector = A1[2]
     given, expected = vector["inputs"], vector["expected"]
-    loss = F.kd_loss(
+    loss = functional.kd_loss(
         given["student_logits"],
         given["teacher_logits"],
         given["y"],
@@ -59,11 +59,11 @@ def test_kd_gradient_at_high_temperature_vector():
     vector = A1[3]
     given, expected = vector["inputs"], vector["expected"]
     z_s, z_t = np.array(given["student_logits"]), np.array(given["teacher_logits"])
-    loss = F.kd_loss(z_s, z_t, temperature=given["T"])
+    loss = functional.kd_loss(z_s, z_t, temperature=given["T"])
     np.testing.assert_allclose(loss.gradient, expected["grad_exact"], atol=vector["tol"])
     limit = (z_s - z_s.mean(1, keepdims=True) - z_t + z_t.mean(1, keepdims=True)) / z_s.size
     np.testing.assert_allclose(limit, expected["grad_limit"], atol=vector["tol"])
-    np.testing.assert_allclose(F.kd_loss(z_s, z_t, temperature=1e6).gradient, limit, atol=1e-6)
+    np.testing.assert_allclose(functional.kd_loss(z_s, z_t, temperature=1e6).gradient, limit, atol=1e-6)
 
 
 def test_kd_against_plain_loops():
@@ -75,47 +75,47 @@ def test_kd_against_plain_loops():
         soft_s = [np.exp(z / T) / sum(np.exp(Z_S[i] / T)) for z in Z_S[i]]
         soft_t = [np.exp(z / T) / sum(np.exp(Z_T[i] / T)) for z in Z_T[i]]
         kl += sum(t * np.log(t / s) for t, s in zip(soft_t, soft_s, strict=True)) / len(Y)
-    loss = F.kd_loss(Z_S, Z_T, Y, temperature=T, weight=lam)
+    loss = functional.kd_loss(Z_S, Z_T, Y, temperature=T, weight=lam)
     assert loss.value == pytest.approx((1 - lam) * ce + lam * T**2 * kl, abs=1e-12)
 
 
 @pytest.mark.parametrize("reduction", ["batchmean", "elementmean"])
 def test_kd_gradient_is_the_slope(reduction):
     def value(z):
-        return F.kd_loss(z, Z_T, Y, temperature=2.5, weight=0.6, reduction=reduction).value
+        return functional.kd_loss(z, Z_T, Y, temperature=2.5, weight=0.6, reduction=reduction).value
 
-    gradient = F.kd_loss(Z_S, Z_T, Y, temperature=2.5, weight=0.6, reduction=reduction).gradient
+    gradient = functional.kd_loss(Z_S, Z_T, Y, temperature=2.5, weight=0.6, reduction=reduction).gradient
     np.testing.assert_allclose(gradient, slope(value, Z_S), atol=1e-8)
 
 
 def test_kd_is_zero_where_student_equals_teacher_up_to_a_constant():
-    loss = F.kd_loss(Z_T + 7.0, Z_T, temperature=4.0)
+    loss = functional.kd_loss(Z_T + 7.0, Z_T, temperature=4.0)
     assert loss.value == pytest.approx(0.0, abs=1e-12)
     np.testing.assert_allclose(loss.gradient, 0.0, atol=1e-12)
 
 
 def test_kd_of_huge_logits_stays_finite():
-    loss = F.kd_loss([[1e4, 0.0]], [[0.0, 1e4]], [0], temperature=1.0)
+    loss = functional.kd_loss([[1e4, 0.0]], [[0.0, 1e4]], [0], temperature=1.0)
     assert loss.divergence == pytest.approx(1e4)
 
 
 def test_logit_loss_vector():
     given, expected = A2[0]["inputs"], A2[0]["expected"]
-    loss = F.logit_loss(given["student_logits"], given["teacher_logits"])
+    loss = functional.logit_loss(given["student_logits"], given["teacher_logits"])
     assert loss.value == pytest.approx(expected["loss"], abs=1e-12)
     np.testing.assert_allclose(loss.gradient, expected["grad_student_logits"], atol=1e-12)
 
 
 def test_logit_gradient_is_the_slope():
     np.testing.assert_allclose(
-        F.logit_loss(Z_S, Z_T).gradient, slope(lambda z: F.logit_loss(z, Z_T).value, Z_S), atol=1e-8
+        functional.logit_loss(Z_S, Z_T).gradient, slope(lambda z: functional.logit_loss(z, Z_T).value, Z_S), atol=1e-8
     )
 
 
 @pytest.mark.parametrize("vector", C2, ids=lambda vector: vector["name"])
 def test_dgkd_vectors(vector):
     given, expected = vector["inputs"], vector["expected"]
-    loss = F.dgkd_loss(
+    loss = functional.dgkd_loss(
         given["student_logits"],
         [given["teacher_logits"], *given["ta_logits"]],
         given["y"],
@@ -128,7 +128,7 @@ def test_dgkd_vectors(vector):
 
 
 def test_dgkd_of_one_teacher_is_kd():
-    one, kd = F.dgkd_loss(Z_S, [Z_T], Y), F.kd_loss(Z_S, Z_T, Y, temperature=5.0, weight=0.5)
+    one, kd = functional.dgkd_loss(Z_S, [Z_T], Y), functional.kd_loss(Z_S, Z_T, Y, temperature=5.0, weight=0.5)
     assert one.value == pytest.approx(kd.value, abs=1e-14)
     np.testing.assert_allclose(one.gradient, kd.gradient, atol=1e-14)
 
@@ -137,23 +137,25 @@ def test_dgkd_gradient_is_the_slope_and_dropped_teachers_dont_count():
     teachers = [Z_T, -Z_T, 2 * Z_T]
 
     def value(z):
-        return F.dgkd_loss(z, teachers, Y, keep=[True, False, True]).value
+        return functional.dgkd_loss(z, teachers, Y, keep=[True, False, True]).value
 
-    gradient = F.dgkd_loss(Z_S, teachers, Y, keep=[True, False, True]).gradient
+    gradient = functional.dgkd_loss(Z_S, teachers, Y, keep=[True, False, True]).gradient
     np.testing.assert_allclose(gradient, slope(value, Z_S), atol=1e-7)
-    assert value(Z_S) == pytest.approx(F.dgkd_loss(Z_S, [Z_T, 2 * Z_T], Y).value, abs=1e-12)
+    assert value(Z_S) == pytest.approx(functional.dgkd_loss(Z_S, [Z_T, 2 * Z_T], Y).value, abs=1e-12)
 
 
 def test_dgkd_needs_something_to_learn_from():
     with pytest.raises(InvalidInputError, match="nothing is left"):
-        F.dgkd_loss(Z_S, [Z_T], Y, weight=1.0, keep=[False])
+        functional.dgkd_loss(Z_S, [Z_T], Y, weight=1.0, keep=[False])
     with pytest.raises(InvalidInputError, match="one entry for each of 1"):
-        F.dgkd_loss(Z_S, [Z_T], Y, keep=[True, True])
+        functional.dgkd_loss(Z_S, [Z_T], Y, keep=[True, True])
 
 
 def test_rows_may_come_in_any_order():
     order = RNG.permutation(5)
-    assert F.kd_loss(Z_S[order], Z_T[order], Y[order]).value == pytest.approx(F.kd_loss(Z_S, Z_T, Y).value, abs=1e-14)
+    assert functional.kd_loss(Z_S[order], Z_T[order], Y[order]).value == pytest.approx(
+        functional.kd_loss(Z_S, Z_T, Y).value, abs=1e-14
+    )
 
 
 @pytest.mark.parametrize(
@@ -168,7 +170,7 @@ def test_rows_may_come_in_any_order():
 )
 def test_bad_arrays_are_refused(arguments, message):
     with pytest.raises(InvalidInputError, match=message):
-        F.kd_loss(*arguments)
+        functional.kd_loss(*arguments)
 
 
 @pytest.mark.parametrize(
@@ -181,4 +183,4 @@ def test_bad_arrays_are_refused(arguments, message):
 )
 def test_bad_options_are_refused(options, message):
     with pytest.raises(InvalidInputError, match=message):
-        F.kd_loss(Z_S, Z_T, Y, **options)
+        functional.kd_loss(Z_S, Z_T, Y, **options)

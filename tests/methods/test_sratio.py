@@ -71,5 +71,5 @@ def test_what_cant_work_is_refused(cancer, forest, diabetes, regression_forest):
         SRatio().supervise([as_teacher(forest)], LinearSVC(dual=False), cancer)
     with pytest.raises(NotSupportedError, match="SRatio needs the teacher's confidence"):
         SRatio().supervise([as_teacher(LinearSVC(dual=False).fit(cancer.X, cancer.y))], STUMP, cancer)
-    with pytest.raises(NotSupportedError, match="SRatio .* needs a classification task"):
+    with pytest.raises(NotSupportedError, match=r"SRatio .* needs a classification task"):
         SRatio().supervise([as_teacher(regression_forest)], DecisionTreeRegressor(), diabetes)

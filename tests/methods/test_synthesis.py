@@ -10,7 +10,7 @@ import pytest
 
 from stepdown.core import InvalidInputError
 from stepdown.methods import Munge, Resample
-from stepdown.methods import functional as F
+from stepdown.methods import functional
 
 MUNGE = json.loads((Path(__file__).parents[1] / "vectors" / "A3.json").read_text())["A3_munge"]
 RNG = np.random.default_rng(0)
@@ -19,7 +19,7 @@ RNG = np.random.default_rng(0)
 def test_munge_vector():
     given, expected = MUNGE[0]["inputs"], MUNGE[0]["expected"]
     X = np.array(given["X"])
-    rows, neighbours = F.munge_pass(
+    rows, neighbours = functional.munge_pass(
         X,
         given["nominal"],
         uniforms=np.reshape(given["uniforms"], X.shape),
@@ -35,11 +35,13 @@ def test_munge_vector():
 def test_munge_without_swaps_is_the_identity():
     given = MUNGE[1]["inputs"]
     X = np.array(given["X"])
-    rows, _ = F.munge_pass(
+    rows, _ = functional.munge_pass(
         X, given["nominal"], uniforms=np.zeros_like(X), normals=[], swap_probability=0.0, local_variance=2.0
     )
     np.testing.assert_array_equal(rows, MUNGE[1]["expected"]["X_out"])
-    np.testing.assert_allclose(F.munge(X, given["nominal"], copies=2, swap_probability=0.0), np.tile(X, (2, 1)))
+    np.testing.assert_allclose(
+        functional.munge(X, given["nominal"], copies=2, swap_probability=0.0), np.tile(X, (2, 1))
+    )
 
 
 def munge_by_loops(X, nominal, uniforms, normals, p, s):
@@ -69,26 +71,30 @@ def test_munge_pass_against_plain_loops():
     X = np.column_stack([RNG.random((8, 3)), RNG.integers(3, size=(8, 2))])
     nominal = [False, False, False, True, True]
     uniforms, normals = RNG.random(X.shape), RNG.normal(size=100)
-    rows, _ = F.munge_pass(X, nominal, uniforms=uniforms, normals=normals, swap_probability=0.6, local_variance=3.0)
+    rows, _ = functional.munge_pass(
+        X, nominal, uniforms=uniforms, normals=normals, swap_probability=0.6, local_variance=3.0
+    )
     np.testing.assert_allclose(rows, munge_by_loops(X, nominal, uniforms, normals, 0.6, 3.0), atol=1e-12)
 
 
 def test_munge_doesnt_depend_on_scales():
     X = RNG.random((20, 3))
-    scaled = F.munge(X * [1.0, 1e6, 1e-3] + [0.0, 5.0, -1.0], copies=2, seed=3)
-    np.testing.assert_allclose((scaled - [0.0, 5.0, -1.0]) / [1.0, 1e6, 1e-3], F.munge(X, copies=2, seed=3), atol=1e-6)
+    scaled = functional.munge(X * [1.0, 1e6, 1e-3] + [0.0, 5.0, -1.0], copies=2, seed=3)
+    np.testing.assert_allclose(
+        (scaled - [0.0, 5.0, -1.0]) / [1.0, 1e6, 1e-3], functional.munge(X, copies=2, seed=3), atol=1e-6
+    )
 
 
 def test_munge_keeps_nominal_values_and_constant_columns():
     X = np.column_stack([RNG.random(30), RNG.integers(4, size=30), np.full(30, 7.0)])
-    rows = F.munge(X, [False, True, False], copies=3, seed=0)
+    rows = functional.munge(X, [False, True, False], copies=3, seed=0)
     assert set(rows[:, 1]) <= {0.0, 1.0, 2.0, 3.0}
     assert (rows[:, 2] == 7.0).all()
     assert np.unique(rows[:, 0]).size > 60
     assert not np.array_equal(rows[:30], rows[30:60])
 
 
-@pytest.mark.parametrize("synthesise", [F.munge, F.resample])
+@pytest.mark.parametrize("synthesise", [functional.munge, functional.resample])
 def test_seeds_decide(synthesise):
     X = RNG.random((12, 2))
     np.testing.assert_array_equal(synthesise(X, seed=1), synthesise(X, seed=1))
@@ -97,12 +103,12 @@ def test_seeds_decide(synthesise):
 
 def test_resample_changes_the_share_of_cells_it_says():
     X = RNG.normal(size=(500, 4)) * [1.0, 10.0, 100.0, 1.0]
-    rows = F.resample(X, [False] * 4, copies=4, swap_probability=0.2, noise_probability=0.0, seed=0)
+    rows = functional.resample(X, [False] * 4, copies=4, swap_probability=0.2, noise_probability=0.0, seed=0)
     changed = rows != np.tile(X, (4, 1))
     assert changed.mean() == pytest.approx(0.2, abs=0.02)
     for j in range(4):
         assert set(rows[:, j]) <= set(X[:, j])
-    noisy = F.resample(X, copies=4, swap_probability=0.0, noise_probability=0.3, noise=0.5, seed=0)
+    noisy = functional.resample(X, copies=4, swap_probability=0.0, noise_probability=0.3, noise=0.5, seed=0)
     difference = noisy - np.tile(X, (4, 1))
     assert (difference != 0).mean() == pytest.approx(0.3, abs=0.02)
     for j in range(4):
@@ -111,7 +117,7 @@ def test_resample_changes_the_share_of_cells_it_says():
 
 def test_resample_leaves_nominal_columns_without_noise_and_takes_missing_values():
     X = np.column_stack([RNG.integers(3, size=50), np.where(RNG.random(50) < 0.3, np.nan, RNG.random(50))])
-    rows = F.resample(X, [True, False], copies=2, noise_probability=1.0, seed=0)
+    rows = functional.resample(X, [True, False], copies=2, noise_probability=1.0, seed=0)
     assert set(rows[:, 0]) <= {0.0, 1.0, 2.0}
     assert 0 < np.isnan(rows[:, 1]).mean() < 1
     assert np.nanstd(rows[:, 1]) < 1.0
@@ -165,15 +171,15 @@ def test_missing_categories_stay_missing():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: F.munge([[1.0, 2.0]]), "at least two rows"),
-        (lambda: F.munge([[1.0], [np.nan]]), "expected finite numbers"),
-        (lambda: F.munge([[1.0], [2.0]], copies=0), "copies=0"),
-        (lambda: F.munge([[1.0], [2.0]], swap_probability=2.0), "swap_probability=2.0"),
-        (lambda: F.munge([[1.0], [2.0]], local_variance=0.0), "local_variance=0.0"),
-        (lambda: F.munge([[1.0], [2.0]], [True, False]), "mask of shape"),
-        (lambda: F.munge_pass([[1.0], [2.0]], uniforms=[[0.0]], normals=[]), "uniforms"),
-        (lambda: F.munge_pass([[1.0], [2.0]], uniforms=[[0.0], [0.0]], normals=[0.0]), "at least 4"),
-        (lambda: F.resample([[1.0], [2.0]], noise=-1.0), "noise=-1.0"),
+        (lambda: functional.munge([[1.0, 2.0]]), "at least two rows"),
+        (lambda: functional.munge([[1.0], [np.nan]]), "expected finite numbers"),
+        (lambda: functional.munge([[1.0], [2.0]], copies=0), "copies=0"),
+        (lambda: functional.munge([[1.0], [2.0]], swap_probability=2.0), "swap_probability=2.0"),
+        (lambda: functional.munge([[1.0], [2.0]], local_variance=0.0), "local_variance=0.0"),
+        (lambda: functional.munge([[1.0], [2.0]], [True, False]), "mask of shape"),
+        (lambda: functional.munge_pass([[1.0], [2.0]], uniforms=[[0.0]], normals=[]), "uniforms"),
+        (lambda: functional.munge_pass([[1.0], [2.0]], uniforms=[[0.0], [0.0]], normals=[0.0]), "at least 4"),
+        (lambda: functional.resample([[1.0], [2.0]], noise=-1.0), "noise=-1.0"),
         (lambda: Munge(nominal=[5]).synthesise(np.ones((3, 2))), "positions of columns"),
     ],
 )
