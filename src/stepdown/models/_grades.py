@@ -28,7 +28,16 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import validate_data
 
 from ..core import InvalidInputError, Signal, Teacher, TransferSet
-from ._out_of_bag import FORESTS, Members, fitted_members, forest_members, out_of_bag, unseen_mean
+from ._out_of_bag import (
+    BAGGING,
+    FORESTS,
+    Members,
+    bagging_members,
+    fitted_members,
+    forest_members,
+    is_reached,
+    unseen_mean,
+)
 from ._pipelines import bare_model, prepare, split_pipeline, with_final
 from ._signals import IN_SAMPLE, OUT_OF_FOLD, out_of_fold, predictions, signal_key, training_signal
 
@@ -53,8 +62,8 @@ class Grade:
 def grades(model: Any, n_grades: int = 5, *, data: TransferSet | None = None) -> list[Grade]:
     """The grades of a fitted model, from cheap to full; the last is the model itself.
 
-    Forests give nested prefixes of their trees; boosting (scikit-learn, LightGBM, XGBoost) its first rounds;
-    scikit-learn's networks a linear probe on each hidden layer. Anything else is a single grade.
+    Forests and bagging give nested prefixes of their members; boosting (scikit-learn, LightGBM, XGBoost) its first
+    rounds; scikit-learn's networks a linear probe on each hidden layer. Anything else is a single grade.
 
     Parameters
     ----------
@@ -63,9 +72,9 @@ def grades(model: Any, n_grades: int = 5, *, data: TransferSet | None = None) ->
     n_grades : int
         At most so many; a network has one more than hidden layers.
     data : TransferSet, optional
-        Labelled rows. The trees of a forest are then ordered by their accuracy on these, the worst first, on the
-        rows out of each one's bag where these are the forest's training rows; and probes are fitted to them. Without
-        data trees stay in their order and a network is a single grade.
+        Labelled rows. Members are then ordered by their accuracy on these, the worst first, on the rows out of each
+        one's bag where these are the model's training rows; and probes are fitted to them. Without
+        data members stay in their order and a network is a single grade.
 
     Returns
     -------
@@ -106,9 +115,9 @@ PartOf = Callable[[int], tuple[str, Any]]
 def _sized_parts(model: Any, data: TransferSet | None) -> tuple[int, PartOf] | None:
     """The number of members, and what makes the model of the first so many; None for what has no prefixes."""
     final = bare_model(model)
-    if isinstance(final, FORESTS):
+    if isinstance(final, FORESTS + BAGGING):
         order = np.arange(len(final.estimators_)) if data is None else worst_first(model, data)
-        return len(order), partial(_first_trees, final, order)
+        return len(order), partial(_first_members, final, order)
     if isinstance(final, GradientBoostingClassifier | GradientBoostingRegressor):
         return len(final.estimators_), partial(_first_stages, final)
     if isinstance(final, HistGradientBoostingClassifier | HistGradientBoostingRegressor):
@@ -125,13 +134,14 @@ def _sized_parts(model: Any, data: TransferSet | None) -> tuple[int, PartOf] | N
 
 
 def worst_first(model: Any, data: TransferSet) -> NDArray[np.intp]:
-    """The trees of a forest in order of rising accuracy, on rows out of their bags where these can be told."""
+    """The members of a bagged model in order of rising accuracy, on rows out of their bags where these can be told."""
     forest = bare_model(model)
     # A frozen forest may be asked about other rows than its own, and those are all held out.
     members = None if isinstance(model, FrozenEstimator) else fitted_members(model, data)
     if members is None:
         nothing = [np.empty(0, dtype=np.intp)] * len(forest.estimators_)
-        members = forest_members(forest, prepare(split_pipeline(thawed(model))[0], data.X), nothing)
+        over = forest_members if isinstance(forest, FORESTS) else bagging_members
+        members = over(forest, prepare(split_pipeline(thawed(model))[0], data.X), nothing)
     return np.argsort(_member_scores(members, data, getattr(forest, "classes_", None)), kind="stable")
 
 
@@ -160,37 +170,45 @@ def thawed(model: Any) -> Any:
 # What makes parts of the fitted. Each returns a name and a model of the same class, which shares what it can.
 
 
-def _first_trees(forest: Any, order: NDArray[np.intp], count: int) -> tuple[str, Any]:
+def _first_members(forest: Any, order: NDArray[np.intp], count: int) -> tuple[str, Any]:
     part = copy.copy(forest)
     part.estimators_ = [forest.estimators_[index] for index in order[:count]]
     part.n_estimators = count
-    return f"{count} trees", part
+    for name in ("estimators_features_", "_seeds"):  # bagging keeps these beside its members
+        if hasattr(forest, name):
+            kept = getattr(forest, name)
+            setattr(part, name, [kept[index] for index in order[:count]])
+    return "1 member" if count == 1 else f"{count} members", part
+
+
+def _rounds(count: int) -> str:
+    return "1 round" if count == 1 else f"{count} rounds"
 
 
 def _first_stages(boosting: Any, count: int) -> tuple[str, Any]:
     part = copy.copy(boosting)
     part.estimators_ = boosting.estimators_[:count]
     part.n_estimators_ = count
-    return f"{count} rounds", part
+    return _rounds(count), part
 
 
 def _first_iterations(boosting: Any, count: int) -> tuple[str, Any]:
     part = copy.copy(boosting)
     part._predictors = boosting._predictors[:count]
-    return f"{count} rounds", part
+    return _rounds(count), part
 
 
 def _first_rounds_lightgbm(model: Any, count: int) -> tuple[str, Any]:
     part = copy.deepcopy(model)
     part.booster_.model_from_string(model.booster_.model_to_string(num_iteration=count))
-    return f"{count} rounds", part
+    return _rounds(count), part
 
 
 def _first_rounds_xgboost(model: Any, count: int) -> tuple[str, Any]:
     part = clone(model)
     part.load_model(bytearray(model.get_booster()[:count].save_raw("ubj")))
     part.set_params(**model.get_params(deep=False))  # loading writes over some
-    return f"{count} rounds", part
+    return _rounds(count), part
 
 
 # Probes -----------------------------------------------------------------------------------------------------------
@@ -308,9 +326,9 @@ def graded_signals(
         return [*kept, full]
     answers, source = _graded_answers(teacher, data, n_grades, signals, cv, seed, n_jobs)
     graded = [Signal(values, source, hard) for values, hard in answers]
-    if source == OUT_OF_FOLD and full is None:
+    if full is None and source != IN_SAMPLE:
         full = teacher.remember(key, data, graded[-1])
-    else:
+    elif full is None:
         full = training_signal(teacher, data, signals=signals, cv=cv, seed=seed, n_jobs=n_jobs)
     below = graded[:-1]  # fewer than asked for where the model has fewer grades
     for name, signal in zip(keys, below, strict=False):
@@ -334,8 +352,9 @@ def _graded_answers(
     if signals == IN_SAMPLE or teacher.is_frozen:
         answers = _ask_grades(teacher.model, data.X, data, n_grades)
         return answers, IN_SAMPLE if signals == IN_SAMPLE else "frozen"
-    if out_of_bag(teacher.model, data) is not None:
-        return _out_of_bag_prefixes(teacher.model, data, n_grades), "out-of-bag"
+    prefixes = _out_of_bag_prefixes(teacher.model, data, n_grades)
+    if prefixes is not None:
+        return prefixes, "out-of-bag"
 
     def ask(model: Any, X: Any, part: TransferSet) -> Answers:
         return _ask_grades(model, X, part, n_grades)
@@ -356,9 +375,11 @@ def _ask_grades(model: Any, X: Any, data: TransferSet, n_grades: int) -> Answers
     return [says[size] for size in sizes]
 
 
-def _out_of_bag_prefixes(model: Any, data: TransferSet, n_grades: int) -> Answers:
+def _out_of_bag_prefixes(model: Any, data: TransferSet, n_grades: int) -> Answers | None:
+    """Out-of-bag answers of nested prefixes; None where `training_signal` would not be out-of-bag either."""
     members = fitted_members(model, data)
-    assert members is not None
+    if members is None:
+        return None
     scores = _member_scores(members, data, getattr(bare_model(model), "classes_", None))
     order = np.argsort(scores, kind="stable")
     total, count = np.zeros((members.n_rows, members.n_outputs)), np.zeros(members.n_rows)
@@ -372,4 +393,4 @@ def _out_of_bag_prefixes(model: Any, data: TransferSet, n_grades: int) -> Answer
                 count[rows] += 1
         done = size
         answers.append((unseen_mean(model, data, total, count), False))
-    return answers
+    return answers if is_reached(count) else None

@@ -22,7 +22,17 @@ from sklearn.utils.validation import validate_data
 from ..core import TransferSet
 from ._pipelines import prepare, prepares_without_targets, split_pipeline
 
-__all__ = ["Members", "fitted_members", "forest_members", "out_of_bag", "unseen_mean"]
+__all__ = [
+    "BAGGING",
+    "FORESTS",
+    "Members",
+    "bagging_members",
+    "fitted_members",
+    "forest_members",
+    "is_reached",
+    "out_of_bag",
+    "unseen_mean",
+]
 
 FORESTS = (RandomForestClassifier, RandomForestRegressor, ExtraTreesClassifier, ExtraTreesRegressor)
 BAGGING = (BaggingClassifier, BaggingRegressor)
@@ -90,9 +100,12 @@ def out_of_bag(model: Any, data: TransferSet) -> NDArray[np.float64] | None:
         if rows.size:
             total[rows] += members.ask(member, rows)
             count[rows] += 1
-    if np.mean(count == 0) > _UNREACHED:
-        return None
-    return unseen_mean(model, data, total, count)
+    return unseen_mean(model, data, total, count) if is_reached(count) else None
+
+
+def is_reached(count: NDArray[np.float64]) -> bool:
+    """Whether nearly every row was left out by some member, so that out-of-bag answers stand for all."""
+    return bool(np.mean(count == 0) <= _UNREACHED)
 
 
 def unseen_mean(
@@ -122,13 +135,16 @@ def fitted_members(model: Any, data: TransferSet) -> Members | None:
         return None
     if isinstance(final, FORESTS) and not final.bootstrap:
         return None
-    if not hasattr(final, "estimators_samples_") or not prepares_without_targets(steps):
+    if not prepares_without_targets(steps):
+        return None
+    try:  # making the bags again is most of the cost, so they are asked for once
+        in_bag = [np.asarray(rows, dtype=np.intp) for rows in final.estimators_samples_]
+    except AttributeError:  # a forest that was put together by other means than its fit
         return None
     X = prepare(steps, data.X)
-    in_bag = [np.asarray(rows, dtype=np.intp) for rows in final.estimators_samples_]
     if any(rows.size and rows.max() >= data.n_samples for rows in in_bag):
         return None
-    members = forest_members(final, X, in_bag) if isinstance(final, FORESTS) else _of_bagging(final, X, in_bag)
+    members = forest_members(final, X, in_bag) if isinstance(final, FORESTS) else bagging_members(final, X, in_bag)
     return members if _grown_on_these_rows(final, members, data) else None
 
 
@@ -163,7 +179,8 @@ def forest_members(forest: Any, X: Any, in_bag: list[NDArray[np.intp]]) -> Membe
     return Members(X32.shape[0], in_bag, ask, leaves, len(forest.classes_) if hasattr(forest, "classes_") else 1)
 
 
-def _of_bagging(bagging: Any, X: Any, in_bag: list[NDArray[np.intp]]) -> Members:
+def bagging_members(bagging: Any, X: Any, in_bag: list[NDArray[np.intp]]) -> Members:
+    """The members of a bagging ensemble over given rows, with given bags; as `forest_members`."""
     of_trees = all(isinstance(model, BaseDecisionTree) for model in bagging.estimators_)
     dtype = np.float32 if of_trees else None
     X = validate_data(bagging, X, reset=False, dtype=dtype, accept_sparse="csr", ensure_all_finite=False)
