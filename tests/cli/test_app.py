@@ -117,6 +117,13 @@ def test_run_on_parquet_by_regression_with_a_linear_student(call, tmp_path):
     folder = tmp_path / "stepdown-customers"
     summary = json.loads((folder / "result.json").read_text())
     assert summary["task"] == "regression"
+    assert summary["scorer"] == "r2"
+    chosen = next(row for row in summary["validation"] if row["chosen"])
+    assert summary["chain"][-1]["score"] == chosen["score"]
+    student = skops.io.load(folder / "student.skops", trusted=summary["student"]["trusted_types"])
+    rows = pd.read_parquet(path)
+    # A line through 200 rows is hardly better on its own rows than validated.
+    assert chosen["score"] == pytest.approx(student.score(rows.drop(columns="spending"), rows["spending"]), abs=0.1)
     text = (folder / "student.txt").read_text()
     assert "(intercept)" in text
     assert "member" in text

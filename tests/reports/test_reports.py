@@ -109,8 +109,8 @@ def test_the_verdict_and_nothing_else_makes_the_claim(verdict, words):
     [
         ("better", "owes part of its score to its teacher"),
         ("worse", "would do better without its teacher"),
-        ("no practical difference", "it gains without its teacher"),
-        ("undecided", "can't be put down to its teacher"),
+        ("no practical difference", "does as well without its teacher"),
+        ("undecided", "no gain of the chain can be put down to its teacher"),
     ],
 )
 def test_the_control_is_named_and_bounds_the_claim(verdict, words):

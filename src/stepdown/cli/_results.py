@@ -51,17 +51,19 @@ def run_summary(estimator: Any, data: Data, settings: dict[str, Any]) -> dict[st
         Plain JSON types: what the user asked for.
     """
     classify = data.task == "classification"
-    scorer = settings.get("scoring") or ("accuracy" if classify else "negative squared error / variance")
+    default = settings.get("scoring") is None
+    # Without a scorer arms are validated by the negative squared error in units of the variance: R² less 1.
+    shift = 1.0 if default and not classify else 0.0
     summary = {
         "schema": 1,
         "task": data.task,
-        "scorer": scorer,
+        "scorer": ("accuracy" if classify else "r2") if default else settings["scoring"],
         "n_samples": len(data.y),
         "n_features": data.X.shape[1],
         "seed": settings.get("seed"),
         "settings": settings,
-        "validation": [dict(row) for row in estimator.comparison_],
-        "chain": [_hop_row(record) for record in estimator.chain_],
+        "validation": [{**row, "score": row["score"] + shift} for row in estimator.comparison_],
+        "chain": [_hop_row(record, shift) for record in estimator.chain_],
         "versions": package_versions(),
         "data": data.origin,
         "notices": list(data.notices),
@@ -80,7 +82,7 @@ def package_versions() -> dict[str, str]:
     return found
 
 
-def _hop_row(record: HopRecord) -> dict[str, Any]:
+def _hop_row(record: HopRecord, shift: float) -> dict[str, Any]:
     size = record.complexity
     return {
         "name": record.name,
@@ -89,7 +91,7 @@ def _hop_row(record: HopRecord) -> dict[str, Any]:
         "trainer": None if record.trainer is None else _one_line(record.trainer),
         "model": _one_line(record.model),
         "complexity": None if size is None else {"kind": size.kind, "size": size.size, "text": str(size)},
-        "score": record.score,
+        "score": None if record.score is None else record.score + shift,
         "seconds": record.seconds,
     }
 

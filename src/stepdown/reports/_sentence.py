@@ -11,7 +11,7 @@ __all__ = ["summary_sentence"]
 
 NAMES = {
     "simple alone": "the simple model alone",
-    "simple + trainer": "the simple model with the same trainer on labels alone",
+    "simple + trainer": "labels alone with the same trainer",
     "1-hop": "1-hop transfer",
     "multihop": "the multihop chain",
     "control": "the control (the same chain begun from labels, the teacher unused)",
@@ -75,8 +75,8 @@ def _of_control(comparisons: list[Mapping[str, Any]]) -> list[str]:
     return {
         "better": ["So the chain owes part of its score to its teacher."],
         "worse": ["So the chain would do better without its teacher."],
-        "no practical difference": ["So what the chain gains, it gains without its teacher."],
-    }.get(against["verdict"], ["So what the chain gains can't be put down to its teacher."])
+        "no practical difference": ["So the chain does as well without its teacher."],
+    }.get(against["verdict"], ["So no gain of the chain can be put down to its teacher."])
 
 
 def _of_validation(summary: Mapping[str, Any], scale: Scale) -> str:

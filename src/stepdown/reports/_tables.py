@@ -133,7 +133,7 @@ def _validation(rows: list[Mapping[str, Any]], scale: Scale) -> Table:
         for row in rows
     )
     head = ("way (* chosen)", scale.scorer, "s.e.", "difference", "s.e.")
-    return Table("Validated on training rows", head, body, frozenset({1, 2, 3, 4}))
+    return Table("Validated on training rows (differences to simple + trainer)", head, body, frozenset({1, 2, 3, 4}))
 
 
 def _chain(rows: list[Mapping[str, Any]], scale: Scale) -> Table:
