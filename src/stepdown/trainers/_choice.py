@@ -10,8 +10,8 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.tree import BaseDecisionTree
 
 from ..core import InvalidInputError, Trainer, TransferSet
+from ..models import split_pipeline
 from ._forest_selection import FORESTS, ForestSelection
-from ._pipelines import last_step
 from ._plain import PlainFit
 from ._restarts import Restarts
 from ._tree_search import TreeSearch
@@ -43,7 +43,7 @@ def trainer_for(student: Any) -> Trainer:
     >>> trainer_for(DecisionTreeClassifier(max_depth=4)), trainer_for(LogisticRegression())
     (TreeSearch(), PlainFit())
     """
-    final = last_step(student)
+    _, final = split_pipeline(student)
     if isinstance(final, BaseDecisionTree):
         return TreeSearch()
     if isinstance(final, FORESTS) and final.n_estimators <= _SMALL_FOREST:

@@ -37,9 +37,11 @@ class ForestSelection(Trainer):
     the transfer set.
 
     The result is a genuine forest of the student's class with exactly its number of trees; ``estimators_samples_`` and
-    importances work as ever. The plain fit is returned where there is nothing to choose by: trees without a
-    bound (``max_depth``, ``max_leaf_nodes``, or ``min_samples_leaf`` above 1) answer their own rows rightly, whichever
-    they are; and forests with ``oob_score``, whose rating a chosen forest can't state honestly.
+    importances work as ever. Rows that a tree has seen count like others: choosing on out-of-bag rows alone won half
+    as much, each pair of trees sharing too few of them. The plain fit is returned for trees that have neither a bound
+    (``max_depth``, ``max_leaf_nodes``, or ``min_samples_leaf`` above 1) nor a bootstrap, because they all answer
+    every row rightly; for forests with ``oob_score``, which such a choice would flatter; and for several
+    real targets.
 
     Parameters
     ----------
@@ -95,8 +97,9 @@ class ForestSelection(Trainer):
 
 def _obstacle(student: Any, data: TransferSet) -> str | None:
     """Why there is nothing to choose by, or None."""
-    if student.max_depth is None and student.max_leaf_nodes is None and student.min_samples_leaf == 1:
-        return "trees without a bound answer all their rows rightly"
+    unbounded = student.max_depth is None and student.max_leaf_nodes is None and student.min_samples_leaf == 1
+    if unbounded and not student.bootstrap:
+        return "trees without a bound that have seen all rows answer all of them rightly"
     if student.oob_score:
         return "oob_score is asked for"
     if not is_classifier(student) and np.ndim(data.y) != 1:

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
-from ..core import Trainer, TransferSet, derive_seed
+from ..core import Trainer, TransferSet
+from ..models import clone_with_seed
 
-__all__ = ["fit_last_step", "last_step"]
-
-
-def last_step(student: Any) -> Any:
-    """The estimator behind all transformers."""
-    while isinstance(student, Pipeline):
-        student = student.steps[-1][1]
-    return student
+__all__ = ["fit_last_step"]
 
 
 def fit_last_step(trainer: Trainer, pipeline: Pipeline, data: TransferSet, seed: int | None) -> Pipeline:
@@ -25,24 +16,12 @@ def fit_last_step(trainer: Trainer, pipeline: Pipeline, data: TransferSet, seed:
 
     Transformers see labels, not soft targets, and no weights; those go to the last step.
     """
-    fitted = clone(pipeline)
+    fitted = clone_with_seed(pipeline, seed)
     X = data.X
     labels = data.labels() if data.is_classification else np.asarray(data.y)
-    for at, (name, transformer) in enumerate(fitted.steps[:-1]):
-        if transformer is None or transformer == "passthrough":
-            continue
-        _seed(transformer, derive_seed(seed, "transformer", name))
-        X = transformer.fit_transform(X, labels)
-        fitted.steps[at] = (name, transformer)
+    for _, transformer in fitted.steps[:-1]:
+        if transformer is not None and transformer != "passthrough":
+            X = transformer.fit_transform(X, labels)
     name, final = fitted.steps[-1]
     fitted.steps[-1] = (name, trainer.fit(final, data.replace(X=X, X_unlabeled=None), seed=seed))
     return fitted
-
-
-def _seed(estimator: Any, seed: int | None) -> None:
-    """Set every ``random_state`` that is None, nested ones too."""
-    if seed is None:
-        return
-    for key, value in sorted(estimator.get_params(deep=True).items()):
-        if value is None and (key == "random_state" or key.endswith("__random_state")):
-            estimator.set_params(**{key: derive_seed(seed, key)})

@@ -59,7 +59,8 @@ def _edges(column: NDArray[np.float32], n_bins: int, has_missing: bool) -> NDArr
         ordered = ordered[: np.searchsorted(ordered, np.nan)]
     if not ordered.size:
         return ordered
-    values = ordered[np.flatnonzero(np.diff(ordered, append=np.float32(np.inf)))]
+    last_of_run = np.append(ordered[1:] != ordered[:-1], True)
+    values = ordered[last_of_run]
     if len(values) > n_bins:
         at = (np.arange(1, n_bins) * ordered.size) // n_bins
         cuts = np.unique(ordered[at])
