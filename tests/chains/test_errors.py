@@ -119,7 +119,7 @@ def test_weights_and_groups(rows) -> None:
         slow().fit(*rows, sample_weight=np.zeros(40))
     with pytest.raises(ValueError, match="one group"):
         slow().fit(*rows, groups=np.zeros(40))
-    with pytest.raises(ValueError, match="[Nn]egative"):
+    with pytest.raises(ValueError, match=r"[Nn]egative"):
         slow().fit(*rows, sample_weight=-np.ones(40))
 
 

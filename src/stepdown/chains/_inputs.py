@@ -19,8 +19,9 @@ from sklearn.utils.validation import (
 )
 
 from stepdown.core import ComplexityWarning, HopRecord, InvalidInputError, TransferSet
+from stepdown.models import predictions
 
-__all__ = ["check_rows", "check_targets", "warn_unless_falling"]
+__all__ = ["check_classes", "check_rows", "check_targets", "warn_unless_falling"]
 
 
 def check_rows(
@@ -91,6 +92,18 @@ def check_targets(data: TransferSet, folds: int) -> None:
             f"classes {lone[:5]} have one row each: no fold can both learn and validate them."
             " Merge or drop these classes, or give more of their rows."
         )
+
+
+def check_classes(teacher: Any, data: TransferSet) -> None:
+    """Check that a fitted teacher and the labels speak of the same classes, before the student's hops begin."""
+    predictions(teacher, data.take(np.arange(1)).X, data.classes)
+    if data.classes is not None and hasattr(teacher, "classes_"):
+        unknown = np.setdiff1d(data.classes, teacher.classes_)
+        if len(unknown):
+            raise InvalidInputError(
+                f"labels {unknown[:5].tolist()} are unknown to the teacher, whose classes are"
+                f" {np.asarray(teacher.classes_)[:20].tolist()}. Drop these rows, or use a teacher that knows them."
+            )
 
 
 def warn_unless_falling(chain: Sequence[HopRecord], *, constructed: bool) -> None:

@@ -28,10 +28,10 @@ from stepdown.core import (
     derive_seed,
     naming_the_hop,
 )
-from stepdown.models import complexity, fit_to, predictions, split_pipeline
+from stepdown.models import complexity, fit_to, split_pipeline
 from stepdown.trainers import trainer_for
 
-from ._inputs import check_rows, check_targets, warn_unless_falling
+from ._inputs import check_classes, check_rows, check_targets, warn_unless_falling
 from ._problem import Arm, Problem, Trained
 from ._recipes import build_arms, preferred_arm
 from ._search import Choice, Gate, Search
@@ -204,6 +204,7 @@ class _Multihop(MetaEstimatorMixin, BaseEstimator):
         for role, model in (("teacher", self.teacher), ("student", self.student)):
             if isinstance(model, type) or not hasattr(model, "fit"):
                 raise NotSupportedError(f"{role}={model!r}: expected an estimator object with fit and predict.")
+        for role, model in (("teacher", self.teacher), ("student", self.student)):
             if is_classifier(model) != is_classifier(self):
                 kind = "classifier" if is_classifier(self) else "regressor"
                 raise NotSupportedError(f"{role}: {type(self).__name__} needs a {kind}, got {type(model).__name__}.")
@@ -230,8 +231,7 @@ class _Multihop(MetaEstimatorMixin, BaseEstimator):
                 model = fit(self.teacher, data.replace(X_unlabeled=None), seed=derive_seed(seed, "teacher"))
                 ends_frozen = isinstance(split_pipeline(model)[1], FrozenEstimator)
                 teacher = Teacher(model) if ends_frozen else as_teacher(model)
-            # One row is enough to see classes that don't fit, before the student's hops begin.
-            predictions(teacher.model, data.take(np.arange(1)).X, data.classes)
+            check_classes(teacher.model, data)
         return teacher
 
     def _tell(self, message: str) -> None:

@@ -1,5 +1,6 @@
 """The only room that knows other people's model classes."""
 
+from ._bagged_trees import BaggedTreesClassifier, BaggedTreesRegressor
 from ._complexity import Complexity, complexity, latency
 from ._expansion import expand_soft_targets, expansion_blocks
 from ._families import bagged_bridge, between, grown, shrunk
@@ -10,6 +11,8 @@ from ._signals import fold_rows, predictions, training_signal
 from ._soft_fit import SoftFitSupport, fit_to, soft_fit_support
 
 __all__ = [
+    "BaggedTreesClassifier",
+    "BaggedTreesRegressor",
     "Complexity",
     "Grade",
     "RegressionClassifier",

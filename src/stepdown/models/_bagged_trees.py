@@ -71,7 +71,18 @@ class _BaggedTrees(BaseEstimator):
                     unseen_by[unseen] += 1
         with np.errstate(invalid="ignore"):
             self.oob_values_ = total / unseen_by[:, None]
+        self._unseen = total, unseen_by
+        self._digest = _digest(X)
         return self
+
+    def unseen_sums(self, X: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:
+        """Sums of the trees' answers on rows outside their bags, and how many trees answered each row.
+
+        None unless these are the rows of `fit`, in their order.
+        """
+        X = self._rows(X, reset=False)
+        same = X.shape[0] == len(self.oob_values_) and np.array_equal(_digest(X), self._digest)
+        return self._unseen if same else None
 
     def _answer(self, tree: Any, X: Any) -> NDArray[np.float64]:
         """What one tree says, of shape (n_samples, n_outputs)."""
@@ -85,6 +96,12 @@ class _BaggedTrees(BaseEstimator):
         for tree in self.trees_[1:]:
             total = total + self._answer(tree, X)
         return total / len(self.trees_)
+
+
+def _digest(X: Any) -> NDArray[np.float64]:
+    """Column sums weighted by place: other rows, or the same in another order, have others."""
+    places = np.arange(1.0, X.shape[0] + 1.0)
+    return np.asarray(X.T @ places if issparse(X) else places @ np.nan_to_num(X), dtype=np.float64)
 
 
 class BaggedTreesClassifier(ClassifierMixin, _BaggedTrees):

@@ -18,6 +18,8 @@ from sklearn.pipeline import Pipeline
 from sklearn.tree import BaseDecisionTree
 from sklearn.utils.validation import _num_samples
 
+from ._bagged_trees import BaggedTreesClassifier, BaggedTreesRegressor
+
 __all__ = ["Complexity", "complexity", "latency"]
 
 TREES = "trees"
@@ -212,11 +214,14 @@ def _tree(model: Any) -> Complexity:
 def _sklearn_ensemble(model: Any) -> Complexity | None:
     members = np.ravel(np.asarray(model.estimators_, dtype=object)).tolist()
     if all(isinstance(member, BaseDecisionTree) for member in members):
-        trees = [member.tree_ for member in members]
-        counts = [np.array([getattr(tree, name) for tree in trees]) for name in ("node_count", "n_leaves")]
-        return of_trees(counts[0], counts[1], [tree.max_depth for tree in trees])
+        return _trees([member.tree_ for member in members])
     final = getattr(model, "final_estimator_", None)
     return _sum_of(member for member in [*members, final] if member is not None and not isinstance(member, str))
+
+
+def _trees(trees: list[Any]) -> Complexity:
+    counts = [np.array([getattr(tree, name) for tree in trees]) for name in ("node_count", "n_leaves")]
+    return of_trees(counts[0], counts[1], [tree.max_depth for tree in trees])
 
 
 def _histogram_boosting(model: Any) -> Complexity:
@@ -312,6 +317,7 @@ _COUNTERS: list[tuple[Any, Any]] = [
     (lambda model: isinstance(model, MLPClassifier | MLPRegressor), _network),
     (lambda model: hasattr(model, "calibrated_classifiers_"), _calibrated),
     (lambda model: hasattr(model, "estimators_"), _sklearn_ensemble),
+    (lambda model: isinstance(model, BaggedTreesClassifier | BaggedTreesRegressor), lambda model: _trees(model.trees_)),
     (lambda model: _from(model, "sklearn.naive_bayes"), _naive_bayes),
     (lambda model: hasattr(model, "_fit_X") and _from(model, "sklearn.neighbors"), _neighbors),
     (lambda model: hasattr(model, "coef_"), _linear),

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import clone, is_classifier
-from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.frozen import FrozenEstimator
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.tree import BaseDecisionTree
 
+from ._bagged_trees import BaggedTreesClassifier, BaggedTreesRegressor
 from ._complexity import Complexity
 from ._pipelines import bare_model, split_pipeline, with_final
 
@@ -25,9 +25,9 @@ _FEWEST_MEMBERS = 5
 
 
 def bagged_bridge(student: Any, n_rows: int, *, n_trees: int = BRIDGE_TREES) -> Any:
-    """Make the intermediate of the default chain: a forest of bagged trees, unfitted.
+    """Make the intermediate of the default chain: a bag of trees, unfitted.
 
-    What pays in a chain is out-of-bag knowledge of a good bagged model; a forest gives it without a further fit.
+    What pays in a chain is out-of-bag knowledge of a good bagged model, which it gives without a further fit.
 
     Parameters
     ----------
@@ -41,19 +41,19 @@ def bagged_bridge(student: Any, n_rows: int, *, n_trees: int = BRIDGE_TREES) -> 
 
     Returns
     -------
-    RandomForestClassifier or RandomForestRegressor, or a pipeline that ends in one
+    BaggedTreesClassifier or BaggedTreesRegressor, or a pipeline that ends in one
 
     Examples
     --------
     >>> from sklearn.tree import DecisionTreeClassifier
     >>> bagged_bridge(DecisionTreeClassifier(max_depth=4), 300)
-    RandomForestClassifier()
+    BaggedTreesClassifier()
     """
-    forest = (RandomForestClassifier if is_classifier(student) else RandomForestRegressor)(n_trees)
+    bag = BaggedTreesClassifier(n_trees) if is_classifier(student) else BaggedTreesRegressor(n_trees)
     smallest_leaf = bridge_leaf(n_rows)
     if smallest_leaf > 1:
-        forest.set_params(min_samples_leaf=smallest_leaf)
-    return clone(with_final(student, forest))
+        bag.set_params(min_samples_leaf=smallest_leaf)
+    return clone(with_final(student, bag))
 
 
 def bridge_leaf(n_rows: int) -> int:

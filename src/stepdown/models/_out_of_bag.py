@@ -20,6 +20,7 @@ from sklearn.tree import BaseDecisionTree
 from sklearn.utils.validation import validate_data
 
 from ..core import TransferSet
+from ._bagged_trees import BaggedTreesClassifier, BaggedTreesRegressor
 from ._pipelines import prepare, prepares_without_targets, split_pipeline
 
 __all__ = [
@@ -88,8 +89,17 @@ def out_of_bag(model: Any, data: TransferSet) -> NDArray[np.float64] | None:
     -------
     array of shape (n_samples, n_classes) or (n_samples,), or None
         In the class order of `data`. Rows that every member has learned from get the share of each class, or the
-        mean of the targets. None where the model isn't bagged, was fitted on other rows, or has too few members.
+        mean of the targets. None where the model isn't bagged, was fitted on other rows, or has too few members, and
+        where rows stand in groups, which bags don't respect.
     """
+    steps, final = split_pipeline(model)
+    if isinstance(final, BaggedTreesClassifier | BaggedTreesRegressor):
+        if data.groups is not None or not prepares_without_targets(steps):
+            return None
+        sums = final.unseen_sums(prepare(steps, data.X))
+        if sums is None or not _speaks_of(final, data.classes) or np.mean(sums[1] == 0) > _UNREACHED:
+            return None
+        return unseen_mean(model, data, *sums)
     members = fitted_members(model, data)
     if members is None:
         return None
@@ -129,6 +139,8 @@ def unseen_mean(
 def fitted_members(model: Any, data: TransferSet) -> Members | None:
     """The members of a bagged model; None where the model isn't bagged or was fitted on other rows."""
     steps, final = split_pipeline(model)
+    if data.groups is not None:
+        return None
     if not isinstance(final, FORESTS + BAGGING) or getattr(final, "n_outputs_", 1) != 1:
         return None
     if getattr(final, "_n_samples", data.n_samples) != data.n_samples or not _speaks_of(final, data.classes):

@@ -17,6 +17,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 
 from ..core import InvalidInputError, NotSupportedError, TransferSet
+from ._bagged_trees import BaggedTreesClassifier
 from ._expansion import class_weights, fold_class_weight
 from ._pipelines import clone_with_seed, split_pipeline, supports_weight
 from ._regression_classifier import RegressionClassifier
@@ -184,8 +185,8 @@ def _realisation(model: Any, n_classes: int) -> tuple[SoftFitSupport, Realisatio
     kind = type(model)
     if isinstance(model, FrozenEstimator):
         return SoftFitSupport("exact", "a frozen model is not fitted"), lambda model, *_: model
-    if isinstance(model, RegressionClassifier):
-        return SoftFitSupport("exact", "its regressor is fitted to the soft targets"), _regress
+    if isinstance(model, RegressionClassifier | BaggedTreesClassifier):
+        return SoftFitSupport("exact", "fits squared error on the soft targets"), _regress
     if kind in TREE_REGRESSORS and grows_by_gini(model):
         return SoftFitSupport("exact", "splits by squared error on the soft targets, which is Gini"), _folded(
             fit_soft_tree
@@ -205,13 +206,13 @@ def _realisation(model: Any, n_classes: int) -> tuple[SoftFitSupport, Realisatio
 
 
 def _regress(
-    model: RegressionClassifier,
+    model: RegressionClassifier | BaggedTreesClassifier,
     X: Any,
     Q: NDArray[np.float64],
     sample_weight: NDArray[np.float64] | None,
     classes: NDArray[Any],
     seed: int | None,
-) -> RegressionClassifier:
+) -> RegressionClassifier | BaggedTreesClassifier:
     return model.fit_soft(X, Q, classes, sample_weight)
 
 
