@@ -136,6 +136,17 @@ def test_every_comparison_has_its_sentence(summary):
         assert words in text
 
 
+def test_what_is_undecided_is_told_together(summary):
+    rows = [pair("1-hop", "simple + trainer", 0.004, -0.01, 0.02, "undecided"), *summary["comparisons"]]
+    text = summary_sentence({"schema": 1, "scorer": "accuracy", "comparisons": rows})
+    assert (
+        "Undecided: 1-hop transfer against labels alone with the same trainer, +0.4 points [-1.0, +2.0];"
+        " the multihop chain against the control (the same chain begun from labels, the teacher unused), +0.1 points"
+        " [-2.5, +2.9]. So no gain"
+    ) in text
+    assert text.startswith("The chosen student is better than the simple model alone: +2.1 points [+1.1, +3.1]. There")
+
+
 def test_validated_scores_are_not_sold_as_a_verdict():
     rows = [
         {"arm": "1-hop", "score": 0.93, "std_error": 0.01, "difference": 0.0, "difference_se": 0.0, "chosen": True},

@@ -23,8 +23,8 @@ NAMES = {
 def summary_sentence(summary: Mapping[str, Any]) -> str:
     """Say in English what a comparison showed.
 
-    One sentence for each paired comparison, each with its interval, whatever came out, and one on the control, without
-    which nothing that a chain gains can be put down to its teacher.
+    Every paired comparison is told with its interval, whatever came out, and then what the control allows one to say:
+    without it nothing that a chain gains can be put down to its teacher.
 
     Parameters
     ----------
@@ -47,11 +47,25 @@ def summary_sentence(summary: Mapping[str, Any]) -> str:
     comparisons = list(summary.get("comparisons") or [])
     if not comparisons:
         return _of_validation(summary, scale)
-    return " ".join([*(_of_pair(row, scale) for row in comparisons), *_of_control(comparisons)])
+    undecided = [row for row in comparisons if row["verdict"] == "undecided"]
+    if len(undecided) < 2:
+        told = [_of_pair(row, scale) for row in comparisons]
+    else:
+        told = [_of_pair(row, scale) for row in comparisons if row not in undecided]
+        told.append(f"Undecided: {'; '.join(_in_short(row, scale) for row in undecided)}.")
+    return " ".join([*told, *_of_control(comparisons)])
+
+
+def _sides(row: Mapping[str, Any]) -> tuple[str, str]:
+    return NAMES.get(row["a"], str(row["a"])), NAMES.get(row["b"], str(row["b"]))
+
+
+def _in_short(row: Mapping[str, Any], scale: Scale) -> str:
+    return f"{' against '.join(_sides(row))}, {_points(row, scale)}"
 
 
 def _of_pair(row: Mapping[str, Any], scale: Scale) -> str:
-    a, b = (NAMES.get(row[side], str(row[side])) for side in ("a", "b"))
+    a, b = _sides(row)
     claim = {
         "better": f"{a} is better than {b}",
         "worse": f"{a} is worse than {b}",
