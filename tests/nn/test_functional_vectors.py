@@ -40,9 +40,7 @@ def test_pkt(case):
     (student, teacher), expected = sides(case), case["expected"]
     assert_close(F.pkt(student, teacher), expected["code_mean_with_diag"], case)
     assert_close(F.pkt(student, teacher, reduction="sum"), expected["code_sum"], case)
-    assert_close(
-        F.pkt(student, teacher, reduction="sum", diagonal=False, eps=0.0), expected["paper_sum_no_diag"], case
-    )
+    assert_close(F.pkt(student, teacher, reduction="sum", diagonal=False, eps=0.0), expected["paper_sum_no_diag"], case)
     for features, name in ((teacher, "teacher_cond"), (student, "student_cond")):
         probabilities = F.conditional_probabilities(F.cosine_kernel(features, eps=case["inputs"]["eps"]))
         assert_close(probabilities, expected[name], case)
@@ -64,7 +62,9 @@ def test_information_flow(case):
         paper = F.information_flow(student, teacher, reduction="sum", diagonal=False, eps=0.0)
         assert_close(paper, expected["paper"]["total"], case)
     else:
-        assert_close(F.information_flow(student, teacher, reduction="sum"), expected["code_sum_over_pairs"]["total"], case)
+        assert_close(
+            F.information_flow(student, teacher, reduction="sum"), expected["code_sum_over_pairs"]["total"], case
+        )
 
 
 def test_information_flow_falls_with_the_batch_as_a_mean_and_not_as_rows():
@@ -171,7 +171,9 @@ def test_vid():
     case = cases("D11")["initial_variance_5_b"]
     inputs = case["inputs"]
     scale = torch.full((2,), F.vid_initial_scale(inputs["var"]), dtype=torch.float64)
-    assert_close(F.vid(tensor(inputs["pred_mean"]), tensor(inputs["teacher"]), scale), case["expected"]["loss_mean"], case)
+    assert_close(
+        F.vid(tensor(inputs["pred_mean"]), tensor(inputs["teacher"]), scale), case["expected"]["loss_mean"], case
+    )
 
 
 @pytest.mark.parametrize("name", ["l1_filter_pruning", "quarter_of_four"])

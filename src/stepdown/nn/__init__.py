@@ -1,10 +1,56 @@
-"""Transfer between PyTorch networks."""
+"""Transfer between PyTorch networks: pure losses, methods, and what a training loop needs of them.
+
+`functional` holds the losses; the methods name the layers and weigh them; `Transfer` brings teacher, student and
+method together in a loop of one's own.
+"""
 
 # The gate stands before everything that imports torch.
 from . import _extra  # noqa: F401
 
 # isort: split
 from . import functional
+from ._at import AT
+from ._combined import Staged, WeightedSum
+from ._hint import Hint
+from ._indistill import InDistill
+from ._information_flow import InformationFlow
+from ._kd import KD
+from ._logit import Logit
+from ._method import LayerMethod, LossMethod, Outputs
+from ._pairs import LayerFlow, PairTable, propose_pairs
+from ._pkt import PKT
+from ._rkd import RKD
 from ._schedules import Constant, CriticalPeriod, Phases, Schedule
+from ._sp import SP
+from ._taps import Taps
+from ._transfer import NonFiniteLossError, Transfer
+from ._vid import VID
 
-__all__ = ["Constant", "CriticalPeriod", "Phases", "Schedule", "functional"]
+__all__ = [
+    "AT",
+    "Constant",
+    "CriticalPeriod",
+    "Hint",
+    "InDistill",
+    "InformationFlow",
+    "KD",
+    "LayerFlow",
+    "LayerMethod",
+    "Logit",
+    "LossMethod",
+    "NonFiniteLossError",
+    "Outputs",
+    "PKT",
+    "PairTable",
+    "Phases",
+    "RKD",
+    "SP",
+    "Schedule",
+    "Staged",
+    "Taps",
+    "Transfer",
+    "VID",
+    "WeightedSum",
+    "functional",
+    "propose_pairs",
+]

@@ -174,8 +174,8 @@ class Phases(Schedule):
     def weights(self, epoch: int, n_layers: int) -> tuple[float, ...]:
         if len(self.lengths) != n_layers - 1:
             raise InvalidInputError(
-                f"lengths={tuple(self.lengths)} came for {n_layers} layers; expected {n_layers - 1}: one for each layer "
-                "before the last."
+                f"lengths={tuple(self.lengths)} came for {n_layers} layers; expected {n_layers - 1}: one for each "
+                "layer before the last."
             )
         active = int(np.searchsorted(np.cumsum(self.lengths), _epoch(epoch, n_layers), side="right"))
         return tuple(float(layer == active) for layer in range(n_layers))

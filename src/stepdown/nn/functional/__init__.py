@@ -23,12 +23,14 @@ from ._kernels import (
     rbf_kernel,
     student_t_kernel,
 )
+from ._numerics import Reduction
 from ._relational import jeffreys, kullback_leibler, mds, pkt, relational, rkd, sp
 from ._responses import kd, logit
 
 __all__ = [
     "FlowMatch",
     "QuadraticInformation",
+    "Reduction",
     "Relations",
     "adaptive_rbf_kernel",
     "at",

@@ -1,0 +1,40 @@
+"""Attention transfer."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from ._method import LayerMethod, Pairs
+from .functional import Reduction, at
+
+__all__ = ["AT"]
+
+
+class AT(LayerMethod):
+    """Where the teacher's layers are active, the student's should be.
+
+    Zagoruyko & Komodakis, "Paying More Attention to Attention", ICLR 2017; `functional.at`. Usually added to the
+    labels' loss with a weight of about 1000: ``WeightedSum([(1.0, KD(weight=0.0)), (1000.0, AT(pairs))])``.
+
+    Parameters
+    ----------
+    pairs : sequence of (str, str)
+        Teacher's and student's layers with maps; sizes and channels may differ.
+    power : float
+        Of the activations.
+    reduction : {"mean", "row"}
+        As in `functional.at`.
+
+    Examples
+    --------
+    >>> AT([("layer2", "conv2")])
+    AT(pairs=[('layer2', 'conv2')])
+    """
+
+    def __init__(self, pairs: Pairs | str, power: float = 2.0, reduction: Reduction = "mean") -> None:
+        self.pairs = pairs
+        self.power = power
+        self.reduction = reduction
+
+    def layer_loss(self, student: Tensor, teacher: Tensor, adapter: nn.Module | None) -> Tensor:
+        return at(student, teacher, power=self.power, reduction=self.reduction)

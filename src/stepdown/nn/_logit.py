@@ -1,0 +1,25 @@
+"""Regression of the logits."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from ._method import LossMethod, Outputs
+from .functional import logit
+
+__all__ = ["Logit"]
+
+
+class Logit(LossMethod):
+    """The student's outputs regress the teacher's; labels are not used.
+
+    Ba & Caruana, "Do Deep Nets Really Need to be Deep?", NeurIPS 2014; `functional.logit` on the networks' outputs.
+
+    Examples
+    --------
+    >>> Logit()
+    Logit()
+    """
+
+    def loss(self, student: Outputs, teacher: Outputs, target: Tensor | None, *, epoch: int) -> Tensor:
+        return logit(student.logits, teacher.logits)

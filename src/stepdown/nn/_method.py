@@ -1,0 +1,194 @@
+"""What a transfer method between networks is: a loss of both sides' outputs, and what it needs to see."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from torch import Tensor, nn
+
+from stepdown.core import (
+    InvalidInputError,
+    NotSupportedError,
+    StepdownError,
+    Teacher,
+    Trainer,
+    TransferMethod,
+    TransferSet,
+)
+
+from ._schedules import Schedule
+
+__all__ = ["LayerMethod", "LossMethod", "Outputs", "Pairs", "naming_the_layers", "total"]
+
+Pairs = Sequence[tuple[str, str]]
+"""Layers that correspond: (teacher's, student's) by name, from the first to the last."""
+
+
+@contextmanager
+def naming_the_layers(theirs: str, mine: str) -> Iterator[None]:
+    """Say in every error of ours from inside which layers it came from."""
+    try:
+        yield
+    except StepdownError as error:
+        raise type(error)(f"teacher's layer {theirs!r} -> student's layer {mine!r}: {error}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """What one network made of a batch.
+
+    Parameters
+    ----------
+    logits : tensor of shape (n_rows, ...)
+        What the network returned.
+    layers : mapping of str to tensor of shape (n_rows, ...)
+        The activations that the method asked for.
+    adapters : mapping of str to torch.nn.Module
+        On the student's side what the method's `adapters` returned; trained with the student, never part of it.
+    """
+
+    logits: Tensor
+    layers: Mapping[str, Tensor] = field(default_factory=dict)
+    adapters: Mapping[str, nn.Module] = field(default_factory=dict)
+
+    def within(self, part: str) -> Outputs:
+        """The same with the adapters of one part of a combined method."""
+        adapters = self.adapters.get(part)
+        return replace(self, adapters=dict(adapters.items()) if isinstance(adapters, nn.ModuleDict) else {})
+
+
+def total(terms: Mapping[str, Tensor], student: Outputs) -> Tensor:
+    """The sum of a method's terms; 0 where there are none."""
+    return sum(terms.values(), start=student.logits.new_zeros(()))
+
+
+class LossMethod(TransferMethod, ABC):
+    """Knowledge moves through a loss of what both networks make of a batch.
+
+    A method holds hyper-parameters only. What it needs of the networks it names in `layers`; what is to be trained
+    besides the student it makes in `adapters`. Both sides then come to `loss`.
+    """
+
+    @abstractmethod
+    def loss(self, student: Outputs, teacher: Outputs, target: Tensor | None, *, epoch: int) -> Tensor:
+        """The loss of a batch.
+
+        Parameters
+        ----------
+        student : Outputs
+            With gradients, and with the adapters.
+        teacher : Outputs
+            Of the same rows, without gradients.
+        target : tensor of shape (n_rows,) or None
+            Class indices or real targets.
+        epoch : int
+            From 0.
+
+        Returns
+        -------
+        tensor of shape ()
+        """
+
+    def terms(self, student: Outputs, teacher: Outputs, target: Tensor | None, *, epoch: int) -> dict[str, Tensor]:
+        """What the loss is the sum of, named for messages and logs."""
+        return {type(self).__name__: self.loss(student, teacher, target, epoch=epoch)}
+
+    def layers(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Names of the teacher's and of the student's layers that `loss` reads."""
+        return (), ()
+
+    def adapters(self, student: Outputs, teacher: Outputs) -> dict[str, nn.Module]:
+        """New modules to be trained with the student, made to the shapes of an example batch."""
+        return {}
+
+    def wants_pairs(self) -> bool:
+        """Whether layers are still to be paired from an example batch."""
+        return False
+
+    def with_pairs(self, pairs: Pairs) -> LossMethod:
+        """The method with the layers paired that were left open."""
+        return self
+
+    def transfer(
+        self,
+        teachers: Sequence[Teacher | Any],
+        student: Any,
+        data: TransferSet,
+        *,
+        trainer: Trainer | None = None,
+        seed: int | None = None,
+    ) -> Any:
+        raise NotSupportedError(
+            f"{type(self).__name__} can't train by itself here; use stepdown.nn.Transfer in a training loop."
+        )
+
+
+class LayerMethod(LossMethod, ABC):
+    """A loss of pairs of layers, each weighted by a schedule, added up.
+
+    A subclass has a parameter ``pairs``, and writes `layer_loss`.
+    """
+
+    pairs: Pairs | str
+
+    @abstractmethod
+    def layer_loss(self, student: Tensor, teacher: Tensor, adapter: nn.Module | None) -> Tensor:
+        """The unweighted loss of one pair of layers."""
+
+    def layer_weights(self, epoch: int, n_layers: int) -> tuple[float, ...]:
+        """Weights of the pairs in an epoch: a schedule's where the method has one, else all 1."""
+        schedule: Schedule | None = getattr(self, "schedule", None)
+        return (1.0,) * n_layers if schedule is None else schedule.weights(epoch, n_layers)
+
+    def adapter(self, student: Tensor, teacher: Tensor) -> nn.Module | None:
+        """The module that one pair of layers needs, if any."""
+        return None
+
+    def wants_pairs(self) -> bool:
+        return isinstance(self.pairs, str) and self.pairs == "auto"
+
+    def with_pairs(self, pairs: Pairs) -> LossMethod:
+        if not self.wants_pairs():
+            return self
+        return type(self)(**{**self.get_params(deep=False), "pairs": tuple(pairs)})
+
+    def layers(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        pairs = self._pairs()
+        return tuple(theirs for theirs, _ in pairs), tuple(mine for _, mine in pairs)
+
+    def adapters(self, student: Outputs, teacher: Outputs) -> dict[str, nn.Module]:
+        made = {}
+        for number, (theirs, mine) in enumerate(self._pairs()):
+            with naming_the_layers(theirs, mine):
+                adapter = self.adapter(student.layers[mine], teacher.layers[theirs])
+            if adapter is not None:
+                made[str(number)] = adapter
+        return made
+
+    def terms(self, student: Outputs, teacher: Outputs, target: Tensor | None, *, epoch: int) -> dict[str, Tensor]:
+        pairs, found = self._pairs(), {}
+        weights = self.layer_weights(epoch, len(pairs))
+        for number, ((theirs, mine), weight) in enumerate(zip(pairs, weights, strict=True)):
+            if weight == 0:
+                continue
+            with naming_the_layers(theirs, mine):
+                adapter = student.adapters.get(str(number))
+                found[f"{theirs} -> {mine}"] = weight * self.layer_loss(
+                    student.layers[mine], teacher.layers[theirs], adapter
+                )
+        return found
+
+    def loss(self, student: Outputs, teacher: Outputs, target: Tensor | None, *, epoch: int) -> Tensor:
+        return total(self.terms(student, teacher, target, epoch=epoch), student)
+
+    def _pairs(self) -> Pairs:
+        if isinstance(self.pairs, str):
+            raise InvalidInputError(
+                f"pairs={self.pairs!r} of {type(self).__name__}: expected a sequence of (teacher's layer, student's "
+                "layer); propose_pairs makes one from a batch, and so does Transfer for pairs='auto'."
+            )
+        return self.pairs

@@ -1,0 +1,43 @@
+"""Probabilistic knowledge transfer."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from ._method import LayerMethod, LossMethod, Pairs
+from .functional import Reduction, pkt
+
+__all__ = ["PKT"]
+
+
+class PKT(LayerMethod):
+    """Rows that are neighbours for the teacher should be so for the student; labels are not used.
+
+    Passalis & Tefas, "Learning Deep Representations with Probabilistic Knowledge Transfer", ECCV 2018;
+    `functional.pkt`. The classifying head of a student that learns this alone has to be trained afterwards.
+
+    Parameters
+    ----------
+    pairs : sequence of (str, str), or "auto"
+        Teacher's and student's layers, of any shapes; "auto" takes the last proposed pair.
+    reduction : {"mean", "row", "sum"}
+        "mean" falls as 1/n_rows; "row" doesn't depend on the size of the batch.
+    diagonal : bool
+        Whether a row counts as its own neighbour.
+
+    Examples
+    --------
+    >>> PKT([("avgpool", "fc1")])
+    PKT(pairs=[('avgpool', 'fc1')])
+    """
+
+    def __init__(self, pairs: Pairs | str = "auto", reduction: Reduction = "mean", diagonal: bool = True) -> None:
+        self.pairs = pairs
+        self.reduction = reduction
+        self.diagonal = diagonal
+
+    def with_pairs(self, pairs: Pairs) -> LossMethod:
+        return super().with_pairs(pairs[-1:])
+
+    def layer_loss(self, student: Tensor, teacher: Tensor, adapter: nn.Module | None) -> Tensor:
+        return pkt(student, teacher, reduction=self.reduction, diagonal=self.diagonal)

@@ -1,0 +1,168 @@
+"""Activations by name, read from any network through forward hooks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+from stepdown.core import InvalidInputError
+
+__all__ = ["Taps", "bare", "main_tensor"]
+
+COMPILED = "_orig_mod"
+"""The attribute in which a compiled module keeps the one that was given."""
+
+
+class Place(NamedTuple):
+    """Where in a network a tap sits."""
+
+    module: str
+    key: str | None
+    at_input: bool
+
+
+def bare(network: nn.Module) -> nn.Module:
+    """The module that a compiled one was made of; any other as it is."""
+    inner = getattr(network, COMPILED, network)
+    return inner if isinstance(inner, nn.Module) else network
+
+
+def main_tensor(output: Any, name: str = "the output") -> Tensor:
+    """The tensor of what a module returned: itself, its ``logits``, or the first one in a tuple or mapping.
+
+    Raises
+    ------
+    InvalidInputError
+        For an output without tensors.
+    """
+    if isinstance(output, Tensor):
+        return output
+    logits = output.get("logits") if isinstance(output, Mapping) else getattr(output, "logits", None)
+    if isinstance(logits, Tensor):
+        return logits
+    values = output.values() if isinstance(output, Mapping) else output if isinstance(output, tuple | list) else ()
+    for value in values:
+        if isinstance(value, Tensor):
+            return value
+    raise InvalidInputError(f"{name} is a {type(output).__name__} without tensors; tap another layer.")
+
+
+class Taps(Mapping[str, Tensor]):
+    """The activations of named layers in the network's latest forward pass, as a mapping.
+
+    Hooks are set on entry and always removed on exit, after an exception too. Set them before a compiled network runs
+    for the first time; later its code would not know them.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        Left as it is, apart from the hooks.
+    names : iterable of str
+        Dotted names of modules as in ``named_modules()``, or globs (``"layer?"``, ``"*.conv2"``). ``"name:input"``
+        stands for what goes into a module, which is how activations made by functions are reached; ``"name[key]"``
+        for one part of what a module returns: a position in a tuple or a key in a dict.
+
+    Raises
+    ------
+    InvalidInputError
+        For a name that no module has, with the nearest ones.
+
+    Notes
+    -----
+    A module that runs several times in one pass shows its last run. A layer behind which another works in place
+    (``ReLU(inplace=True)``) shows what that one has made of it.
+
+    Examples
+    --------
+    >>> import torch
+    >>> network = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1))
+    >>> with Taps(network, ["0", "2:input"]) as taps:
+    ...     output = network(torch.zeros(5, 2))
+    ...     {name: tuple(values.shape) for name, values in taps.items()}
+    {'0': (5, 3), '2:input': (5, 3)}
+    """
+
+    def __init__(self, network: nn.Module, names: Iterable[str]) -> None:
+        self.network = network
+        self._places = _resolve(bare(network), names)
+        self._values: dict[str, Any] = {}
+        self._handles: list[RemovableHandle] = []
+
+    def __enter__(self) -> Self:
+        modules = dict(bare(self.network).named_modules())
+        for name, place in self._places.items():
+            hook = _hook(self._values, name, place.at_input)
+            self._handles.append(modules[place.module].register_forward_hook(hook))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Remove the hooks and forget the activations; may be called more than once."""
+        while self._handles:
+            self._handles.pop().remove()
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget the activations, so that their memory is free before the next pass."""
+        self._values.clear()
+
+    def __getitem__(self, name: str) -> Tensor:
+        place = self._places[name]
+        if name not in self._values:
+            raise InvalidInputError(
+                f"layer {name!r} has not run since the last batch: run the network before asking, in the same process, "
+                "and if it is compiled set the taps before its first run."
+            )
+        output = self._values[name]
+        if place.key is None:
+            return main_tensor(output, f"layer {name!r}")
+        try:
+            part = output[place.key] if isinstance(output, Mapping) else output[int(place.key)]
+        except (LookupError, ValueError, TypeError) as error:
+            raise InvalidInputError(
+                f"layer {name!r} returns a {type(output).__name__} without {place.key!r}."
+            ) from error
+        return main_tensor(part, f"layer {name!r}")
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._places)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+
+def _hook(values: dict[str, Any], name: str, at_input: bool) -> Any:
+    def keep(module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+        values[name] = inputs if at_input else output
+
+    return keep
+
+
+def _resolve(network: nn.Module, names: Iterable[str]) -> dict[str, Place]:
+    known = [name for name, _ in network.named_modules() if name]
+    places = {}
+    for wanted in names:
+        match = re.fullmatch(r"(?P<glob>.+?)(?P<input>:input)?(?:\[(?P<key>[^\[\]*?]+)\])?", wanted)
+        glob = match["glob"] if match else wanted
+        found = [name for name in known if fnmatchcase(name, glob)]
+        if not found:
+            near = get_close_matches(glob, known, n=5, cutoff=0.3) or known[:10]
+            raise InvalidInputError(
+                f"{type(network).__name__} has no layer {glob!r}; the nearest of its {len(known)} are: "
+                f"{', '.join(near)}."
+            )
+        for name in found:
+            suffix = wanted[len(glob) :]
+            places[name + suffix] = Place(name, match["key"] if match else None, bool(match and match["input"]))
+    return places

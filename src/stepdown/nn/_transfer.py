@@ -1,0 +1,262 @@
+"""Transfer in a training loop of one's own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+
+from stepdown.core import InvalidInputError, StepdownError
+
+from ._method import LossMethod, Outputs, total
+from ._networks import evaluating, quietly, run
+from ._pairs import propose_pairs
+from ._taps import Taps, bare, main_tensor
+
+__all__ = ["NonFiniteLossError", "Transfer"]
+
+
+class NonFiniteLossError(StepdownError, ArithmeticError):
+    """A loss that is infinite or not a number; the message names the epoch and the layer."""
+
+
+class Transfer:
+    """A teacher, a student and a method for the time of a training loop.
+
+    The teacher is put in evaluation mode, runs without gradients and is otherwise left alone: not moved, not copied,
+    not updated. The student is trained by the caller; only hooks are set on it. On exit both are as they were, but for
+    what the student has learned.
+
+    Parameters
+    ----------
+    teacher : torch.nn.Module
+        Trained, on the device of the data.
+    student : torch.nn.Module
+        To be trained.
+    method : LossMethod
+        What is transferred and how.
+    example : tensor, tuple or mapping, optional
+        A batch of inputs, from which layers are paired (``pairs="auto"``) and adapters made; needed only for these.
+    labels : tensor of shape (n_rows,), optional
+        Of the example; used in pairing layers.
+
+    Attributes
+    ----------
+    method : LossMethod
+        With the layers paired.
+    adapters : torch.nn.ModuleDict
+        What is trained besides the student; give `parameters` to the optimiser and keep its state in checkpoints.
+    terms : dict of str to tensor
+        What the latest loss was the sum of, weighted and without gradients.
+
+    Raises
+    ------
+    InvalidInputError
+        For names of layers that don't exist, shapes that the method can't match, a student that shares parameters
+        with its teacher, or a missing example.
+
+    Examples
+    --------
+    >>> from stepdown.nn import KD
+    >>> teacher, student = nn.Linear(4, 3), nn.Linear(4, 3)
+    >>> optimizer = torch.optim.SGD(student.parameters(), lr=0.1)
+    >>> x, y = torch.randn(8, 4), torch.tensor([0, 1, 2, 0, 1, 2, 0, 1])
+    >>> with Transfer(teacher, student, KD()) as transfer:
+    ...     for epoch in range(2):
+    ...         loss = transfer.loss(x, student(x), y, epoch=epoch)
+    ...         optimizer.zero_grad()
+    ...         loss.backward()
+    ...         optimizer.step()
+    """
+
+    def __init__(
+        self,
+        teacher: nn.Module,
+        student: nn.Module,
+        method: LossMethod,
+        *,
+        example: Any = None,
+        labels: Tensor | None = None,
+    ) -> None:
+        shared = {id(parameter) for parameter in teacher.parameters()} & {id(p) for p in student.parameters()}
+        if shared:
+            raise InvalidInputError(
+                f"teacher and student share {len(shared)} parameters, so that training would change the teacher; "
+                "copy it first: copy.deepcopy(teacher)."
+            )
+        self.teacher = teacher
+        self.student = student
+        self.method = method
+        self.example = example
+        self.labels = labels
+        self.adapters = nn.ModuleDict()
+        self.terms: dict[str, Tensor] = {}
+        self._resources = ExitStack()
+        self._taps: tuple[Taps, Taps] | None = None
+        self._adapters_known = False
+
+    def __enter__(self) -> Self:
+        if self._taps is not None:
+            raise InvalidInputError("this transfer has been entered already; make another for a second loop.")
+        with ExitStack() as stack:
+            if self.method.wants_pairs():
+                if self.example is None:
+                    raise InvalidInputError("pairs='auto' needs a batch to look at: Transfer(..., example=x).")
+                pairs = propose_pairs(self.teacher, self.student, self.example, self.labels)
+                self.method = self.method.with_pairs(pairs)
+            theirs, mine = self.method.layers()
+            stack.enter_context(evaluating(self.teacher))
+            self._taps = stack.enter_context(Taps(self.teacher, theirs)), stack.enter_context(Taps(self.student, mine))
+            stack.callback(setattr, self, "_taps", None)
+            if self.example is not None and not self._adapters_known:
+                self._make_adapters()
+            self._resources = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._resources.close()
+
+    def parameters(self) -> Iterator[nn.Parameter]:
+        """What is to be trained besides the student, for the optimiser.
+
+        Returns
+        -------
+        iterator of torch.nn.Parameter
+            Empty for most methods.
+
+        Raises
+        ------
+        InvalidInputError
+            Outside the ``with`` block, where adapters aren't made yet.
+        """
+        self._opened()
+        return self.adapters.parameters()
+
+    def teacher_outputs(self, x: Any) -> Outputs:
+        """What the teacher makes of a batch, without gradients.
+
+        Parameters
+        ----------
+        x : tensor, tuple or mapping
+            What the teacher takes.
+
+        Returns
+        -------
+        Outputs
+
+        Raises
+        ------
+        InvalidInputError
+            For a teacher that was switched to training mode in the meantime.
+        """
+        taps, _ = self._opened()
+        if any(module.training for module in self.teacher.modules()):
+            raise InvalidInputError(
+                "the teacher is in training mode, so that its normalisation would learn from the batches; call "
+                "teacher.eval(), and train() on the student alone."
+            )
+        with torch.no_grad():
+            logits = main_tensor(run(self.teacher, x))
+        found = Outputs(logits, dict(taps.items()))
+        taps.clear()
+        return found
+
+    def student_outputs(self, out: Any) -> Outputs:
+        """What the student made of a batch in its latest forward pass, with the adapters.
+
+        Parameters
+        ----------
+        out : tensor, tuple or mapping
+            What that pass returned.
+
+        Returns
+        -------
+        Outputs
+        """
+        _, taps = self._opened()
+        found = Outputs(main_tensor(out), dict(taps.items()), dict(self.adapters.items()))
+        taps.clear()
+        return found
+
+    def loss(self, x: Any, out: Any, y: Tensor | None = None, *, epoch: int) -> Tensor:
+        """The loss of a batch that the student has just run on.
+
+        Parameters
+        ----------
+        x : tensor, tuple or mapping
+            The batch.
+        out : tensor, tuple or mapping
+            What ``student(x)`` returned, the student's latest forward pass.
+        y : tensor of shape (n_rows,), optional
+            Targets; methods that need none ignore them.
+        epoch : int
+            From 0.
+
+        Returns
+        -------
+        tensor of shape ()
+            To be differentiated by the caller.
+
+        Raises
+        ------
+        InvalidInputError
+            For a batch that the method can't use, or a layer that is zero for every row.
+        NonFiniteLossError
+            For an infinite loss or one that isn't a number, with the epoch and the layer.
+        """
+        student, teacher = self.student_outputs(out), self.teacher_outputs(x)
+        if len(student.logits) != len(teacher.logits):
+            raise InvalidInputError(
+                f"the student's output has {len(student.logits)} rows and the teacher's {len(teacher.logits)}; pass "
+                "the batch that the student has run on."
+            )
+        if not self._adapters_known:
+            if self.method.adapters(student, teacher):
+                raise InvalidInputError(
+                    f"{type(self.method).__name__} trains adapters, which must be made before the optimiser: "
+                    "Transfer(..., example=x), then [*student.parameters(), *transfer.parameters()]."
+                )
+            self._adapters_known = True
+        terms = self.method.terms(student, teacher, y, epoch=epoch)
+        loss = total(terms, student)
+        self._check(loss, terms, student, teacher, epoch)
+        self.terms = {name: term.detach() for name, term in terms.items()}
+        return loss
+
+    def _opened(self) -> tuple[Taps, Taps]:
+        if self._taps is None:
+            raise InvalidInputError("the transfer is not open: use it inside `with Transfer(...) as transfer:`.")
+        return self._taps
+
+    def _make_adapters(self) -> None:
+        with quietly(self.student):
+            out = run(bare(self.student), self.example)
+            student, teacher = self.student_outputs(out), self.teacher_outputs(self.example)
+        made = self.method.adapters(student, teacher)
+        self.adapters = nn.ModuleDict(made).to(student.logits.device)
+        self._adapters_known = True
+
+    def _check(self, loss: Tensor, terms: dict[str, Tensor], student: Outputs, teacher: Outputs, epoch: int) -> None:
+        if torch.is_grad_enabled() and not (loss.requires_grad and student.logits.requires_grad):
+            raise InvalidInputError(
+                "the loss has no gradient in the student: run student(x) with gradients, right before transfer.loss."
+            )
+        sides = {"teacher": teacher.layers, "student": student.layers}
+        alive = {(side, name): layer.detach().any() for side, layers in sides.items() for name, layer in layers.items()}
+        # One transfer from the device for all checks of the step.
+        if bool(torch.stack([loss.detach().isfinite(), *alive.values()]).all()):
+            return
+        for (side, name), lives in alive.items():
+            if not bool(lives):
+                raise InvalidInputError(
+                    f"{side}'s layer {name!r} is zero for every row in epoch {epoch}: a dead layer passes nothing on. "
+                    "Lower the learning rate, or check its initialisation."
+                )
+        bad = [f"{name!r} is {float(term)}" for name, term in terms.items() if not bool(term.isfinite())]
+        raise NonFiniteLossError(f"the loss is not finite in epoch {epoch}: {', '.join(bad) or 'the sum overflows'}.")

@@ -1,0 +1,109 @@
+import pytest
+import torch
+from torch import nn
+
+from stepdown.core import InvalidInputError
+from stepdown.nn import Taps
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer1 = nn.Sequential(nn.Linear(4, 5), nn.ReLU())
+        self.layer2 = nn.Sequential(nn.Linear(5, 6), nn.ReLU())
+        self.lstm = nn.LSTM(6, 3, batch_first=True)
+        self.head = nn.Linear(3, 2)
+
+    def forward(self, x):
+        x = self.layer2(self.layer1(x))
+        out, _ = self.lstm(x[:, None])
+        return self.head(torch.tanh(out[:, 0]))
+
+
+class Dictionary(nn.Module):
+    def forward(self, x):
+        return {"first": x, "second": x + 1, "depth": 3}
+
+
+def hooks(network):
+    return sum(len(module._forward_hooks) for module in network.modules())
+
+
+def test_names_and_globs():
+    network, x = Net(), torch.randn(7, 4)
+    with Taps(network, ["layer1.0", "layer?"]) as taps:
+        network(x)
+        assert list(taps) == ["layer1.0", "layer1", "layer2"]
+        assert len(taps) == 3
+        assert torch.equal(taps["layer1.0"], network.layer1[0](x))
+        assert torch.equal(taps["layer1"], network.layer1[0](x).relu())
+        assert taps["layer2"].requires_grad
+
+
+def test_activations_made_by_functions_are_the_input_of_the_next_layer():
+    network, x = Net(), torch.randn(7, 4)
+    with Taps(network, ["head:input"]) as taps:
+        out = network(x)
+        assert torch.equal(network.head(taps["head:input"]), out)
+
+
+def test_tuples_and_dicts():
+    network = Net()
+    with Taps(network, ["lstm", "lstm[0]", "lstm[1]"]) as taps:
+        network(torch.randn(7, 4))
+        assert torch.equal(taps["lstm"], taps["lstm[0]"])
+        assert taps["lstm[1]"].shape == (1, 7, 3)
+
+    network = nn.Sequential(Dictionary())
+    with Taps(network, ["0", "0[second]", "0[third]", "0[depth]"]) as taps:
+        network(torch.zeros(2))
+        assert taps["0"].tolist() == [0, 0]
+        assert taps["0[second]"].tolist() == [1, 1]
+        with pytest.raises(InvalidInputError, match="returns a dict without 'third'"):
+            taps["0[third]"]
+        with pytest.raises(InvalidInputError, match="is a int without tensors"):
+            taps["0[depth]"]
+
+
+def test_unknown_names_name_the_nearest():
+    with pytest.raises(InvalidInputError, match=r"Net has no layer 'layre1'; the nearest of its 8 are: layer1"):
+        Taps(Net(), ["layre1"])
+    with pytest.raises(InvalidInputError, match="has no layer 'conv\\*'"):
+        Taps(Net(), ["conv*"])
+
+
+def test_hooks_are_removed_after_an_exception_too():
+    network = Net()
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    taps = Taps(network, ["layer1", "layer2"])
+    with pytest.raises(RuntimeError, match="stop"), taps:
+        assert hooks(network) == 2
+        network(torch.randn(2, 4))
+        raise RuntimeError("stop")
+    assert hooks(network) == 0
+    with pytest.raises(InvalidInputError, match="has not run"):
+        taps["layer1"]
+    assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+
+
+def test_a_layer_that_has_not_run():
+    network = Net()
+    with Taps(network, ["layer1"]) as taps:
+        with pytest.raises(InvalidInputError, match="'layer1' has not run"):
+            taps["layer1"]
+        network(torch.randn(2, 4))
+        taps.clear()
+        with pytest.raises(InvalidInputError, match="'layer1' has not run"):
+            taps["layer1"]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+def test_compiled_networks_when_tapped_before_they_run():
+    network, x = Net(), torch.randn(7, 4)
+    compiled = torch.compile(network, backend="aot_eager")
+    with Taps(compiled, ["layer1", "head:input"]) as taps:
+        out = compiled(x)
+        torch.testing.assert_close(network.head(taps["head:input"]), out)
+        taps["layer1"].sum().backward()
+        assert network.layer1[0].weight.grad.abs().sum() > 0
+    assert hooks(network) == 0
