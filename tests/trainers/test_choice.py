@@ -27,7 +27,7 @@ from stepdown.trainers import ForestSelection, PlainFit, Restarts, TreeSearch, f
         (RandomForestClassifier(100), PlainFit),
         (ExtraTreesRegressor(10), ForestSelection),
         (MLPClassifier((16,)), Restarts),
-        (MLPRegressor((8, 8)), Restarts),
+        (MLPRegressor(hidden_layer_sizes=(8, 8)), Restarts),
         (MLPClassifier(16), Restarts),
         (MLPClassifier((512,)), PlainFit),
         (LogisticRegression(), PlainFit),

@@ -113,7 +113,7 @@ def test_the_seed_decides():
 
 def test_few_rows_are_enough_to_choose_by():
     data = problem()
-    forest = ForestSelection(15, max_rows=50).fit(RandomForestClassifier(3, max_depth=3), data, seed=0)
+    forest = ForestSelection(15, max_rows=120).fit(RandomForestClassifier(3, max_depth=3), data, seed=0)
     plain = fit_to(RandomForestClassifier(3, max_depth=3), data, seed=0)
     assert soft_accuracy(forest, data) > soft_accuracy(plain, data)
 
@@ -133,7 +133,7 @@ def test_sparse_missing_and_pipelines():
 
 @pytest.mark.parametrize(
     "student",
-    [RandomForestClassifier(12, max_depth=3, oob_score=True), ExtraTreesClassifier(3)],
+    [RandomForestClassifier(40, max_depth=3, oob_score=True), ExtraTreesClassifier(3)],
     ids=str,
 )
 def test_what_is_not_chosen_is_fitted_plainly(student):

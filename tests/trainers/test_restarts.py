@@ -17,7 +17,7 @@ from stepdown.models import fit_to
 from stepdown.trainers import Restarts
 
 # A tolerance this large ends training before the limit of iterations, which would warn.
-NETWORK = MLPClassifier((3,), solver="lbfgs", max_iter=200, tol=1e-2)
+NETWORK = MLPClassifier((3,), solver="lbfgs", max_iter=2000, tol=1e-2)
 
 
 def problem(soft=False):
@@ -28,7 +28,8 @@ def problem(soft=False):
 
 
 def cross_entropy(model, data):
-    return -np.mean(np.sum(data.soft_targets() * np.log(model.predict_proba(data.X)), axis=1))
+    logs = np.log(np.maximum(model.predict_proba(data.X), 1e-30))
+    return -np.mean(np.sum(data.soft_targets() * logs, axis=1))
 
 
 @pytest.mark.parametrize("soft", [True, False], ids=["soft", "labels"])
@@ -65,11 +66,11 @@ def test_a_student_without_probabilities_is_judged_by_its_answers():
 
 def test_a_seed_of_the_students_own_is_the_first_and_stays():
     data = problem()
-    student = ExtraTreeClassifier(max_depth=2, random_state=7)
+    student = ExtraTreeClassifier(max_depth=2, random_state=1)
     one = Restarts(1).fit(student, data, seed=0)
     np.testing.assert_array_equal(one.predict_proba(data.X), fit_to(student, data).predict_proba(data.X))
     best = Restarts(20).fit(student, data, seed=0)
-    assert best.random_state == 7
+    assert best.random_state == 1
     assert not np.array_equal(best.predict_proba(data.X), one.predict_proba(data.X))
 
 
@@ -88,7 +89,7 @@ def test_pipelines():
 
 def test_small_regressor_networks():
     X, y = load_diabetes(return_X_y=True)
-    student = make_pipeline(StandardScaler(), MLPRegressor((3,), solver="lbfgs", max_iter=500, tol=10))
+    student = make_pipeline(StandardScaler(), MLPRegressor(hidden_layer_sizes=(3,), solver="lbfgs", max_iter=500, tol=10))
     assert Restarts(2).fit(student, TransferSet(X, y), seed=0).predict(X).shape == y.shape
 
 

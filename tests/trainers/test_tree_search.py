@@ -183,9 +183,9 @@ def test_rows_without_weight_are_not_there():
 
 
 def test_the_seed_decides():
-    data = soft_set()
-    student = DecisionTreeClassifier(max_depth=3)
-    search = TreeSearch(8, n_refined=0)
+    data = soft_set(n=400, n_classes=4, seed=5)
+    student = DecisionTreeClassifier(max_depth=4)
+    search = TreeSearch(20, n_refined=1)
     one, same, *others = (search.fit(student, data, seed=seed) for seed in (0, 0, 1, 2, 3))
     same_tree(one, same)
     assert any(not np.array_equal(one.tree_.threshold, other.tree_.threshold) for other in others)
@@ -307,7 +307,7 @@ def test_pipelines_and_frames():
 
 
 def test_refining_and_choosing_both_help():
-    data = soft_set(n=400, seed=3)
+    data = soft_set(n=400, n_classes=4, seed=5)
     student = DecisionTreeClassifier(max_depth=4)
     plain, chosen, refined = (
         soft_accuracy(trainer.fit(student, data, seed=0), data)
