@@ -140,3 +140,29 @@ def test_parquet_with_columns_that_repeat(tmp_path):
     pyarrow.parquet.write_table(table, tmp_path / "twice.parquet")
     with pytest.raises(InvalidInputError, match="more than once"):
         read_data(tmp_path / "twice.parquet", "t")
+
+
+@pytest.mark.parametrize("cell", [[1, 2], {"a": 1}, b"raw"])
+def test_parquet_with_cells_that_are_no_plain_values(tmp_path, cell):
+    frame = pd.DataFrame({"a": [1, 2, 3], "deep": [None, cell, cell], "t": [0, 1, 1]})
+    frame.to_parquet(tmp_path / "deep.parquet")
+    with pytest.raises(InvalidInputError, match=r"columns \['deep'\] hold lists, records or raw bytes"):
+        read_data(tmp_path / "deep.parquet", "t")
+
+
+def test_parquet_with_types_that_know_gaps(tmp_path):
+    frame = pd.DataFrame(
+        {
+            "whole": pd.array([1, None, 3, 4], dtype="Int64"),
+            "word": pd.array(["x", None, "y", "x"], dtype="string"),
+            "truth": pd.array([True, False, None, True], dtype="boolean"),
+            "kind": pd.Categorical(["up", "down", None, "up"]),
+        }
+    )
+    frame.to_parquet(tmp_path / "gaps.parquet")
+    read = {name: read_data(tmp_path / "gaps.parquet", name) for name in ("word", "truth", "kind")}
+    assert read_data(tmp_path / "gaps.parquet", "whole", "regression").y.tolist() == [1.0, 3.0, 4.0]
+    assert read["truth"].y.tolist() == [True, False, True]
+    assert read["truth"].y.dtype == bool
+    assert read["kind"].y.tolist() == ["up", "down", "up"]
+    assert read["word"].y.tolist() == ["x", "y", "x"]

@@ -108,6 +108,11 @@ def _take_target(frame: pd.DataFrame, target: str, task: str, path: Path) -> Dat
     infinite = [str(column) for column in X.select_dtypes("number") if np.isinf(X[column].to_numpy(float)).any()]
     if infinite:
         raise InvalidInputError(f"{path}: columns {infinite[:5]} hold infinite values; clip them or leave them empty.")
+    nested = [name for name in X if X[name].dtype == object and any(map(_is_nested, X[name]))]
+    if nested:
+        raise InvalidInputError(
+            f"{path}: columns {nested[:5]} hold lists, records or raw bytes; spread them over columns or drop them."
+        )
     if task == "auto":
         task = _task_of(frame[target])
         other = "regression" if task == "classification" else "classification"
@@ -124,6 +129,10 @@ def _take_target(frame: pd.DataFrame, target: str, task: str, path: Path) -> Dat
         "columns": [str(column) for column in X.columns],
     }
     return Data(X, y, task, origin, tuple(notices))
+
+
+def _is_nested(cell: Any) -> bool:
+    return isinstance(cell, list | tuple | dict | set | bytes | np.ndarray)
 
 
 def _task_of(column: pd.Series[Any]) -> str:
