@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import issparse
 from sklearn.base import clone, is_classifier
 from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor, RandomForestClassifier, RandomForestRegressor
 from sklearn.pipeline import Pipeline
@@ -122,14 +121,12 @@ class _Votes:
         rows = np.flatnonzero(weight > 0)
         if len(rows) > max_rows:
             rows = np.sort(np.random.default_rng(seed).choice(rows, max_rows, replace=False))
-        X = data.take(rows).X
+        X = data.X if len(rows) == data.n_samples else data.take(rows).X
         X = check_array(X, dtype=np.float32, accept_sparse="csr", ensure_all_finite="allow-nan")
-        if issparse(X):
-            X.sort_indices()
-        raw = [tree.tree_.predict(X) for tree in pool.estimators_]
-        self.votes = np.stack(
-            [np.ascontiguousarray(answer.reshape(len(rows), -1).T, dtype=np.float32) for answer in raw]
-        )
+        n_columns = 1 if targets.ndim == 1 else targets.shape[1]
+        self.votes = np.empty((len(pool.estimators_), n_columns, len(rows)), dtype=np.float32)
+        for votes, tree in zip(self.votes, pool.estimators_, strict=True):
+            votes[:] = tree.tree_.predict(X).reshape(len(rows), n_columns).T
         self._targets = np.ascontiguousarray(targets[rows].reshape(len(rows), -1).T)
         self._weight = weight[rows] / weight[rows].sum()
 
