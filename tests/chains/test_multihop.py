@@ -80,7 +80,7 @@ def test_the_gate_lists_every_way_with_its_paired_difference(wine) -> None:
 
 def test_nothing_of_the_callers_changes(wine) -> None:
     teacher, student, method = RandomForestClassifier(10), DecisionTreeClassifier(max_depth=2), KD()
-    clf = MultihopClassifier(teacher, student, methods=method, intermediates=[("mid", ExtraTreesClassifier(5))])
+    clf = MultihopClassifier(teacher, student, methods=method, intermediates=[("mid", ExtraTreesClassifier(5, max_depth=3))])
     before = pickle.dumps((teacher, student, method, wine, clf.get_params()))
     clf.fit(*wine)
     assert pickle.dumps((teacher, student, method, wine, clf.get_params())) == before
@@ -130,7 +130,7 @@ def test_no_intermediates_means_one_hop(wine) -> None:
 
 
 def test_an_explicit_chain_takes_the_models_in_order(wine) -> None:
-    mids = [("big", RandomForestClassifier(10)), ("small", RandomForestClassifier(4, max_depth=3))]
+    mids = [("big", RandomForestClassifier(10, max_depth=4)), ("small", RandomForestClassifier(4, max_depth=3))]
     clf = small(methods=KD(), intermediates=mids, search=Fixed()).fit(*wine)
     assert [record.name for record in clf.chain_] == ["teacher", "big", "small", "student"]
     sizes = [record.complexity.size for record in clf.chain_]
@@ -183,8 +183,9 @@ def test_string_labels_frames_and_weights(cancer) -> None:
 def test_weights_count(wine) -> None:
     X, y = wine
     heavy = np.where(y == 2, 1e-6, 1.0)
-    clf = small(search=Fixed("simple + trainer")).fit(X, y, sample_weight=heavy)
-    assert np.mean(clf.predict(X) == 2) < np.mean(y == 2) / 2
+    clf = small(search=Fixed("simple + trainer"))
+    light, plain = (np.mean(clf.fit(X, y, sample_weight=w).predict(X) == 2) for w in (heavy, None))
+    assert light < plain - 0.1
 
 
 def test_sparse_rows_where_the_models_take_them(wine) -> None:
@@ -292,8 +293,9 @@ def test_a_scorer_of_the_users(wine) -> None:
 
 def test_the_drawing_shows_the_chain(wine) -> None:
     drawn = small(search=Fixed()).fit(*wine)._repr_html_()
-    assert drawn.index("teacher: RandomForestClassifier") < drawn.index("bridge: RandomForestClassifier")
-    assert "student: DecisionTreeClassifier" in drawn
+    places = [drawn.index(f"<div>{name}</div>") for name in ("teacher", "bridge", "student")]
+    assert places == sorted(places)
+    assert drawn.rindex("DecisionTreeClassifier") > places[-1]
 
 
 def test_verbose_says_what_is_done(wine, capsys) -> None:

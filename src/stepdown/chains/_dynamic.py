@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import product
@@ -17,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stepdown.core import Hop, InvalidInputError, Trainer, TransferMethod, TransferSet
+from stepdown.core import Hop, InvalidInputError, SignalWarning, Trainer, TransferMethod, TransferSet
 from stepdown.methods import NoTransfer
 from stepdown.models import Complexity, between, complexity, training_signal
 from stepdown.trainers import PlainFit
@@ -119,11 +120,16 @@ class DynamicProgramming(Search):
         methods = problem.methods or default_methods(problem.student)
         candidates: list[dict[str, Any]] = []
         plain = next(arm for arm in arms if arm.kind == "simple alone")
-        nodes = self._grow(problem, plain, methods, budget, candidates)
+        with warnings.catch_warnings():
+            # That a method carries little over some hop is what a search finds out, not what its user did wrong.
+            warnings.simplefilter("ignore", SignalWarning)
+            nodes = self._grow(problem, plain, methods, budget, candidates)
         trainer = next(arm.trainer for arm in arms if arm.kind == "1-hop")
         ways = [*arms, *_ways_to_student(nodes, methods, trainer)]
         affordable = [way for way in ways if way in arms or budget.take(self.folds)]
-        scores = cross_scores(problem, affordable, folds=self.folds, scorer=scorer, n_jobs=n_jobs)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SignalWarning)
+            scores = cross_scores(problem, affordable, folds=self.folds, scorer=scorer, n_jobs=n_jobs)
         home = affordable.index(preferred)
         chosen = home
         for place, way in enumerate(affordable):

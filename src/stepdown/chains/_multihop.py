@@ -156,7 +156,8 @@ class _Multihop(MetaEstimatorMixin, BaseEstimator):
             if self.methods != "auto":
                 raise InvalidInputError(f"methods={self.methods!r}: expected a method, a list of methods or 'auto'.")
             return None
-        methods = [self.methods] if isinstance(self.methods, TransferMethod) else list(self.methods)
+        given = self.methods
+        methods = list(given) if isinstance(given, list | tuple) else [given]
         wrong = [method for method in methods if not isinstance(method, TransferMethod)]
         if wrong or not methods:
             raise InvalidInputError(
@@ -272,8 +273,9 @@ class _Multihop(MetaEstimatorMixin, BaseEstimator):
         else:
             between = [] if isinstance(self.intermediates, str) else list(self.intermediates)
             models = [("teacher", self.teacher), *between, ("student", self.student)]
-        names = [f"{name}: {type(model).__name__}" for name, model in models]
-        return _VisualBlock("serial", [model for _, model in models], names=names, dash_wrapped=False)
+        # A model in a block of its own, because only such blocks show the name that it has in the chain.
+        blocks = [_VisualBlock("parallel", [model], names=[name], dash_wrapped=False) for name, model in models]
+        return _VisualBlock("serial", blocks, names=[name for name, _ in models], dash_wrapped=False)
 
 
 class MultihopClassifier(ClassifierMixin, _Multihop):

@@ -46,8 +46,8 @@ def build_arms(
         Folds of the signals of the default recipes.
     """
     arms = [
-        Arm("simple alone", "simple alone", NoTransfer(), PlainFit()),
-        Arm("simple + trainer", "simple + trainer", NoTransfer(), trainer),
+        Arm("simple alone", "simple alone", NoTransfer(), PlainFit(), uses_teacher=False),
+        Arm("simple + trainer", "simple + trainer", NoTransfer(), trainer, uses_teacher=False),
     ]
     # One object for all arms, so that they share the fitted bridge.
     ladder = [("bridge", bagged_bridge(student, data.n_samples))] if intermediates is None else list(intermediates)
