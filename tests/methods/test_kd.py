@@ -5,7 +5,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from stepdown.core import InvalidInputError, Teacher, as_teacher
+from stepdown.core import InvalidInputError, NotSupportedError, Teacher, as_teacher
 from stepdown.methods import KD, functional
 from stepdown.models import predictions, training_signal
 
@@ -93,3 +93,9 @@ def test_bad_parameters_are_refused(method, message, cancer, forest):
 def test_a_teacher_is_needed(six_rows):
     with pytest.raises(InvalidInputError, match="KD needs a teacher and got none"):
         KD().supervise([], TREE, six_rows)
+
+
+def test_a_student_that_takes_no_soft_targets_is_refused_before_the_teacher_is_asked(six_rows):
+    with pytest.raises(NotSupportedError, match="KD hands over soft targets: KNeighborsClassifier takes neither"):
+        KD().supervise([Teacher(object())], KNeighborsClassifier(), six_rows)
+    KD(weight=0.0).check_student(KNeighborsClassifier(), six_rows)

@@ -2,10 +2,11 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.tree import DecisionTreeClassifier
 
-from stepdown.core import InvalidInputError, as_teacher
-from stepdown.methods import KD, ConfWeight, Mixture, ModelCompression, NoTransfer, Resample
+from stepdown.core import InvalidInputError, NotSupportedError, as_teacher
+from stepdown.methods import KD, ConfWeight, Dense, Mixture, ModelCompression, NoTransfer, Resample
 
 TREE = DecisionTreeClassifier(max_depth=2, random_state=0)
 
@@ -115,3 +116,14 @@ def test_a_forest_student_learns_from_a_mixture(cancer, forest):
     taught = Mixture([(0.5, KD()), (0.5, ConfWeight())]).transfer([forest], student, cancer, seed=0)
     assert taught.n_estimators == 3
     assert taught.classes_.tolist() == ["benign", "malignant"]
+
+
+def test_students_are_checked_by_every_method_that_has_a_share(six_rows):
+    student = KNeighborsClassifier()
+    with pytest.raises(NotSupportedError, match="ConfWeight works through sample_weight"):
+        Mixture([(1.0, NoTransfer()), (0.5, ConfWeight())]).check_student(student, six_rows)
+    Mixture([(1.0, NoTransfer()), (0.0, ConfWeight())]).check_student(student, six_rows)
+    with pytest.raises(NotSupportedError, match="ConfWeight works through sample_weight"):
+        Dense(ConfWeight()).check_student(student, six_rows)
+    with pytest.raises(InvalidInputError, match="expected a supervision method"):
+        Dense("kd").check_student(student, six_rows)

@@ -9,10 +9,17 @@ from typing import Any, final
 import numpy as np
 
 from ..core import InvalidInputError, NotSupportedError, Teacher, Trainer, TransferMethod, TransferSet, as_teacher
-from ..models import predictions
+from ..models import predictions, soft_fit_support
 from ..trainers import PlainFit
 
-__all__ = ["SupervisionMethod", "check_share", "nearest", "require_classification", "require_probabilities"]
+__all__ = [
+    "SupervisionMethod",
+    "check_share",
+    "nearest",
+    "require_classification",
+    "require_probabilities",
+    "require_soft_targets",
+]
 
 
 class SupervisionMethod(TransferMethod, ABC):
@@ -42,6 +49,26 @@ class SupervisionMethod(TransferMethod, ABC):
         -------
         TransferSet
             Row *i* of `data` is its row *i*; rows that the method adds stand behind.
+        """
+
+    def check_student(self, student: Any, data: TransferSet) -> None:
+        """Raise where the parameters, the student or the task can't work, whatever the teacher says.
+
+        Chains call it before anything is fitted, `supervise` before it asks a teacher.
+
+        Parameters
+        ----------
+        student : estimator
+            Not touched.
+        data : TransferSet
+            Not touched.
+
+        Raises
+        ------
+        InvalidInputError
+            For a parameter out of range.
+        NotSupportedError
+            For a student or a task that the method can't serve.
         """
 
     @final
@@ -85,6 +112,13 @@ def require_probabilities(method: SupervisionMethod, teacher: Teacher, data: Tra
             f"({type(teacher.model).__name__}) has no predict_proba. Use KD, which learns from answers as well, or "
             "calibrate the teacher with CalibratedClassifierCV."
         )
+
+
+def require_soft_targets(method: SupervisionMethod, student: Any, data: TransferSet) -> None:
+    """Refuse a student that can't learn from soft targets."""
+    support = soft_fit_support(student)
+    if data.is_classification and support.kind == "refused":
+        raise NotSupportedError(f"{type(method).__name__} hands over soft targets: {support.how}.")
 
 
 def check_share(method: SupervisionMethod, name: str, value: float) -> None:

@@ -7,8 +7,8 @@ from typing import Any
 
 from ..core import Teacher, TransferSet
 from ..models import training_signal
-from ._base import SupervisionMethod, nearest
-from ._reweighting import check_reweighting, reweighted
+from ._base import SupervisionMethod, nearest, require_probabilities
+from ._reweighting import require_weights, reweighted
 from ._weights import conf_weights
 
 __all__ = ["ConfWeight"]
@@ -47,10 +47,14 @@ class ConfWeight(SupervisionMethod):
         self.signals = signals
         self.cv = cv
 
+    def check_student(self, student: Any, data: TransferSet) -> None:
+        require_weights(self, student, data)
+
     def supervise(
         self, teachers: Sequence[Teacher], student: Any, data: TransferSet, *, seed: int | None = None
     ) -> TransferSet:
+        self.check_student(student, data)
         teacher = nearest(self, teachers)
-        check_reweighting(self, teacher, student, data)
+        require_probabilities(self, teacher, data)
         signal = training_signal(teacher, data, signals=self.signals, cv=self.cv, seed=seed)
         return reweighted(data, conf_weights(signal.values, data.label_index()))

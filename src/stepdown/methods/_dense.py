@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..core import Teacher, TransferSet
+from ..core import InvalidInputError, Teacher, TransferSet
 from ._base import SupervisionMethod
 from ._mixing import mix_supervision
 
@@ -44,9 +44,15 @@ class Dense(SupervisionMethod):
     def __init__(self, method: SupervisionMethod) -> None:
         self.method = method
 
+    def check_student(self, student: Any, data: TransferSet) -> None:
+        if not isinstance(self.method, SupervisionMethod):
+            raise InvalidInputError(f"Dense(method={self.method!r}): expected a supervision method such as KD().")
+        self.method.check_student(student, data)
+
     def supervise(
         self, teachers: Sequence[Teacher], student: Any, data: TransferSet, *, seed: int | None = None
     ) -> TransferSet:
+        self.check_student(student, data)
         if len(teachers) < 2:
             return self.method.supervise(teachers, student, data, seed=seed)
         sets = [self.method.supervise([teacher], student, data, seed=seed) for teacher in teachers]

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core import InvalidInputError, Teacher, TransferSet
 from ..models import training_signal
-from ._base import SupervisionMethod, check_share, nearest
+from ._base import SupervisionMethod, check_share, nearest, require_soft_targets
 from ._targets import soften
 
 __all__ = ["KD"]
@@ -61,12 +61,17 @@ class KD(SupervisionMethod):
         self.signals = signals
         self.cv = cv
 
-    def supervise(
-        self, teachers: Sequence[Teacher], student: Any, data: TransferSet, *, seed: int | None = None
-    ) -> TransferSet:
+    def check_student(self, student: Any, data: TransferSet) -> None:
         check_share(self, "weight", self.weight)
         if not 0 < self.temperature < np.inf:
             raise InvalidInputError(f"KD(temperature={self.temperature!r}): expected a positive finite number.")
+        if self.weight > 0:
+            require_soft_targets(self, student, data)
+
+    def supervise(
+        self, teachers: Sequence[Teacher], student: Any, data: TransferSet, *, seed: int | None = None
+    ) -> TransferSet:
+        self.check_student(student, data)
         teacher = nearest(self, teachers)
         if self.weight == 0:
             return data

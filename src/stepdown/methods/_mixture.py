@@ -45,6 +45,11 @@ class Mixture(SupervisionMethod):
     def __init__(self, methods: Sequence[tuple[float, SupervisionMethod]]) -> None:
         self.methods = methods
 
+    def check_student(self, student: Any, data: TransferSet) -> None:
+        for share, method in self._checked():
+            if share > 0:
+                method.check_student(student, data)
+
     def supervise(
         self, teachers: Sequence[Teacher], student: Any, data: TransferSet, *, seed: int | None = None
     ) -> TransferSet:

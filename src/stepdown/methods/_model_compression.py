@@ -11,7 +11,7 @@ from sklearn.base import is_regressor
 
 from ..core import InvalidInputError, NotSupportedError, Teacher, TransferSet, derive_seed
 from ..models import predictions, training_signal
-from ._base import SupervisionMethod, nearest
+from ._base import SupervisionMethod, nearest, require_soft_targets
 from ._rows import stack_rows
 from ._synthesisers import Synthesiser
 from ._targets import centred_log_probabilities, hard_labels
@@ -80,7 +80,7 @@ class ModelCompression(SupervisionMethod):
         self, teachers: Sequence[Teacher], student: Any, data: TransferSet, *, seed: int | None = None
     ) -> TransferSet:
         teacher = nearest(self, teachers)
-        self._check(student, data)
+        self.check_student(student, data)
         added = self._further_rows(data, seed)
         X = stack_rows([data.X, *added]) if added else data.X
         answers = [training_signal(teacher, data, signals=self.signals, cv=self.cv, seed=seed).values]
@@ -94,7 +94,7 @@ class ModelCompression(SupervisionMethod):
             weight = np.concatenate([data.weights(), np.full(n_added, data.weights().mean())])
         return supervised.replace(X=X, sample_weight=weight, groups=None)
 
-    def _check(self, student: Any, data: TransferSet) -> None:
+    def check_student(self, student: Any, data: TransferSet) -> None:
         if self.targets not in ("soft", "labels", "logits"):
             raise InvalidInputError(
                 f"ModelCompression(targets={self.targets!r}): expected 'soft', 'labels' or 'logits'."
@@ -108,6 +108,9 @@ class ModelCompression(SupervisionMethod):
                 f"ModelCompression(targets='logits') makes real targets, which {type(student).__name__} doesn't take; "
                 "give a regressor as the student, or use targets='soft'."
             )
+
+        if self.targets == "soft":
+            require_soft_targets(self, student, data)
 
     def _further_rows(self, data: TransferSet, seed: int | None) -> list[Any]:
         added = []

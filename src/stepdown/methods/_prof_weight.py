@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from ..core import Teacher, TransferSet, derive_seed
 from ..models import graded_signals
-from ._base import SupervisionMethod, nearest
+from ._base import SupervisionMethod, nearest, require_probabilities
 from ._profile import AreaUnderProfile, ProfileWeights
-from ._reweighting import check_reweighting, error_rate, grades_or_last, profile_of, reweighted, student_signal
+from ._reweighting import error_rate, grades_or_last, profile_of, require_weights, reweighted, student_signal
 from ._weights import check_margin, conf_weights
 
 __all__ = ["ProfWeight"]
@@ -68,14 +68,20 @@ class ProfWeight(SupervisionMethod):
         self.signals = signals
         self.cv = cv
 
+    def check_student(self, student: Any, data: TransferSet) -> None:
+        require_weights(self, student, data)
+        check_margin(self.margin)
+        self._way().check()
+
+    def _way(self) -> ProfileWeights:
+        return AreaUnderProfile() if self.weights is None else self.weights
+
     def supervise(
         self, teachers: Sequence[Teacher], student: Any, data: TransferSet, *, seed: int | None = None
     ) -> TransferSet:
-        check_margin(self.margin)
-        way = AreaUnderProfile() if self.weights is None else self.weights
-        way.check()
+        self.check_student(student, data)
         teacher = nearest(self, teachers)
-        check_reweighting(self, teacher, student, data)
+        require_probabilities(self, teacher, data)
         own = student_signal(student, data, signals=self.signals, cv=self.cv, seed=seed)
         graded = graded_signals(teacher, data, self.n_grades, signals=self.signals, cv=self.cv, seed=seed)
         profile, errors = profile_of(graded, data)
@@ -85,4 +91,4 @@ class ProfWeight(SupervisionMethod):
             signal = student_signal(student, reweighted(data, weights), signals=self.signals, cv=self.cv, seed=seed)
             return np.asarray(-np.log(np.maximum(conf_weights(signal.values, data.label_index()), 1e-6)))
 
-        return reweighted(data, way.weigh(profile[:, selected], losses, seed=derive_seed(seed, "weights")))
+        return reweighted(data, self._way().weigh(profile[:, selected], losses, seed=derive_seed(seed, "weights")))

@@ -11,23 +11,22 @@ from numpy.typing import NDArray
 
 from ..core import NotSupportedError, Signal, SignalWarning, Teacher, TransferSet
 from ..models import fit_to, split_pipeline, supports_weight, training_signal
-from ._base import SupervisionMethod, require_classification, require_probabilities
+from ._base import SupervisionMethod, require_classification
 from ._weights import conf_weights, normalise_weights, select_grades
 
-__all__ = ["check_reweighting", "error_rate", "grades_or_last", "profile_of", "reweighted", "student_signal"]
+__all__ = ["error_rate", "grades_or_last", "profile_of", "require_weights", "reweighted", "student_signal"]
 
 Floats = NDArray[np.float64]
 
 
-def check_reweighting(method: SupervisionMethod, teacher: Teacher, student: Any, data: TransferSet) -> None:
-    """Refuse what a reweighting method can't work with, before anything long starts."""
+def require_weights(method: SupervisionMethod, student: Any, data: TransferSet) -> None:
+    """Refuse a regression task, and a student that takes no weights."""
     require_classification(method, data)
     if not supports_weight(student):
         raise NotSupportedError(
             f"{type(method).__name__} works through sample_weight, which {type(split_pipeline(student)[1]).__name__} "
             "doesn't take; use a method that changes targets (KD, ModelCompression) or another student."
         )
-    require_probabilities(method, teacher, data)
 
 
 def reweighted(data: TransferSet, weights: Floats) -> TransferSet:

@@ -7,8 +7,8 @@ from typing import Any
 
 from ..core import NotSupportedError, Teacher, TransferSet
 from ..models import graded_signals
-from ._base import SupervisionMethod, nearest
-from ._reweighting import check_reweighting, error_rate, grades_or_last, profile_of, reweighted, student_signal
+from ._base import SupervisionMethod, nearest, require_probabilities
+from ._reweighting import error_rate, grades_or_last, profile_of, require_weights, reweighted, student_signal
 from ._weights import check_margin, check_ratio_rule, conf_weights, ratio_weights
 
 __all__ = ["SRatio"]
@@ -74,13 +74,17 @@ class SRatio(SupervisionMethod):
         self.signals = signals
         self.cv = cv
 
+    def check_student(self, student: Any, data: TransferSet) -> None:
+        require_weights(self, student, data)
+        check_margin(self.margin)
+        check_ratio_rule(self.ceiling, self.above, self.floor)
+
     def supervise(
         self, teachers: Sequence[Teacher], student: Any, data: TransferSet, *, seed: int | None = None
     ) -> TransferSet:
-        check_margin(self.margin)
-        check_ratio_rule(self.ceiling, self.above, self.floor)
+        self.check_student(student, data)
         teacher = nearest(self, teachers)
-        check_reweighting(self, teacher, student, data)
+        require_probabilities(self, teacher, data)
         own = student_signal(student, data, signals=self.signals, cv=self.cv, seed=seed)
         if own.hard:
             raise NotSupportedError(

@@ -186,7 +186,8 @@ def resample(
         Columns without noise.
     copies : int, default=10
     swap_probability : float, default=0.1
-        Share of the cells that get the value of a random row, in [0, 1].
+        Share of the cells that get the value of a random row, in [0, 1]. Above 0, at least one cell of each row is
+        drawn or disturbed.
     noise_probability : float, default=0.1
         Share of the numeric cells that get normal noise, in [0, 1].
     noise : float, default=0.1
@@ -216,9 +217,13 @@ def resample(
     rng = np.random.default_rng(seed)
     out = np.tile(rows, (copies, 1))
     swapped = rng.random(out.shape) < swap_probability
+    disturbed = (rng.random(out.shape) < noise_probability) & ~is_nominal
+    if swap_probability > 0:
+        # An unchanged row is one that the teacher was fitted on, and its answer would be an in-sample one.
+        untouched = np.flatnonzero(~(swapped | disturbed).any(axis=1))
+        swapped[untouched, rng.integers(out.shape[1], size=len(untouched))] = True
     cells, columns = np.nonzero(swapped)
     out[cells, columns] = rows[rng.integers(len(rows), size=len(cells)), columns]
-    disturbed = (rng.random(out.shape) < noise_probability) & ~is_nominal
     cells, columns = np.nonzero(disturbed)
     out[cells, columns] += noise * _deviations(rows)[columns] * rng.standard_normal(len(cells))
     return out
