@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from stepdown.core import InvalidInputError
-from stepdown.nn import functional as F
+from stepdown.nn import functional as losses
 
 
 def plain_information_flow(student, teacher, *, reduction="mean", diagonal=True, eps=1e-6):
@@ -47,7 +47,7 @@ def features(n=6, width=4, **kind):
 def test_information_flow_is_its_formula(reduction, diagonal, eps):
     student, teacher = features(width=3).requires_grad_(), features()
     settings = {"reduction": reduction, "diagonal": diagonal, "eps": eps}
-    loss, oracle = (f(student, teacher, **settings) for f in (F.information_flow, plain_information_flow))
+    loss, oracle = (f(student, teacher, **settings) for f in (losses.information_flow, plain_information_flow))
     torch.testing.assert_close(loss, oracle)
     for ours, plain in zip(
         torch.autograd.grad(3 * loss, student), torch.autograd.grad(3 * oracle, student), strict=True
@@ -59,22 +59,24 @@ def test_information_flow_is_its_formula(reduction, diagonal, eps):
 def test_information_flow_in_pieces_is_the_generic_loss(shape, monkeypatch):
     monkeypatch.setattr("stepdown.nn.functional._information.BLOCK_ELEMENTS", 10_000)
     student, teacher = features(*shape).relu().requires_grad_(), features(*shape).relu()
-    loss = F.information_flow(student, teacher)
-    generic = F.relational(student, teacher, F.cosine_kernel) + F.relational(student, teacher, F.student_t_kernel)
+    loss = losses.information_flow(student, teacher)
+    generic = losses.relational(student, teacher, losses.cosine_kernel) + losses.relational(
+        student, teacher, losses.student_t_kernel
+    )
     torch.testing.assert_close(loss, generic)
     torch.testing.assert_close(*(torch.autograd.grad(value, student)[0] for value in (loss, generic)))
 
 
 LOSSES = {
-    "kd": partial(F.kd, target=torch.tensor([0, 1, 2, 0, 1])),
-    "logit": F.logit,
-    "hint": F.hint,
-    "at": lambda student, teacher, **rest: F.at(student[:, None], teacher[:, None].contiguous(), **rest),
-    "pkt": F.pkt,
-    "sp": F.sp,
-    "mds": F.mds,
-    "rkd": F.rkd,
-    "information_flow": F.information_flow,
+    "kd": partial(losses.kd, target=torch.tensor([0, 1, 2, 0, 1])),
+    "logit": losses.logit,
+    "hint": losses.hint,
+    "at": lambda student, teacher, **rest: losses.at(student[:, None], teacher[:, None].contiguous(), **rest),
+    "pkt": losses.pkt,
+    "sp": losses.sp,
+    "mds": losses.mds,
+    "rkd": losses.rkd,
+    "information_flow": losses.information_flow,
 }
 
 
@@ -87,13 +89,13 @@ def test_gradients(name):
 def test_gradients_of_vid():
     inputs = (features(5, 3).requires_grad_(), torch.randn(3, dtype=torch.float64, requires_grad=True))
     teacher = features(5, 3)
-    assert torch.autograd.gradcheck(lambda mean, scale: F.vid(mean, teacher, scale), inputs)
+    assert torch.autograd.gradcheck(lambda mean, scale: losses.vid(mean, teacher, scale), inputs)
 
 
 @pytest.mark.parametrize("diagonal", [True, False])
 def test_gradients_without_the_diagonal(diagonal):
     student, teacher = features(5, 4).requires_grad_(), features(5, 4)
-    for loss in (F.pkt, F.rkd, F.information_flow):
+    for loss in (losses.pkt, losses.rkd, losses.information_flow):
         assert torch.autograd.gradcheck(partial(loss, teacher=teacher, diagonal=diagonal), student)
 
 
@@ -147,7 +149,7 @@ def test_dead_rows_have_finite_values_and_gradients(name, dead):
 def test_opposite_rows_are_finite():
     row = torch.tensor([[300.0, 400.0, 100.0]])
     student = torch.cat([row, -row, 2 * row]).requires_grad_()
-    for loss in (F.information_flow, F.pkt):
+    for loss in (losses.information_flow, losses.pkt):
         value = loss(student, features(3, 3, dtype=torch.float32), eps=0.0)
         (gradient,) = torch.autograd.grad(value, student)
         assert value.isfinite()
@@ -164,18 +166,18 @@ def test_float32_gradient_of_information_flow_is_float64s(width):
     gradients = []
     for kind in (torch.float32, torch.float64):
         values = student.to(kind).requires_grad_()
-        F.information_flow(values, teacher.to(kind)).backward()
+        losses.information_flow(values, teacher.to(kind)).backward()
         gradients.append(values.grad.double())
     assert (gradients[0] - gradients[1]).norm() < 1e-5 * gradients[1].norm()
 
 
 def test_information_flow_takes_relations_made_ahead():
     student, teacher = features(), features(width=9)
-    known = F.relations(teacher)
-    assert F.information_flow(student, known) == F.information_flow(student, teacher)
+    known = losses.relations(teacher)
+    assert losses.information_flow(student, known) == losses.information_flow(student, teacher)
     torch.testing.assert_close(known.probabilities.sum(-1), torch.ones(2, 6, dtype=torch.float64))
-    with pytest.raises(InvalidInputError, match="diagonal=True.*diagonal=False"):
-        F.information_flow(student, known, diagonal=False)
+    with pytest.raises(InvalidInputError, match=r"diagonal=True.*diagonal=False"):
+        losses.information_flow(student, known, diagonal=False)
 
 
 def test_losses_keep_full_precision_inside_autocast():
@@ -189,7 +191,7 @@ def test_losses_keep_full_precision_inside_autocast():
 
 def test_half_precision_features_are_raised():
     student = features(8, 5, dtype=torch.float32).bfloat16().requires_grad_()
-    loss = F.information_flow(student, features(8, 6, dtype=torch.float32))
+    loss = losses.information_flow(student, features(8, 6, dtype=torch.float32))
     loss.backward()
     assert loss.dtype == torch.float32
     assert student.grad.dtype == torch.bfloat16
@@ -203,37 +205,44 @@ def test_a_single_row_has_no_relations(name):
 
 def test_shapes_that_do_not_fit():
     with pytest.raises(InvalidInputError, match="same batch"):
-        F.information_flow(features(4), features(5))
+        losses.information_flow(features(4), features(5))
     with pytest.raises(InvalidInputError, match="same batch"):
-        F.pkt(features(4), features(5))
+        losses.pkt(features(4), features(5))
     with pytest.raises(InvalidInputError, match="InformationFlow compare relations"):
-        F.hint(features(4, 3), features(4, 2))
+        losses.hint(features(4, 3), features(4, 2))
     with pytest.raises(InvalidInputError, match="no map of attention"):
-        F.at(features(), features())
+        losses.at(features(), features())
     with pytest.raises(InvalidInputError, match="logits of shape"):
-        F.kd(features(4, 3), features(4, 2))
+        losses.kd(features(4, 3), features(4, 2))
     with pytest.raises(InvalidInputError, match="expected 'mean', 'row' or 'sum'"):
-        F.information_flow(features(), features(), reduction="batchmean")
+        losses.information_flow(features(), features(), reduction="batchmean")
     with pytest.raises(InvalidInputError, match="expected 'mean', 'row' or 'sum'"):
-        F.pkt(features(), features(), reduction="batchmean")
+        losses.pkt(features(), features(), reduction="batchmean")
     with pytest.raises(InvalidInputError, match="log_scale"):
-        F.vid(features(4, 3), features(4, 3), torch.zeros(2))
+        losses.vid(features(4, 3), features(4, 3), torch.zeros(2))
     with pytest.raises(InvalidInputError, match="some must stay"):
-        F.strongest_filters(features(4, 3), 1.0)
+        losses.strongest_filters(features(4, 3), 1.0)
 
 
 def test_information_of_labels_that_are_written_on_the_rows():
     labels = torch.arange(12) % 3
     informative = torch.nn.functional.one_hot(labels).double()
-    flows = F.flow_vector([features(12, 5), informative], labels)
+    flows = losses.flow_vector([features(12, 5), informative], labels)
     assert 0 <= flows[0] < flows[1]
-    profile = F.relational_profile([features(12, 5), 2 * informative, informative])
+    profile = losses.relational_profile([features(12, 5), 2 * informative, informative])
     assert profile[0] < profile[1] == pytest.approx(1, abs=1e-5)
 
 
 @pytest.mark.parametrize(
     "kernel",
-    [F.cosine_kernel, F.student_t_kernel, F.gaussian_kernel, F.rbf_kernel, F.adaptive_rbf_kernel, F.cauchy_kernel],
+    [
+        losses.cosine_kernel,
+        losses.student_t_kernel,
+        losses.gaussian_kernel,
+        losses.rbf_kernel,
+        losses.adaptive_rbf_kernel,
+        losses.cauchy_kernel,
+    ],
 )
 def test_kernels_are_similarities(kernel):
     values = kernel(features(5, 3))
@@ -242,4 +251,4 @@ def test_kernels_are_similarities(kernel):
     assert (values > 0).all()
     assert (values <= 1 + 1e-12).all()
     assert (values.diagonal()[:, None] >= values).all()
-    assert F.relational(features(5, 2), features(5, 3), kernel) > 0
+    assert losses.relational(features(5, 2), features(5, 3), kernel) > 0

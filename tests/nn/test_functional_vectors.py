@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from stepdown.nn import CriticalPeriod, Phases
-from stepdown.nn import functional as F
+from stepdown.nn import functional as losses
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 
@@ -38,13 +38,15 @@ def assert_close(actual, expected, case):
 @pytest.mark.parametrize("case", pairs("D1"))
 def test_pkt(case):
     (student, teacher), expected = sides(case), case["expected"]
-    assert_close(F.pkt(student, teacher), expected["code_mean_with_diag"], case)
-    assert_close(F.pkt(student, teacher, reduction="sum"), expected["code_sum"], case)
-    assert_close(F.pkt(student, teacher, reduction="sum", diagonal=False, eps=0.0), expected["paper_sum_no_diag"], case)
+    assert_close(losses.pkt(student, teacher), expected["code_mean_with_diag"], case)
+    assert_close(losses.pkt(student, teacher, reduction="sum"), expected["code_sum"], case)
+    assert_close(
+        losses.pkt(student, teacher, reduction="sum", diagonal=False, eps=0.0), expected["paper_sum_no_diag"], case
+    )
     for features, name in ((teacher, "teacher_cond"), (student, "student_cond")):
-        probabilities = F.conditional_probabilities(F.cosine_kernel(features, eps=case["inputs"]["eps"]))
+        probabilities = losses.conditional_probabilities(losses.cosine_kernel(features, eps=case["inputs"]["eps"]))
         assert_close(probabilities, expected[name], case)
-    without = F.conditional_probabilities(F.cosine_kernel(teacher, eps=0.0), diagonal=False)
+    without = losses.conditional_probabilities(losses.cosine_kernel(teacher, eps=0.0), diagonal=False)
     paper = np.array(expected["paper_teacher_cond"])
     assert_close(without, paper[~np.eye(len(paper), dtype=bool)].reshape(len(paper), -1), case)
 
@@ -52,34 +54,34 @@ def test_pkt(case):
 @pytest.mark.parametrize("case", [case for case in pairs("D2") if case.id.startswith(("combined", "batch"))])
 def test_information_flow(case):
     (student, teacher), expected = sides(case), case["expected"]
-    loss = F.information_flow(student, teacher)
+    loss = losses.information_flow(student, teacher)
     loss.backward()
     assert_close(loss, expected["code"]["total"], case)
-    for kernel, name in ((F.cosine_kernel, "cos"), (F.student_t_kernel, "t")):
-        assert_close(F.relational(student, teacher, kernel), expected["code"][name], case)
+    for kernel, name in ((losses.cosine_kernel, "cos"), (losses.student_t_kernel, "t")):
+        assert_close(losses.relational(student, teacher, kernel), expected["code"][name], case)
     if "code_grad_student" in expected:
         assert_close(student.grad, expected["code_grad_student"], case)
-        paper = F.information_flow(student, teacher, reduction="sum", diagonal=False, eps=0.0)
+        paper = losses.information_flow(student, teacher, reduction="sum", diagonal=False, eps=0.0)
         assert_close(paper, expected["paper"]["total"], case)
     else:
         assert_close(
-            F.information_flow(student, teacher, reduction="sum"), expected["code_sum_over_pairs"]["total"], case
+            losses.information_flow(student, teacher, reduction="sum"), expected["code_sum_over_pairs"]["total"], case
         )
 
 
 def test_information_flow_falls_with_the_batch_as_a_mean_and_not_as_rows():
     case = cases("D2")["batch_size_dependence"]
     student, teacher = sides(case)
-    half, whole = F.information_flow(student[:4], teacher[:4]), F.information_flow(student, teacher)
+    half, whole = losses.information_flow(student[:4], teacher[:4]), losses.information_flow(student, teacher)
     assert_close(half / whole, case["expected"]["ratio_code_mean_N4_over_N8"], case)
-    rows = [F.information_flow(student[:n], teacher[:n], reduction="row") for n in (4, 8)]
+    rows = [losses.information_flow(student[:n], teacher[:n], reduction="row") for n in (4, 8)]
     assert_close(rows[0] / rows[1], 1.0, case)
 
 
 def test_information_flow_has_finite_gradients_at_a_dead_row():
     case = cases("D2")["all_zero_student_row"]
     student, teacher = sides(case)
-    loss = F.information_flow(student, teacher)
+    loss = losses.information_flow(student, teacher)
     loss.backward()
     assert_close(loss, case["expected"]["loss"], case)
     assert_close(student.grad, case["expected"]["safe_grad"], case)
@@ -89,14 +91,14 @@ def test_information_flow_has_finite_gradients_at_a_dead_row():
 def test_qmi(case):
     features, expected = tensor(case["inputs"]["X"]), case["expected"]["unnormalised"]
     sigma = case["inputs"].get("sigma")
-    kernel = F.cosine_kernel(features, eps=0.0) if sigma is None else F.gaussian_kernel(features, sigma=sigma)
-    found = F.qmi(kernel, torch.tensor(case["inputs"]["y"]))
+    kernel = losses.cosine_kernel(features, eps=0.0) if sigma is None else losses.gaussian_kernel(features, sigma=sigma)
+    found = losses.qmi(kernel, torch.tensor(case["inputs"]["y"]))
     assert_close(found, [expected[name] for name in ("V_in", "V_all", "V_btw", "qmi")], case)
 
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=name) for name, case in cases("D4").items()])
 def test_flow_match(case):
-    found = F.flow_match(case["inputs"]["omega_student"], case["inputs"]["omega_teacher"])
+    found = losses.flow_match(case["inputs"]["omega_student"], case["inputs"]["omega_teacher"])
     assert list(found.layers) == case["expected"]["kappa_0based"]
     assert_close(found.divergence, case["expected"]["divergence"], case)
 
@@ -118,33 +120,33 @@ def test_critical_period(case):
 def test_hint(case):
     (student, teacher), expected = sides(case), case["expected"]
     prediction = student @ tensor(case["inputs"]["W"]) + tensor(case["inputs"]["b"])
-    assert_close(F.hint(prediction, teacher), expected["mean_over_elements"], case)
-    assert_close(F.hint(prediction, teacher, reduction="row"), expected["sum_over_dims_mean_over_rows"], case)
-    assert_close(0.5 * F.hint(prediction, teacher, reduction="row"), expected["half_sum_mean"], case)
+    assert_close(losses.hint(prediction, teacher), expected["mean_over_elements"], case)
+    assert_close(losses.hint(prediction, teacher, reduction="row"), expected["sum_over_dims_mean_over_rows"], case)
+    assert_close(0.5 * losses.hint(prediction, teacher, reduction="row"), expected["half_sum_mean"], case)
 
 
 @pytest.mark.parametrize("case", pairs("D7"))
 def test_mds(case):
     student, teacher = sides(case)
-    assert_close(F.mds(student, teacher, eps=0.0), case["expected"]["mean_sq_pair"], case)
-    assert_close(F.mds(student, teacher, power=1, eps=0.0), case["expected"]["mean_abs_pair"], case)
+    assert_close(losses.mds(student, teacher, eps=0.0), case["expected"]["mean_sq_pair"], case)
+    assert_close(losses.mds(student, teacher, power=1, eps=0.0), case["expected"]["mean_abs_pair"], case)
 
 
 @pytest.mark.parametrize("case", [pytest.param(case, id=name) for name, case in cases("D8").items()])
 def test_at(case):
     student, teacher = tensor(case["inputs"]["student_map"]), tensor(case["inputs"]["teacher_map"])
     power, expected = case["inputs"]["p"], case["expected"]
-    assert_close(F.at(student, teacher, power=power), expected["code_mean_sq"], case)
+    assert_close(losses.at(student, teacher, power=power), expected["code_mean_sq"], case)
     if "q_student" in expected:
-        assert_close(F.at(student, teacher, reduction="row"), expected["paper_l2_norm_mean_over_rows"], case)
-        assert_close(F.attention_map(student, power=power), expected["q_student"], case)
-        assert_close(F.attention_map(teacher, power=power), expected["q_teacher"], case)
+        assert_close(losses.at(student, teacher, reduction="row"), expected["paper_l2_norm_mean_over_rows"], case)
+        assert_close(losses.attention_map(student, power=power), expected["q_student"], case)
+        assert_close(losses.attention_map(teacher, power=power), expected["q_teacher"], case)
 
 
 @pytest.mark.parametrize("case", pairs("D9"))
 def test_sp(case):
     order = 1.0 if "l1" in case["name"] else 2.0
-    assert_close(F.sp(*sides(case), order=order), case["expected"]["loss"], case)
+    assert_close(losses.sp(*sides(case), order=order), case["expected"]["loss"], case)
 
 
 @pytest.mark.parametrize("case", pairs("D10"))
@@ -152,7 +154,7 @@ def test_rkd(case):
     (student, teacher), expected = sides(case), case["expected"]
 
     def rkd(distance_weight, angle_weight, **rest):
-        return F.rkd(student, teacher, distance_weight=distance_weight, angle_weight=angle_weight, **rest)
+        return losses.rkd(student, teacher, distance_weight=distance_weight, angle_weight=angle_weight, **rest)
 
     assert_close(rkd(1, 0), expected["code_distance"], case)
     assert_close(rkd(0, 1), expected["code_angle"], case)
@@ -164,22 +166,24 @@ def test_rkd(case):
 def test_vid():
     case = cases("D11")["per_channel_variance"]
     inputs = case["inputs"]
-    loss = F.vid(tensor(inputs["pred_mean"]), tensor(inputs["teacher"]), tensor(inputs["log_scale"]), eps=inputs["eps"])
+    loss = losses.vid(
+        tensor(inputs["pred_mean"]), tensor(inputs["teacher"]), tensor(inputs["log_scale"]), eps=inputs["eps"]
+    )
     assert_close(loss, case["expected"]["loss_mean"], case)
-    assert_close(F.vid_initial_scale(5.0, eps=inputs["eps"]), case["expected"]["init_log_scale_for_var5"], case)
+    assert_close(losses.vid_initial_scale(5.0, eps=inputs["eps"]), case["expected"]["init_log_scale_for_var5"], case)
 
     case = cases("D11")["initial_variance_5_b"]
     inputs = case["inputs"]
-    scale = torch.full((2,), F.vid_initial_scale(inputs["var"]), dtype=torch.float64)
+    scale = torch.full((2,), losses.vid_initial_scale(inputs["var"]), dtype=torch.float64)
     assert_close(
-        F.vid(tensor(inputs["pred_mean"]), tensor(inputs["teacher"]), scale), case["expected"]["loss_mean"], case
+        losses.vid(tensor(inputs["pred_mean"]), tensor(inputs["teacher"]), scale), case["expected"]["loss_mean"], case
     )
 
 
 @pytest.mark.parametrize("name", ["l1_filter_pruning", "quarter_of_four"])
 def test_strongest_filters(name):
     case = cases("E1")[name]
-    kept = F.strongest_filters(tensor(case["inputs"]["filters"]), case["inputs"]["proportion"])
+    kept = losses.strongest_filters(tensor(case["inputs"]["filters"]), case["inputs"]["proportion"])
     assert kept.tolist() == case["expected"]["kept"]
 
 
@@ -200,31 +204,33 @@ def test_kd(name):
     case = cases("A1")[name]
     (student, teacher), inputs, expected = logits(case), case["inputs"], case["expected"]
     target = torch.tensor(inputs["y"])
-    loss = F.kd(student, teacher, target, temperature=inputs["T"], weight=inputs["lam"])
+    loss = losses.kd(student, teacher, target, temperature=inputs["T"], weight=inputs["lam"])
     loss.backward()
     assert_close(loss, expected["total"], case)
     assert_close(student.grad, expected["grad_student_logits"], case)
-    assert_close(F.kd(student, teacher, temperature=inputs["T"]) / inputs["T"] ** 2, expected["kl_batchmean"], case)
-    assert_close(F.kd(student, teacher, target, temperature=inputs["T"], weight=0.0), expected["ce"], case)
+    assert_close(
+        losses.kd(student, teacher, temperature=inputs["T"]) / inputs["T"] ** 2, expected["kl_batchmean"], case
+    )
+    assert_close(losses.kd(student, teacher, target, temperature=inputs["T"], weight=0.0), expected["ce"], case)
 
 
 def test_kd_divided_by_the_classes_too():
     case = cases("A1")["elementwise_mean_variant(TAKD/DGKD code)"]
-    loss = F.kd(*logits(case), torch.tensor(case["inputs"]["y"]), reduction="mean")
+    loss = losses.kd(*logits(case), torch.tensor(case["inputs"]["y"]), reduction="mean")
     assert_close(loss, case["expected"]["total"], case)
 
 
 def test_kd_tends_to_matching_centred_logits():
     case = cases("A1")["high_T_limit_of_grad(T^2*KL)"]
     student, teacher = logits(case)
-    F.kd(student, teacher, temperature=case["inputs"]["T"]).backward()
+    losses.kd(student, teacher, temperature=case["inputs"]["T"]).backward()
     assert_close(student.grad, case["expected"]["grad_exact"], case)
 
 
 def test_logit():
     case = cases("A2")["squared_logit_loss"]
     student, teacher = logits(case)
-    loss = F.logit(student, teacher)
+    loss = losses.logit(student, teacher)
     loss.backward()
     assert_close(loss, case["expected"]["loss"], case)
     assert_close(student.grad, case["expected"]["grad_student_logits"], case)

@@ -76,10 +76,8 @@ def test_hooks_are_removed_after_an_exception_too():
     network = Net()
     before = {name: value.clone() for name, value in network.state_dict().items()}
     taps = Taps(network, ["layer1", "layer2"])
-    with pytest.raises(RuntimeError, match="stop"), taps:
-        assert hooks(network) == 2
-        network(torch.randn(2, 4))
-        raise RuntimeError("stop")
+    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"), taps:
+        network(torch.randn(2, 8 if hooks(network) == 2 else 4))
     assert hooks(network) == 0
     with pytest.raises(InvalidInputError, match="has not run"):
         taps["layer1"]
@@ -97,7 +95,7 @@ def test_a_layer_that_has_not_run():
             taps["layer1"]
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor:UserWarning")  # of the compiler itself, at an LSTM
 def test_compiled_networks_when_tapped_before_they_run():
     network, x = Net(), torch.randn(7, 4)
     compiled = torch.compile(network, backend="aot_eager")

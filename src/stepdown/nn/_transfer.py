@@ -258,5 +258,5 @@ class Transfer:
                     f"{side}'s layer {name!r} is zero for every row in epoch {epoch}: a dead layer passes nothing on. "
                     "Lower the learning rate, or check its initialisation."
                 )
-        bad = [f"{name!r} is {float(term)}" for name, term in terms.items() if not bool(term.isfinite())]
+        bad = [f"{name!r} is {term.item()}" for name, term in terms.items() if not bool(term.isfinite())]
         raise NonFiniteLossError(f"the loss is not finite in epoch {epoch}: {', '.join(bad) or 'the sum overflows'}.")
