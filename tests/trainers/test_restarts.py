@@ -89,7 +89,9 @@ def test_pipelines():
 
 def test_small_regressor_networks():
     X, y = load_diabetes(return_X_y=True)
-    student = make_pipeline(StandardScaler(), MLPRegressor(hidden_layer_sizes=(3,), solver="lbfgs", max_iter=500, tol=10))
+    student = make_pipeline(
+        StandardScaler(), MLPRegressor(hidden_layer_sizes=(3,), solver="lbfgs", max_iter=500, tol=10)
+    )
     assert Restarts(2).fit(student, TransferSet(X, y), seed=0).predict(X).shape == y.shape
 
 
