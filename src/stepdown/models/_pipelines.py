@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import BaseEstimator, clone, is_classifier, is_regressor
+from sklearn.feature_selection import SelectorMixin, VarianceThreshold
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
@@ -100,13 +101,24 @@ def with_final(estimator: Any, final: Any) -> Any:
 
 
 def prepares_without_targets(steps: Sequence[tuple[str, Any]]) -> bool:
-    """Whether no step, nor a transformer inside one, says that it learns from the targets.
+    """Whether no step, nor an estimator inside one, is known to learn from the targets.
 
     Rows prepared by a step that has learned from their labels are not unseen any more, and what a bagged model
     says about them out-of-bag isn't either.
     """
     parts = [part for _, step in steps for part in [step, *step.get_params(deep=True).values()]]
-    return not any(get_tags(part).target_tags.required for part in parts if isinstance(part, BaseEstimator))
+    return not any(_learns_from_targets(part) for part in parts if isinstance(part, BaseEstimator))
+
+
+def _learns_from_targets(part: BaseEstimator) -> bool:
+    # The tag alone won't do: selectors leave it unset because some of their scores do without targets.
+    return (
+        get_tags(part).target_tags.required
+        or is_classifier(part)
+        or is_regressor(part)
+        or (isinstance(part, SelectorMixin) and not isinstance(part, VarianceThreshold))
+        or type(part).__module__.startswith("sklearn.cross_decomposition")
+    )
 
 
 def clone_with_seed(estimator: Any, seed: int | None) -> Any:

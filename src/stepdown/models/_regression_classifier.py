@@ -120,7 +120,8 @@ class RegressionClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         -------
         array of shape (n_samples,)
         """
-        return self.classes_[np.argmax(self.predict_proba(X), axis=1)]
+        best = np.argmax(self.predict_proba(X), axis=1)
+        return self.classes_[best]
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -134,7 +135,7 @@ class RegressionClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         tags = get_tags(self.regressor).input_tags
         finite = "allow-nan" if tags.allow_nan else True
         return validate_data(
-            self, X, *y, reset=reset, accept_sparse=tags.sparse, ensure_all_finite=finite,
+            self, X, *y, reset=reset, accept_sparse="csr" if tags.sparse else False, ensure_all_finite=finite,
             **({"multi_output": True} if multi_output else {}),
         )  # fmt: skip
 
