@@ -16,7 +16,7 @@ from ._numerics import Reduction, full_precision, inverse_norms, rows
 
 __all__ = ["Relations", "information_flow", "relations"]
 
-BLOCK_ELEMENTS = 1 << 16
+BLOCK_ELEMENTS = 1 << 15
 """Entries of a block of rows on the CPU, so that a block's dozen passes stay in the cache."""
 
 
@@ -80,7 +80,8 @@ def relations(features: Tensor, *, diagonal: bool = True, eps: float = 1e-6) -> 
         distances = gram.new_empty(_block_size(gram), len(gram))
         for block in _blocks(gram):
             kernels = probabilities[:, block]
-            _kernels(gram, block, scale, eps, diagonal, kernels, distances[: kernels.shape[1]])
+            room = distances[: kernels.shape[1]]
+            _kernels(gram[block], block, gram.diagonal(), scale, eps, diagonal, kernels, room)
             kernels /= kernels.sum(-1, keepdim=True)
     return Relations(probabilities, eps, diagonal)
 
@@ -192,13 +193,14 @@ def _loss_and_gradient(
     """
     gram = _gram(features)
     scale = inverse_norms(gram, eps)
-    pull = torch.empty_like(gram) if needs_gradient else None
+    squared = gram.diagonal().clone()
+    inverse = inverse_norms(gram, 0.0)
     w_sums, t_sums = gram.new_zeros(2, len(gram))
     loss = gram.new_zeros(())
     room = gram.new_empty(9, _block_size(gram), len(gram))  # taken once: fresh pages cost more than the arithmetic
     for block in _blocks(gram):
         kernels, x, log_ratio, weighted, (distances,) = room[:, : block.stop - block.start].split(2)
-        _kernels(gram, block, scale, eps, diagonal, kernels, distances)
+        _kernels(gram[block], block, squared, scale, eps, diagonal, kernels, distances)
         r = kernels.sum(-1, keepdim=True)
         torch.mul(teacher[:, block], r, out=x).div_(kernels).sub_(1)
         if not diagonal:  # no pair, hence no difference
@@ -207,7 +209,7 @@ def _loss_and_gradient(
         torch.mul(kernels, log_ratio, out=weighted)
         c = weighted.sum(-1, keepdim=True).div_(r)
         loss += weighted.mul_(x).sum(-1, keepdim=True).div_(r).sum()
-        if pull is None:
+        if not needs_gradient:
             continue
         w, t = x.add_(log_ratio).sub_(c)  # now -r dJ/dK
 
@@ -224,14 +226,13 @@ def _loss_and_gradient(
         t.diagonal(block.start).zero_()  # a row's distance to itself doesn't move
         t_sums += t.sum(0)
         t_sums[block] += t.sum(1)
-        torch.sub(w, t, out=pull[block])
+        torch.sub(w, t, out=gram[block])  # its inner products have been used
     loss /= divisor
-    if pull is None:
+    if not needs_gradient:
         return loss, None
-    through_norms = w_sums * scale * inverse_norms(gram, 0.0)
-    both = torch.add(pull, pull.T, out=gram)
-    both.diagonal().add_(t_sums - through_norms)
-    return loss, both @ features
+    _add_transpose(gram)
+    gram.diagonal().add_(t_sums - w_sums * scale * inverse)
+    return loss, gram @ features
 
 
 def _gram(features: Tensor) -> Tensor:
@@ -248,6 +249,19 @@ def _gram(features: Tensor) -> Tensor:
     return gram
 
 
+def _add_transpose(matrix: Tensor) -> None:
+    """Add a square matrix's transpose to it, in place and a tile at a time."""
+    n = len(matrix)
+    size = n if matrix.is_cuda else 256
+    for top in range(0, n, size):
+        down = slice(top, top + size)
+        for left in range(0, top, size):
+            across = slice(left, left + size)
+            matrix[down, across] += matrix[across, down].T
+            matrix[across, down] = matrix[down, across].T
+        matrix[down, down] += matrix[down, down].T.clone()
+
+
 def _block_size(gram: Tensor) -> int:
     """Rows of a block; a GPU takes all at once."""
     n = len(gram)
@@ -261,10 +275,16 @@ def _blocks(gram: Tensor) -> Iterator[slice]:
 
 
 def _kernels(
-    gram: Tensor, block: slice, scale: Tensor, eps: float, diagonal: bool, kernels: Tensor, distances: Tensor
+    inner: Tensor,
+    block: slice,
+    squared: Tensor,
+    scale: Tensor,
+    eps: float,
+    diagonal: bool,
+    kernels: Tensor,
+    distances: Tensor,
 ) -> None:
     """Write both kernels of a block of rows, the cosine's twice as large, and its distances."""
-    inner, squared = gram[block], gram.diagonal()
     torch.mul(inner, scale, out=kernels[0]).mul_(scale[block, None]).add_(1).clamp_(min=OPPOSITE)
     torch.add(squared, inner, alpha=-2, out=distances).add_(squared[block, None]).clamp_(min=0).add_(eps).sqrt_()
     torch.add(distances, 1, out=kernels[1]).reciprocal_()
