@@ -21,7 +21,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from stepdown.core import InvalidInputError, SignalWarning, TransferSet, as_teacher
-from stepdown.models import graded_signals, grades, training_signal
+from stepdown.models import bagged_bridge, graded_signals, grades, training_signal
 
 X, Y = make_classification(200, 6, n_informative=4, n_classes=3, flip_y=0.2, random_state=0)
 DATA = TransferSet.for_classification(X, Y)
@@ -158,6 +158,14 @@ def test_out_of_fold_grades_end_in_the_training_signal(model):
     assert all(signal.source == "out-of-fold" for signal in signals)
     again = graded_signals(teacher, DATA, 3, seed=5, cv=3)
     assert all(first is second for first, second in zip(signals, again, strict=True))
+
+
+def test_a_model_without_grades_has_its_training_signal_for_one():
+    bag = bagged_bridge(LogisticRegression(), 200).set_params(random_state=0)
+    teacher = as_teacher(bag.fit(X, Y))
+    [signal] = graded_signals(teacher, DATA)
+    assert signal.source == "out-of-bag"
+    assert signal is training_signal(teacher, DATA)
 
 
 def test_grades_of_frozen_and_in_sample():

@@ -7,13 +7,12 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import clone, is_classifier
-from sklearn.frozen import FrozenEstimator
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.tree import BaseDecisionTree
 
 from ._bagged_trees import BaggedTreesClassifier, BaggedTreesRegressor
 from ._complexity import Complexity
-from ._pipelines import bare_model, split_pipeline, with_final
+from ._pipelines import bare_model, split_pipeline, thawed, with_final
 
 __all__ = ["bagged_bridge", "between", "grown", "shrunk"]
 
@@ -181,6 +180,4 @@ def _member_count(model: Any) -> str | None:
 
 def _changed(owner: Any, final: Any, change: dict[str, Any]) -> Any:
     """The owner's pipeline, if it is one, around the changed final estimator."""
-    while isinstance(owner, FrozenEstimator):
-        owner = owner.estimator
-    return clone(with_final(owner, clone(final).set_params(**change)))
+    return clone(with_final(thawed(owner), clone(final).set_params(**change)))

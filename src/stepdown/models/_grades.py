@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -11,21 +10,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
-from sklearn.base import BaseEstimator, TransformerMixin, clone, is_classifier
+from sklearn.base import clone
 from sklearn.ensemble import (
     GradientBoostingClassifier,
     GradientBoostingRegressor,
     HistGradientBoostingClassifier,
     HistGradientBoostingRegressor,
 )
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.frozen import FrozenEstimator
-from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.neural_network import MLPClassifier, MLPRegressor
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
-from sklearn.utils.validation import validate_data
 
 from ..core import InvalidInputError, Signal, Teacher, TransferSet
 from ._out_of_bag import (
@@ -38,7 +30,8 @@ from ._out_of_bag import (
     is_reached,
     unseen_mean,
 )
-from ._pipelines import bare_model, prepare, split_pipeline, with_final
+from ._pipelines import bare_model, prepare, split_pipeline, thawed, with_final
+from ._probes import is_network, probes
 from ._signals import IN_SAMPLE, OUT_OF_FOLD, out_of_fold, predictions, signal_key, training_signal
 
 __all__ = ["Grade", "graded_signals", "grades"]
@@ -100,13 +93,17 @@ def grades(model: Any, n_grades: int = 5, *, data: TransferSet | None = None) ->
         whole, part_of = parts
         below = [part_of(size) for size in sorted(set(prefix_sizes(whole, n_grades)) - {whole})]
     else:
-        below = [] if data is None else _probes(model, data, n_grades)
+        below = [] if data is None else probes(model, data, n_grades)
     return [*(Grade(name, with_final(thawed(model), part)) for name, part in below), Grade("full", model)]
 
 
 def prefix_sizes(whole: int, n_grades: int) -> list[int]:
     """``ceil(k whole / n)`` for k = 1..n: the sizes of nested prefixes, the last the whole."""
     return [-(-step * whole // n_grades) for step in range(1, n_grades + 1)]
+
+
+def _has_grades(model: Any) -> bool:
+    return _sized_parts(model, None) is not None or is_network(model)
 
 
 PartOf = Callable[[int], tuple[str, Any]]
@@ -160,13 +157,6 @@ def _member_scores(members: Members, data: TransferSet, classes: NDArray[Any] | 
     return scores
 
 
-def thawed(model: Any) -> Any:
-    """The model that is frozen, or the model itself."""
-    while isinstance(model, FrozenEstimator):
-        model = model.estimator
-    return model
-
-
 # What makes parts of the fitted. Each returns a name and a model of the same class, which shares what it can.
 
 
@@ -209,70 +199,6 @@ def _first_rounds_xgboost(model: Any, count: int) -> tuple[str, Any]:
     part.load_model(bytearray(model.get_booster()[:count].save_raw("ubj")))
     part.set_params(**model.get_params(deep=False))  # loading writes over some
     return _rounds(count), part
-
-
-# Probes -----------------------------------------------------------------------------------------------------------
-
-
-class HiddenLayer(TransformerMixin, BaseEstimator):
-    """Activations of a hidden layer of scikit-learn's fitted network.
-
-    Parameters
-    ----------
-    network : MLPClassifier or MLPRegressor
-        Fitted, and left as it is.
-    layer : int
-        From 0, the first hidden layer.
-    """
-
-    def __init__(self, network: Any, layer: int) -> None:
-        self.network = network
-        self.layer = layer
-
-    def fit(self, X: Any, y: Any = None) -> HiddenLayer:
-        """Do nothing: the network is fitted."""
-        return self
-
-    def transform(self, X: Any) -> NDArray[np.float64]:
-        """Activations of shape (n_samples, width of the layer).
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-        """
-        values = validate_data(self.network, X, reset=False, accept_sparse=["csr", "csc"])
-        activate = _ACTIVATIONS[self.network.activation]
-        for layer in range(self.layer + 1):
-            values = activate(values @ self.network.coefs_[layer] + self.network.intercepts_[layer])
-        return np.asarray(values)
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return True
-
-
-_ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
-    "identity": lambda Z: Z,
-    "logistic": expit,
-    "tanh": np.tanh,
-    "relu": lambda Z: np.maximum(Z, 0.0),
-}
-
-
-def _probes(model: Any, data: TransferSet, n_grades: int) -> list[tuple[str, Any]]:
-    """Linear probes on the hidden layers of a network, the deepest `n_grades` - 1 of them."""
-    network = bare_model(model)
-    if not isinstance(network, MLPClassifier | MLPRegressor):
-        return []
-    X = prepare(split_pipeline(thawed(model))[0], data.X)
-    n_hidden = len(network.coefs_) - 1
-    probes = []
-    for layer in range(max(0, n_hidden - n_grades + 1), n_hidden):
-        head = LogisticRegression(max_iter=1000) if is_classifier(network) else Ridge()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # a probe that stops early is a probe still
-            probe = make_pipeline(HiddenLayer(network, layer), StandardScaler(), head).fit(X, data.labels())
-        probes.append((f"probe on layer {layer + 1}", probe))
-    return probes
 
 
 # Signals of grades ------------------------------------------------------------------------------------------------
@@ -318,6 +244,8 @@ def graded_signals(
     if n_grades < 1:
         raise InvalidInputError(f"n_grades={n_grades}: expected at least 1.")
     key = signal_key(signals, cv)
+    if not _has_grades(teacher.model):
+        return [training_signal(teacher, data, signals=signals, cv=cv, seed=seed, n_jobs=n_jobs)]
     keys = [f"{key}:grade {grade} of {n_grades}" for grade in range(1, n_grades)]
     kept = [signal for name in keys if (signal := teacher.recall(name, data)) is not None]
     full = teacher.recall(key, data)

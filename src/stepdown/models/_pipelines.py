@@ -21,6 +21,7 @@ __all__ = [
     "prepares_without_targets",
     "split_pipeline",
     "supports_weight",
+    "thawed",
     "with_final",
 ]
 
@@ -64,6 +65,13 @@ def bare_model(estimator: Any) -> Any:
     while isinstance(estimator, Pipeline | FrozenEstimator):
         estimator = estimator.estimator if isinstance(estimator, FrozenEstimator) else estimator.steps[-1][1]
     return estimator
+
+
+def thawed(model: Any) -> Any:
+    """The model that is frozen, or the model itself."""
+    while isinstance(model, FrozenEstimator):
+        model = model.estimator
+    return model
 
 
 def prepare(steps: Sequence[tuple[str, Any]], X: Any) -> Any:
