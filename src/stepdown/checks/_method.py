@@ -91,7 +91,7 @@ def _check_parameters_survive(method: TransferMethod) -> None:
 
 
 def _check_callers_objects_stay(method: TransferMethod) -> None:
-    data, student = classification_problem(sample_weight=np.linspace(0.5, 1.5, 120)), _tree()
+    data, student = classification_problem(sample_weight=np.linspace(0.5, 2.5, 120)), _tree()
     teacher = _forest(data)
     given = [teacher]
     with unchanged(method=method, teacher=teacher, student=student, data=data):
