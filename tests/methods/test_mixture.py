@@ -5,7 +5,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.tree import DecisionTreeClassifier
 
-from stepdown.core import InvalidInputError, NotSupportedError, as_teacher
+from stepdown.core import InvalidInputError, NotSupportedError, Teacher, as_teacher
 from stepdown.methods import KD, ConfWeight, Dense, Mixture, ModelCompression, NoTransfer, Resample
 
 TREE = DecisionTreeClassifier(max_depth=2, random_state=0)
@@ -57,6 +57,11 @@ def test_real_targets_are_mixed(diabetes, regression_forest):
     teacher = as_teacher(regression_forest)
     mixed = Mixture([(0.5, KD(weight=1.0)), (0.5, NoTransfer())]).supervise([teacher], TREE, diabetes, seed=0)
     np.testing.assert_allclose(mixed.y, KD(weight=0.5).supervise([teacher], TREE, diabetes, seed=0).y)
+
+
+def test_a_method_without_a_share_isnt_asked(six_rows):
+    mixture = Mixture([(1.0, NoTransfer()), (0.0, KD())])
+    assert mixture.supervise([Teacher(object())], TREE, six_rows) is six_rows
 
 
 def test_a_row_without_weight_anywhere_keeps_a_target(six_rows, oracle):

@@ -7,6 +7,8 @@ from sklearn.tree import DecisionTreeClassifier
 
 from stepdown.core import InvalidInputError, NotSupportedError, SignalWarning, as_teacher
 from stepdown.methods import AreaUnderProfile, ConfWeight, LearnedWeights, ProfWeight, functional
+from stepdown.methods._profile import _WeightNet
+from stepdown.methods._reweighting import error_rate, grades_or_last, student_signal
 from stepdown.models import graded_signals
 
 STUMP = DecisionTreeClassifier(max_depth=1, random_state=0)
@@ -26,8 +28,6 @@ def test_weights_are_the_mean_of_the_grades_that_beat_the_student(cancer, forest
 
 
 def stump_error(data):
-    from stepdown.methods._reweighting import error_rate, student_signal
-
     return error_rate(student_signal(STUMP, data, signals="out-of-fold", cv=5, seed=0), data)
 
 
@@ -37,6 +37,11 @@ def test_a_teacher_that_isnt_better_gives_its_own_confidence_with_a_warning(canc
         supervised = ProfWeight(n_grades=1).supervise([teacher], STUMP, cancer, seed=0)
     expected = ConfWeight().supervise([teacher], STUMP, cancer, seed=0)
     np.testing.assert_allclose(supervised.sample_weight, expected.sample_weight)
+
+
+def test_the_full_teacher_stands_in_where_no_grade_is_better():
+    with pytest.warns(SignalWarning, match=r"errors \[0.1, 0.2, 0.3\], the student's 0.05"):
+        assert grades_or_last(ProfWeight(), np.array([0.1, 0.2, 0.3]), 0.05, 0.0).tolist() == [2]
 
 
 def test_boosting_rounds_are_grades(cancer):
@@ -71,8 +76,6 @@ def test_learned_weights_lower_what_they_minimise():
 
 
 def test_gradient_of_the_weight_network_is_the_slope():
-    from stepdown.methods._profile import _WeightNet
-
     rng = np.random.default_rng(0)
     profile, outer = rng.random((7, 3)), rng.normal(size=7)
     network = _WeightNet(3, 4, rng)

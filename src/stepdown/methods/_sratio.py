@@ -78,6 +78,11 @@ class SRatio(SupervisionMethod):
         require_weights(self, student, data)
         check_margin(self.margin)
         check_ratio_rule(self.ceiling, self.above, self.floor)
+        if not hasattr(student, "predict_proba"):
+            raise NotSupportedError(
+                f"SRatio divides by the student's confidence, but {type(student).__name__} has no predict_proba; "
+                "use ConfWeight or KD."
+            )
 
     def supervise(
         self, teachers: Sequence[Teacher], student: Any, data: TransferSet, *, seed: int | None = None
@@ -86,11 +91,6 @@ class SRatio(SupervisionMethod):
         teacher = nearest(self, teachers)
         require_probabilities(self, teacher, data)
         own = student_signal(student, data, signals=self.signals, cv=self.cv, seed=seed)
-        if own.hard:
-            raise NotSupportedError(
-                f"SRatio divides by the student's confidence, but {type(student).__name__} has no predict_proba; "
-                "use ConfWeight or KD."
-            )
         graded = graded_signals(teacher, data, self.n_grades, signals=self.signals, cv=self.cv, seed=seed)
         profile, errors = profile_of(graded, data)
         selected = grades_or_last(self, errors, error_rate(own, data), self.margin)
