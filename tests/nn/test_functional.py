@@ -189,6 +189,13 @@ def test_losses_keep_full_precision_inside_autocast():
         assert inside == LOSSES[name](student, teacher)
 
 
+@pytest.mark.parametrize("name", [name for name in LOSSES if name != "at"])
+def test_both_sides_may_be_named(name):
+    student, teacher = features(5, 4), features(5, 4)
+    first = "prediction" if name == "hint" else "student"
+    assert LOSSES[name](**{first: student}, teacher=teacher) == LOSSES[name](student, teacher)
+
+
 def test_half_precision_features_are_raised():
     student = features(8, 5, dtype=torch.float32).bfloat16().requires_grad_()
     loss = losses.information_flow(student, features(8, 6, dtype=torch.float32))

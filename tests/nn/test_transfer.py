@@ -111,6 +111,22 @@ def test_the_teacher_is_left_alone_and_the_student_learns(name, networks):
     Net().load_state_dict(student.state_dict(), strict=True)
 
 
+@pytest.mark.parametrize("name", [name for name in METHODS if name != "Staged"])
+def test_training_lowers_the_loss(name, networks):
+    teacher, student = networks
+    x, y = batch()
+    with Transfer(teacher, student.eval(), METHODS[name], example=x) as transfer:
+        optimizer = torch.optim.Adam([*student.parameters(), *transfer.parameters()], lr=1e-2)
+        losses = []
+        for _ in range(30):
+            loss = transfer.loss(x, student(x), y, epoch=0)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.item())
+    assert losses[-1] < 0.95 * losses[0]
+
+
 @pytest.mark.parametrize("name", METHODS)
 def test_methods_are_estimators(name):
     method = METHODS[name]

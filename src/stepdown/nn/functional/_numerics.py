@@ -35,7 +35,8 @@ def full_precision(loss: Callable[P, Tensor]) -> Callable[P, Tensor]:
 
     @wraps(loss)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> Tensor:
-        device = next(value.device.type for value in args if isinstance(value, Tensor))
+        given = (*args, *kwargs.values())
+        device = next(value.device.type for value in given if isinstance(value, Tensor))
         with torch.autocast(device, enabled=False):
             return loss(*args, **kwargs)
 
