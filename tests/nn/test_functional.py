@@ -1,6 +1,7 @@
 """The losses against plain float64 oracles, and the identities each must have."""
 
 from functools import partial
+from itertools import permutations
 
 import pytest
 import torch
@@ -144,6 +145,35 @@ def test_dead_rows_have_finite_values_and_gradients(name, dead):
     loss.backward()
     assert loss.isfinite()
     assert student.grad.isfinite().all()
+
+
+def test_equal_rows_are_finite_without_eps():
+    student = features(5, 3)
+    student[1] = student[0]
+    student.requires_grad_()
+    teacher = features(5, 3)
+    for diagonal in (True, False):
+        kernels = [partial(kernel, eps=0.0) for kernel in (losses.cosine_kernel, losses.student_t_kernel)]
+        generic = sum(losses.relational(student, teacher, kernel, diagonal=diagonal) for kernel in kernels)
+        both = (losses.information_flow(student, teacher, diagonal=diagonal, eps=0.0), generic)
+        gradients = [torch.autograd.grad(value, student)[0] for value in both]
+        assert gradients[0].isfinite().all()
+        torch.testing.assert_close(*gradients)
+
+
+def test_angles_of_distinct_rows_when_two_rows_are_equal():
+    student, teacher = features(5, 3), features(5, 3)
+    student[1] = student[0]
+
+    def angle(values, i, j, k):
+        first, second = values[j] - values[i], values[k] - values[i]
+        return first @ second / (first.norm() * second.norm()).clamp(min=1e-12)
+
+    triplets = list(permutations(range(5), 3))
+    differences = torch.stack([angle(student, *triplet) - angle(teacher, *triplet) for triplet in triplets])
+    expected = torch.nn.functional.huber_loss(differences, torch.zeros_like(differences))
+    found = losses.rkd(student, teacher, distance_weight=0.0, angle_weight=1.0, diagonal=False)
+    torch.testing.assert_close(found, expected)
 
 
 def test_opposite_rows_are_finite():

@@ -203,6 +203,7 @@ def test_the_teacher_is_put_in_evaluation_mode_and_back(networks):
     with Transfer(teacher, student, KD()) as transfer:
         assert not any(module.training for module in teacher.modules())
         transfer.loss(x, student(x), y, epoch=0).backward()
+        assert not transfer.teacher_outputs(x).logits.requires_grad
         assert pickle.dumps(teacher.state_dict()) == before
         teacher.train()
         with pytest.raises(InvalidInputError, match="teacher is in training mode"):

@@ -288,7 +288,7 @@ def _kernels(
     torch.mul(inner, scale, out=kernels[0]).mul_(scale[block, None]).add_(1).clamp_(min=OPPOSITE)
     torch.add(squared, inner, alpha=-2, out=distances).add_(squared[block, None]).clamp_(min=0).add_(eps).sqrt_()
     torch.add(distances, 1, out=kernels[1]).reciprocal_()
-    if eps == 0:
-        distances.clamp_(min=torch.finfo(distances.dtype).tiny)
+    if eps == 0:  # equal rows: the slope, divided by this, becomes 0 instead of infinite
+        distances.masked_fill_(distances == 0, torch.inf)
     if not diagonal:
         kernels.diagonal(block.start, 1, 2).zero_()
