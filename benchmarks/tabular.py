@@ -43,7 +43,7 @@ STUDENTS = {
     "logistic regression": LogisticRegression(max_iter=2000),
     "4 hidden units": MLPClassifier((4,), solver="lbfgs", alpha=1e-2, max_iter=300),
 }
-CONDITIONS = ["clean", "frozen, 20 % label noise", "hard answers"]
+CONDITIONS = ["clean", "20 % label noise", "frozen, 20 % label noise", "hard answers"]
 
 
 class HardAnswers(ClassifierMixin, BaseEstimator):
@@ -74,7 +74,7 @@ def one_run(data: str, n_train: int, teacher: str, student: str, condition: str,
     if "noise" in condition:
         flipped = rng.random(len(y)) < 0.2
         y = np.where(flipped, rng.choice(np.unique(y), len(y)), y)
-    if condition != "clean":
+    if condition.startswith(("frozen", "hard")):
         source.set_params(random_state=seed)
         fitted = source.fit(X, y)
         source = FrozenEstimator(HardAnswers(fitted) if condition == "hard answers" else fitted)
@@ -86,16 +86,14 @@ def one_run(data: str, n_train: int, teacher: str, student: str, condition: str,
     seconds = time.perf_counter() - started
     scores = {name: float(np.mean(model.predict(X_test) == y_test)) for name, model in models.items()}
     inner = {name: choice.scores.mean(place) for place, name in enumerate(arms)} if choice.scores else {}
-    preferred = next(iter(arms))
     gaps = {}
     if choice.scores:
-        base = list(arms).index(choice.arm.name)
+        base = list(arms).index("simple + trainer")
         gaps = {name: choice.scores.difference(place, base) for place, name in enumerate(arms)}
     return {
         "data": data, "n_train": len(y), "n_classes": len(np.unique(y)), "teacher": teacher, "student": student,
         "condition": condition, "seed": seed, "size": n_train, "chosen": choice.arm.name, "test": scores,
-        "validated": inner, "gaps_to_chosen": gaps, "first": preferred,
-        "kinds": {kind: arm.name for kind in KINDS if (arm := choice.best(kind))},
+        "validated": inner, "gaps_to_labels": gaps,"kinds": {kind: arm.name for kind in KINDS if (arm := choice.best(kind))},
         "teacher_test": float(np.mean(problem.teacher.model.predict(X_test) == y_test)), "seconds": seconds,
     }  # fmt: skip
 

@@ -43,7 +43,6 @@ from .trainers import ForestSelection, PlainFit, Restarts, TreeSearch, fit_stude
 __version__ = _version("stepdown")
 
 __all__ = [
-    "KD",
     "ComplexityWarning",
     "ConfWeight",
     "Dense",
@@ -54,6 +53,7 @@ __all__ = [
     "Hop",
     "HopRecord",
     "InvalidInputError",
+    "KD",
     "Mixture",
     "ModelCompression",
     "MultihopClassifier",

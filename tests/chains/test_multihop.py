@@ -80,7 +80,8 @@ def test_the_gate_lists_every_way_with_its_paired_difference(wine) -> None:
 
 def test_nothing_of_the_callers_changes(wine) -> None:
     teacher, student, method = RandomForestClassifier(10), DecisionTreeClassifier(max_depth=2), KD()
-    clf = MultihopClassifier(teacher, student, methods=method, intermediates=[("mid", ExtraTreesClassifier(5, max_depth=3))])
+    mids = [("mid", ExtraTreesClassifier(5, max_depth=3))]
+    clf = MultihopClassifier(teacher, student, methods=method, intermediates=mids)
     before = pickle.dumps((teacher, student, method, wine, clf.get_params()))
     clf.fit(*wine)
     assert pickle.dumps((teacher, student, method, wine, clf.get_params())) == before
@@ -293,7 +294,7 @@ def test_a_scorer_of_the_users(wine) -> None:
 
 def test_the_drawing_shows_the_chain(wine) -> None:
     drawn = small(search=Fixed()).fit(*wine)._repr_html_()
-    places = [drawn.index(f"<div>{name}</div>") for name in ("teacher", "bridge", "student")]
+    places = [drawn.index(f"<label>{name}</label>") for name in ("teacher", "bridge", "student")]
     assert places == sorted(places)
     assert drawn.rindex("DecisionTreeClassifier") > places[-1]
 

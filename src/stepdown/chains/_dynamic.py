@@ -210,11 +210,11 @@ def _visit(problem: Problem, node: _Node, route: tuple[Hop, ...], uses_teacher: 
 
 
 def _value(values: NDArray[np.float64], data: TransferSet) -> float:
-    """Accuracy, or in regression minus the squared error in units of the variance of y."""
+    """Accuracy, or in regression the coefficient of determination."""
     if data.is_classification:
         return float(np.mean(np.argmax(values, axis=1) == data.label_index()))
     y = np.asarray(data.y, dtype=float)
-    return float(-np.mean((values - y) ** 2) / max(np.var(y), np.finfo(float).tiny))
+    return float(1.0 - np.mean((values - y) ** 2) / max(np.var(y), np.finfo(float).tiny))
 
 
 def _ways_to_student(nodes: Sequence[_Node], methods: Sequence[TransferMethod], trainer: Trainer) -> list[Arm]:

@@ -8,6 +8,8 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from scipy.sparse import issparse
+from sklearn.base import is_regressor
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_array, check_consistent_length, get_tags
 from sklearn.utils.multiclass import check_classification_targets
@@ -21,7 +23,7 @@ from sklearn.utils.validation import (
 from stepdown.core import ComplexityWarning, HopRecord, InvalidInputError, TransferSet
 from stepdown.models import predictions
 
-__all__ = ["check_classes", "check_rows", "check_targets", "warn_unless_falling"]
+__all__ = ["check_classes", "check_rows", "check_targets", "checked_rows", "warn_unless_falling"]
 
 
 def check_rows(
@@ -30,28 +32,20 @@ def check_rows(
     """Check the arrays given to `fit`.
 
     A data frame stays one, so that models keep its column names and pipelines their columns; anything else becomes an
-    array or a sparse matrix once, here. Where a model is a pipeline its columns are its own business.
+    array or a sparse matrix once, here. Columns that are not numbers are the business of the pipelines that take them.
     """
     if y is None:
         raise InvalidInputError(f"{type(owner).__name__} requires y to be passed, but the target y is None.")
+    X = checked_rows(owner, X, models)
     is_frame = hasattr(X, "columns")
-    if not any(isinstance(model, Pipeline) for model in models):
-        allow_nan = all(get_tags(model).input_tags.allow_nan for model in models)
-        sparse = all(get_tags(model).input_tags.sparse for model in models)
-        checked = check_array(
-            X,
-            accept_sparse=["csr", "csc"] if sparse else False,
-            dtype="numeric",
-            ensure_all_finite="allow-nan" if allow_nan else True,
-            estimator=owner,
-            input_name="X",
-        )
-        X = X if is_frame else checked
-    elif not is_frame and not hasattr(X, "shape"):
-        X = np.asarray(X)
     if is_frame:
         _check_feature_names(owner, X, reset=True)
     y = column_or_1d(y, warn=True)
+    if is_regressor(owner):
+        try:
+            y = y.astype(np.float64, copy=False)
+        except (TypeError, ValueError) as error:
+            raise InvalidInputError(f"y of dtype {y.dtype} holds something that is no number: {error}.") from error
     check_consistent_length(X, y)
     if _num_samples(X) < 2:
         raise InvalidInputError("n_samples=1: a chain can't be validated on one sample.")
@@ -63,6 +57,26 @@ def check_rows(
         groups = column_or_1d(groups)
         check_consistent_length(y, groups)
     return X, y, sample_weight, groups
+
+
+def checked_rows(owner: Any, X: Any, models: Sequence[Any]) -> Any:
+    """Check rows for what the models can't take; a data frame comes back as it is, anything else as an array."""
+    is_frame = hasattr(X, "columns")
+    if not is_frame and not issparse(X):
+        X = np.asarray(X)
+    prepared = any(isinstance(model, Pipeline) for model in models)
+    if prepared and (is_frame or not (issparse(X) or X.dtype.kind in "biuf")):
+        return X
+    tags = [get_tags(model).input_tags for model in models]
+    checked = check_array(
+        X,
+        accept_sparse=["csr", "csc"] if all(tag.sparse for tag in tags) else False,
+        dtype="numeric",
+        ensure_all_finite="allow-nan" if all(tag.allow_nan for tag in tags) else True,
+        estimator=owner,
+        input_name="X",
+    )
+    return X if is_frame else checked
 
 
 def check_targets(data: TransferSet, folds: int) -> None:
@@ -77,10 +91,8 @@ def check_targets(data: TransferSet, folds: int) -> None:
     if data.groups is not None and len(np.unique(data.groups)) < 2:
         raise InvalidInputError("groups: all rows are of one group, so no fold can leave a group out.")
     if data.classes is None:
-        if not np.issubdtype(y.dtype, np.number) or not np.all(np.isfinite(y.astype(float))):
-            raise InvalidInputError(
-                "y contains NaN, infinity or values that are not numbers: a regressor needs real targets."
-            )
+        if not np.all(np.isfinite(y)):
+            raise InvalidInputError("y contains NaN or infinity: a regressor needs finite targets.")
         return
     check_classification_targets(y)
     names, counts = np.unique(y, return_counts=True)

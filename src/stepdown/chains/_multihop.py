@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
-from typing import Any, Self
+from collections.abc import Callable, Sequence
+from typing import Any, Self, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,7 +31,7 @@ from stepdown.core import (
 from stepdown.models import complexity, fit_to, split_pipeline
 from stepdown.trainers import trainer_for
 
-from ._inputs import check_classes, check_rows, check_targets, warn_unless_falling
+from ._inputs import check_classes, check_rows, check_targets, checked_rows, warn_unless_falling
 from ._problem import Arm, Problem, Trained
 from ._recipes import build_arms, preferred_arm
 from ._search import Choice, Gate, Search
@@ -40,13 +40,15 @@ __all__ = ["MultihopClassifier", "MultihopRegressor"]
 
 log = logging.getLogger("stepdown")
 
+Predict = TypeVar("Predict", bound=Callable[..., Any])
 
-def _student_has(attribute: str) -> Any:
+
+def _student_has(attribute: str) -> Callable[[Predict], Predict]:
     def check(self: Any) -> bool:
         getattr(self.student_ if hasattr(self, "student_") else self.student, attribute)
         return True
 
-    return available_if(check)
+    return cast("Callable[[Predict], Predict]", available_if(check))
 
 
 class _Multihop(MetaEstimatorMixin, BaseEstimator):
@@ -157,7 +159,7 @@ class _Multihop(MetaEstimatorMixin, BaseEstimator):
                 raise InvalidInputError(f"methods={self.methods!r}: expected a method, a list of methods or 'auto'.")
             return None
         given = self.methods
-        methods = list(given) if isinstance(given, list | tuple) else [given]
+        methods: list[Any] = list(given) if isinstance(given, list | tuple) else [given]
         wrong = [method for method in methods if not isinstance(method, TransferMethod)]
         if wrong or not methods:
             raise InvalidInputError(
@@ -244,8 +246,12 @@ class _Multihop(MetaEstimatorMixin, BaseEstimator):
 
     def predict(self, X: Any) -> NDArray[Any]:
         """Return the student's predictions, of shape (n_samples,)."""
+        rows = self._new_rows(X)
+        return self.student_.predict(rows)
+
+    def _new_rows(self, X: Any) -> Any:
         check_is_fitted(self, "student_")
-        return self.student_.predict(X)
+        return checked_rows(self, X, [self.teacher, self.student])
 
     @property
     def n_features_in_(self) -> int:
@@ -275,7 +281,7 @@ class _Multihop(MetaEstimatorMixin, BaseEstimator):
             models = [("teacher", self.teacher), *between, ("student", self.student)]
         # A model in a block of its own, because only such blocks show the name that it has in the chain.
         blocks = [_VisualBlock("parallel", [model], names=[name], dash_wrapped=False) for name, model in models]
-        return _VisualBlock("serial", blocks, names=[name for name, _ in models], dash_wrapped=False)
+        return _VisualBlock("serial", blocks, dash_wrapped=False)
 
 
 class MultihopClassifier(ClassifierMixin, _Multihop):
@@ -359,20 +365,20 @@ class MultihopClassifier(ClassifierMixin, _Multihop):
     @_student_has("predict_proba")
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Return the student's probabilities, of shape (n_samples, n_classes), columns as in ``classes_``."""
-        check_is_fitted(self, "student_")
-        return self.student_.predict_proba(X)
+        rows = self._new_rows(X)
+        return self.student_.predict_proba(rows)
 
     @_student_has("predict_log_proba")
     def predict_log_proba(self, X: Any) -> NDArray[np.float64]:
         """Return the logarithms of the student's probabilities, of shape (n_samples, n_classes)."""
-        check_is_fitted(self, "student_")
-        return self.student_.predict_log_proba(X)
+        rows = self._new_rows(X)
+        return self.student_.predict_log_proba(rows)
 
     @_student_has("decision_function")
     def decision_function(self, X: Any) -> NDArray[np.float64]:
         """Return the student's decision values."""
-        check_is_fitted(self, "student_")
-        return self.student_.decision_function(X)
+        rows = self._new_rows(X)
+        return self.student_.decision_function(rows)
 
 
 class MultihopRegressor(RegressorMixin, _Multihop):

@@ -72,8 +72,8 @@ def cross_scores(
     Parameters
     ----------
     scorer : callable, optional
-        ``scorer(model, X, y)``; by default correctness of each row, or in regression its negative squared error
-        in units of the variance of y.
+        ``scorer(model, X, y)``; by default correctness of each row, or in regression one minus its squared error
+        in units of the variance of y, so that the mean is the coefficient of determination.
     quick : bool
         Whether trainers are made cheaper.
     """
@@ -91,7 +91,7 @@ def cross_scores(
     for (_, test), scores in zip(splits, results, strict=True):
         values[:, test] = scores
     if not data.is_classification:
-        values /= max(float(np.var(data.y)), np.finfo(float).tiny)
+        values = 1.0 + values / max(float(np.var(data.y)), np.finfo(float).tiny)
     return ArmScores(values, "row")
 
 

@@ -53,7 +53,6 @@ def run_summary(estimator: Any, data: Data, settings: dict[str, Any]) -> dict[st
     classify = data.task == "classification"
     default = settings.get("scoring") is None
     # Without a scorer arms are validated by the negative squared error in units of the variance: R² less 1.
-    shift = 1.0 if default and not classify else 0.0
     summary = {
         "schema": 1,
         "task": data.task,
@@ -62,8 +61,8 @@ def run_summary(estimator: Any, data: Data, settings: dict[str, Any]) -> dict[st
         "n_features": data.X.shape[1],
         "seed": settings.get("seed"),
         "settings": settings,
-        "validation": [{**row, "score": row["score"] + shift} for row in estimator.comparison_],
-        "chain": [_hop_row(record, shift) for record in estimator.chain_],
+        "validation": list(estimator.comparison_),
+        "chain": [_hop_row(record) for record in estimator.chain_],
         "versions": package_versions(),
         "data": data.origin,
         "notices": list(data.notices),
@@ -82,7 +81,7 @@ def package_versions() -> dict[str, str]:
     return found
 
 
-def _hop_row(record: HopRecord, shift: float) -> dict[str, Any]:
+def _hop_row(record: HopRecord) -> dict[str, Any]:
     size = record.complexity
     return {
         "name": record.name,
@@ -91,7 +90,7 @@ def _hop_row(record: HopRecord, shift: float) -> dict[str, Any]:
         "trainer": None if record.trainer is None else _one_line(record.trainer),
         "model": _one_line(record.model),
         "complexity": None if size is None else {"kind": size.kind, "size": size.size, "text": str(size)},
-        "score": None if record.score is None else record.score + shift,
+        "score": record.score,
         "seconds": record.seconds,
     }
 
