@@ -3,11 +3,12 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+APP := $(VENV)/.app
 READY := $(VENV)/.ready
 
-.PHONY: demo test check format lint types doctest bench-tabular bench-cost lock clean
+.PHONY: demo test check format lint types bench-tabular bench-cost clean
 
-demo: $(READY)  ## fit, compare and write a small model on a real data set
+demo: $(APP)  ## fit, compare and write a small model on a real data set
 	$(BIN)/stepdown demo --out stepdown-demo
 
 test: $(READY)  ## tests and doctests
@@ -32,17 +33,15 @@ bench-tabular: $(READY)  ## the development suite (about an hour on two cores); 
 bench-cost: $(READY)  ## what the default fit and the tree search cost, as ratios
 	$(BIN)/python benchmarks/cost.py --out benchmarks/results/cost.json
 
-lock:  ## pin what a fresh environment resolves to
-	rm -rf $(VENV)
+# The demo needs neither tests nor torch, so it gets a smaller environment; `make test` completes it.
+$(APP): requirements/app.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -q -r requirements/dev.in
-	echo "# Everything that development, CI and the demo run on, pinned. Made by: make lock" > requirements/dev.txt
-	$(BIN)/python -m pip freeze >> requirements/dev.txt
-
-$(READY): requirements/dev.txt pyproject.toml
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements/dev.txt
+	$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements/app.txt
 	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+$(READY): $(APP) requirements/dev.txt
+	$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements/dev.txt
 	touch $@
 
 clean:
