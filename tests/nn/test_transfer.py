@@ -18,6 +18,7 @@ from stepdown.nn import (
     SP,
     VID,
     Constant,
+    GlobalBatch,
     Hint,
     InDistill,
     InformationFlow,
@@ -64,6 +65,7 @@ METHODS = {
     "InDistill": InDistill(ALL, channels=[[0, 2, 4, 6], torch.arange(6)]),
     "WeightedSum": WeightedSum([(1.0, KD()), (0.5, VID(MAPS)), (10.0, PKT(ALL[-1:]))]),
     "Staged": Staged([(1, Hint(MAPS)), (None, KD())]),
+    "GlobalBatch": GlobalBatch(VID(ALL)),
 }
 
 

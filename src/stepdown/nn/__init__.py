@@ -11,6 +11,8 @@ from . import _extra  # noqa: F401
 from . import functional
 from ._at import AT
 from ._combined import Staged, WeightedSum
+from ._distributed import GlobalBatch
+from ._engine import FrozenNetwork, TrainingStoppedError
 from ._hint import Hint
 from ._indistill import InDistill
 from ._information_flow import InformationFlow
@@ -30,6 +32,8 @@ __all__ = [
     "AT",
     "Constant",
     "CriticalPeriod",
+    "FrozenNetwork",
+    "GlobalBatch",
     "Hint",
     "InDistill",
     "InformationFlow",
@@ -48,6 +52,7 @@ __all__ = [
     "Schedule",
     "Staged",
     "Taps",
+    "TrainingStoppedError",
     "Transfer",
     "VID",
     "WeightedSum",

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 
 from stepdown.core import (
     InvalidInputError,
-    NotSupportedError,
     StepdownError,
     Teacher,
     Trainer,
@@ -122,9 +121,42 @@ class LossMethod(TransferMethod, ABC):
         trainer: Trainer | None = None,
         seed: int | None = None,
     ) -> Any:
-        raise NotSupportedError(
-            f"{type(self).__name__} can't train by itself here; use stepdown.nn.Transfer in a training loop."
-        )
+        """Return a new skorch net, trained by this method's loss; everything that was given stays as it was.
+
+        The net's own loop, batches, optimiser, callbacks and checkpoints are used; its criterion and ``get_loss`` are
+        not. The epochs of `loss` are those of its history, so that training resumed from a checkpoint goes on.
+
+        Parameters
+        ----------
+        teachers : sequence
+            The last one teaches: a fitted skorch net, a ``FrozenEstimator`` of one, a `FrozenNetwork` or a module.
+        student : skorch.NeuralNet
+            A module that is given as an instance is copied and starts from its weights.
+        data : TransferSet
+            Labels 0, 1, ..., n_classes - 1 for a classifier, else real targets.
+        trainer : None
+            A net is trained by its own loop.
+        seed : int, optional
+            Of torch's randomness, which is left as it was. Without one, torch's own state goes on.
+
+        Returns
+        -------
+        skorch.NeuralNet
+            ``type(result) is type(student)``, without hooks and adapters.
+
+        Raises
+        ------
+        NotSupportedError
+            For a teacher or a student that isn't a network, soft targets or weights.
+        InvalidInputError
+            For layers that don't exist or can't be matched, labels that aren't positions, a batch of one row where
+            rows are compared, a layer that is zero for every row, or a checkpoint of another student.
+        TrainingStoppedError
+            For a loss that isn't finite, with the epoch and the layer; it carries the last good student.
+        """
+        from ._engine import taught  # which needs this class
+
+        return taught(self, teachers, student, data, trainer=trainer, seed=seed)
 
 
 class LayerMethod(LossMethod, ABC):

@@ -1,0 +1,355 @@
+"""The one file that knows skorch: nets in, a trained net out, through skorch's own loop.
+
+For the time of the training the student is an instance of a private subclass of its own class, in which the loss is the
+method's. Batches, optimisers, callbacks, checkpoints, devices and, with skorch's ``AccelerateMixin``, precision and
+processes stay what the user has set. Afterwards the student is a plain instance of the user's class again.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.base import BaseEstimator, clone
+from sklearn.frozen import FrozenEstimator
+from skorch import NeuralNet, NeuralNetClassifier
+from skorch.dataset import unpack_data
+from skorch.utils import to_tensor
+from torch import Tensor, nn
+from torch.utils.data import Subset
+
+from stepdown.core import InvalidInputError, NotSupportedError, Teacher, Trainer, TransferSet, as_teacher
+
+from ._distributed import GlobalBatch
+from ._method import LossMethod
+from ._taps import main_tensor
+from ._transfer import NonFiniteLossError, Transfer
+
+__all__ = ["FrozenNetwork", "TrainingStoppedError", "network_of", "taught"]
+
+EXAMPLE_ROWS = 512
+"""Rows, evenly spaced over the training set, on which layers are paired and shapes are checked."""
+
+
+class FrozenNetwork(BaseEstimator):
+    """A trained network in the place of a teacher: ``clone`` returns it as it is, nothing trains or copies it.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        Trained.
+
+    Examples
+    --------
+    >>> holder = FrozenNetwork(nn.Linear(2, 3))
+    >>> clone(holder) is holder
+    True
+    """
+
+    def __init__(self, module: nn.Module) -> None:
+        self.module = module
+
+    def __sklearn_clone__(self) -> FrozenNetwork:
+        return self
+
+
+class TrainingStoppedError(NonFiniteLossError):
+    """A training that met a loss that isn't finite.
+
+    Parameters
+    ----------
+    message : str
+        With the epoch and the layer.
+    student : skorch net, optional
+        As it was after the last epoch that left it with finite weights; None where no epoch was finished.
+    """
+
+    def __init__(self, message: str, student: NeuralNet | None = None) -> None:
+        super().__init__(message)
+        self.student = student
+
+
+def taught(
+    method: LossMethod,
+    teachers: Sequence[Teacher | Any],
+    student: Any,
+    data: TransferSet,
+    *,
+    trainer: Trainer | None = None,
+    seed: int | None = None,
+) -> NeuralNet:
+    """Train a clone of a skorch net by a method's loss; see `LossMethod.transfer`."""
+    if not isinstance(student, NeuralNet):
+        raise NotSupportedError(
+            f"a {type(student).__name__} came as the student of {type(method).__name__}; expected a skorch net, such "
+            "as NeuralNetClassifier(module). For a loop of your own take stepdown.nn.Transfer."
+        )
+    if trainer is not None and type(trainer).__name__ != "PlainFit":  # by name: this room doesn't know that one
+        raise NotSupportedError(
+            f"trainer={trainer} came for a skorch net, which is trained by its own loop; leave the trainer out."
+        )
+    if not teachers:
+        raise InvalidInputError(f"{type(method).__name__} came without a teacher; expected a trained network.")
+    targets = _targets(student, data)
+    net = clone(student)
+    teacher = network_of(teachers[-1])
+    if _reads_outputs(method):
+        _expect_logits(net, as_teacher(teachers[-1]).model)
+    lesson = _Lesson(_over_processes(method, net), teacher, data, targets)
+    with _seeded(seed, net.device):
+        return lesson.teach(net)
+
+
+def network_of(teacher: Any) -> nn.Module:
+    """The trained network in a teacher: of a fitted skorch net, frozen or not, of a holder, or itself.
+
+    Raises
+    ------
+    NotSupportedError
+        For anything else, or for a net that hasn't been fitted.
+    """
+    model = as_teacher(teacher).model
+    while isinstance(model, FrozenEstimator):
+        model = model.estimator
+    if isinstance(model, FrozenNetwork):
+        model = model.module
+    if isinstance(model, nn.Module):
+        return model
+    if not isinstance(model, NeuralNet):
+        raise NotSupportedError(
+            f"a {type(model).__name__} came as the teacher; expected a fitted skorch net or FrozenNetwork(module). "
+            "Other models teach by the methods of stepdown.methods."
+        )
+    module = getattr(model, "module_", None)
+    if not isinstance(module, nn.Module):
+        raise NotSupportedError(f"the teacher, a {type(model).__name__}, has no module_ yet; fit it first.")
+    return module
+
+
+class _Lesson:
+    """One training: from the moment when skorch makes the module to the plain net that comes out."""
+
+    def __init__(self, method: LossMethod, teacher: nn.Module, data: TransferSet, targets: Any) -> None:
+        self.method = method
+        self.teacher = teacher
+        self.X = data.X
+        self.y = targets
+        self.classes = data.classes
+        self.transfer: Transfer | None = None
+        self.good: dict[str, Tensor] | None = None
+        self._open = ExitStack()
+
+    def teach(self, net: NeuralNet) -> NeuralNet:
+        """Train the net in place and return it; after an error nothing of the lesson stays in it either."""
+        kind = type(net)
+        net.__class__ = _taught_class(kind, self)
+        try:
+            net.fit(self.X, self.y)
+        except NonFiniteLossError as error:
+            self._restore(net)
+            self.end(net, kind)
+            when = "no epoch was finished" if self.good is None else "the last good one is the error's `student`"
+            raise TrainingStoppedError(
+                f"{error} Training was stopped; {when}.", None if self.good is None else net
+            ) from error
+        finally:
+            self.end(net, kind)
+        return net
+
+    def begin(self, net: NeuralNet) -> nn.ModuleDict:
+        """Open the transfer to the module that skorch has just made; return what is to be trained besides."""
+        self._open.close()
+        module = getattr(net, "module_", None)
+        if not isinstance(module, nn.Module):
+            raise NotSupportedError(f"{type(net).__name__} makes no module_; its network must be called that.")
+        device = net.device or getattr(getattr(net, "accelerator", None), "device", None)
+        if device is not None:
+            module.to(device)
+        x, labels = self._example(net)
+        teacher = _on_the_device_of(module, self.teacher)
+        self.transfer = Transfer(teacher, module, self.method, example=x, labels=labels)
+        self._open.enter_context(self.transfer)
+        return self.transfer.adapters
+
+    def loss(self, net: NeuralNet, x: Any, out: Any, y: Any) -> Tensor:
+        """The method's loss of a batch."""
+        assert self.transfer is not None
+        target = None if y is None else to_tensor(y, device=net.device)
+        try:
+            return self.transfer.loss(_arguments(x, net.device), out, target, epoch=max(len(net.history) - 1, 0))
+        except InvalidInputError as error:
+            if len(main_tensor(out)) > 1:
+                raise
+            raise InvalidInputError(
+                f"a batch of one row came: {error} Take another batch_size, or iterator_train__drop_last=True."
+            ) from error
+
+    def keep(self) -> None:
+        """Remember the student as it is, if its weights are finite."""
+        assert self.transfer is not None
+        state = self.transfer.student.state_dict()
+        if all(bool(values.isfinite().all()) for values in state.values()):
+            self.good = {name: values.detach().clone() for name, values in state.items()}
+
+    def end(self, net: NeuralNet, kind: type[NeuralNet]) -> None:
+        """Take the hooks and the adapters out, and make the net what it was; a second time does nothing."""
+        self._open.close()
+        if type(net) is kind:
+            return
+        adapters = net.__dict__.get("adapters_")
+        if adapters is not None:
+            _forget(getattr(net, "optimizer_", None), adapters)
+            del net.adapters_
+        net.__class__ = kind
+
+    def _restore(self, net: NeuralNet) -> None:
+        if self.good is not None and self.transfer is not None:
+            self.transfer.student.load_state_dict(self.good)
+            net.optimizer_.state.clear()  # its moments may be what broke the weights
+
+    def _example(self, net: NeuralNet) -> tuple[Any, Tensor | None]:
+        """A batch as the student's own iterator makes it, past any division among processes."""
+        dataset = net.get_dataset(self.X, self.y)
+        rows = np.unique(np.linspace(0, len(dataset) - 1, num=min(len(dataset), EXAMPLE_ROWS)).astype(int))
+        settings = {**net.get_params_for("iterator_valid"), "batch_size": len(rows)}
+        x, y = unpack_data(next(iter(net.iterator_valid(Subset(dataset, rows.tolist()), **settings))))
+        device = next(net.module_.parameters()).device
+        labels = to_tensor(y, device=device) if isinstance(net, NeuralNetClassifier) else None
+        return _arguments(x, device), labels
+
+
+def _taught_class(kind: type[NeuralNet], lesson: _Lesson) -> type[NeuralNet]:
+    """The user's class with the lesson's loss in the place of the criterion's."""
+
+    class Taught(kind):
+        def initialize_module(self) -> Any:
+            super().initialize_module()
+            adapters = lesson.begin(self)
+            if len(adapters):  # as a module of skorch's it is optimised, moved, and saved by Checkpoint(f_adapters=...)
+                self.adapters_ = adapters
+            return self
+
+        def check_data(self, X: Any, y: Any = None) -> None:
+            super().check_data(X, y)
+            if lesson.classes is not None:  # skorch knows those of its rows only, and a part may lack some
+                self.classes_inferred_ = lesson.classes
+
+        def get_loss(self, y_pred: Any, y_true: Any, X: Any = None, training: bool = False) -> Tensor:
+            return lesson.loss(self, X, y_pred, y_true)
+
+        def get_iterator(self, dataset: Any, training: bool = False) -> Any:
+            iterator = super().get_iterator(dataset, training=training)
+            if training and hasattr(iterator, "set_epoch"):
+                iterator.set_epoch(len(self.history))  # training that is resumed draws on where it was
+            return iterator
+
+        def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+            super().on_epoch_end(net, **kwargs)
+            lesson.keep()
+
+        def load_params(self, *args: Any, **kwargs: Any) -> None:
+            try:
+                super().load_params(*args, **kwargs)
+            except (RuntimeError, ValueError, KeyError) as error:
+                reasons = "; ".join(line.strip() for line in str(error).splitlines()[:3])
+                raise InvalidInputError(
+                    f"the checkpoint doesn't fit this student, a {type(self.module_).__name__}; it must be of the same "
+                    f"architecture: {reasons}"
+                ) from error
+
+        def __reduce_ex__(self, protocol: Any) -> Any:
+            # A checkpoint that pickles the net in the middle of its training holds the user's class.
+            return object.__new__, (kind,), self.__getstate__()
+
+    Taught.__name__, Taught.__qualname__ = kind.__name__, kind.__qualname__
+    return Taught
+
+
+def _targets(student: NeuralNet, data: TransferSet) -> Any:
+    """Targets as skorch takes them: positions of the classes, or real targets as they are."""
+    if data.sample_weight is not None:
+        raise NotSupportedError(
+            "sample_weight came, which methods between networks can't use; leave it out, or draw rows by weight."
+        )
+    if data.is_soft:
+        raise NotSupportedError(
+            "soft targets came; methods between networks read labels and the teacher's network. Pass labels."
+        )
+    if not isinstance(student, NeuralNetClassifier):
+        return data.y
+    if data.classes is None:
+        raise InvalidInputError(
+            "a set of real targets came for a NeuralNetClassifier; use TransferSet.for_classification(X, y)."
+        )
+    if not np.array_equal(data.classes, np.arange(len(data.classes))):
+        raise InvalidInputError(
+            f"the classes are {np.asarray(data.classes).tolist()[:20]}; skorch predicts positions, so expected "
+            "0, 1, ..., n_classes - 1. Encode the labels first: LabelEncoder().fit_transform(y)."
+        )
+    return data.label_index().astype(np.int64)
+
+
+def _reads_outputs(method: LossMethod) -> bool:
+    """Whether some part of a method reads what the networks return, and no layers."""
+    parts = getattr(method, "methods", None)
+    if parts is not None:
+        return any(_reads_outputs(part) for _, part in parts)
+    return not method.wants_pairs() and method.layers() == ((), ())
+
+
+def _expect_logits(*nets: Any) -> None:
+    for net in nets:
+        net = net.estimator if isinstance(net, FrozenEstimator) else net
+        criterion = getattr(net, "criterion", None)
+        if isinstance(net, NeuralNetClassifier) and criterion is nn.NLLLoss:
+            raise InvalidInputError(
+                "a net with skorch's default criterion NLLLoss came, whose module returns probabilities; the method "
+                "reads logits. Let the module return them, with criterion=torch.nn.CrossEntropyLoss."
+            )
+
+
+def _over_processes(method: LossMethod, net: NeuralNet) -> LossMethod:
+    """The method over the batches of all processes, where Accelerate runs more than one."""
+    processes = getattr(getattr(net, "accelerator", None), "num_processes", 1)
+    return GlobalBatch(method) if processes > 1 else method
+
+
+def _arguments(x: Any, device: Any) -> Any:
+    """A batch on the device; what skorch hands to the module as one argument stays one."""
+    x = to_tensor(x, device=device)
+    return (x,) if isinstance(x, list | tuple) else x
+
+
+def _on_the_device_of(student: nn.Module, teacher: nn.Module) -> nn.Module:
+    """The teacher itself where it lives on the student's device, else a copy there: the caller's is never moved."""
+    mine = next(student.parameters(), None)
+    theirs = next(teacher.parameters(), None)
+    if mine is None or theirs is None or mine.device == theirs.device:
+        return teacher
+    return copy.deepcopy(teacher).to(mine.device)
+
+
+def _forget(optimizer: Any, adapters: nn.Module) -> None:
+    """Take the adapters' parameters out of an optimiser that trained them with the student."""
+    gone = {id(parameter) for parameter in adapters.parameters()}
+    for group in getattr(optimizer, "param_groups", ()):
+        group["params"] = [parameter for parameter in group["params"] if id(parameter) not in gone]
+    for parameter in adapters.parameters():
+        getattr(optimizer, "state", {}).pop(parameter, None)
+
+
+@contextmanager
+def _seeded(seed: int | None, device: Any) -> Iterator[None]:
+    """torch's randomness from a seed, and afterwards as it was; without a seed as it is."""
+    if seed is None:
+        yield
+        return
+    kind = torch.device(device or "cpu")
+    devices = [kind] if kind.type != "cpu" else []
+    with torch.random.fork_rng(devices, device_type=kind.type if devices else "cuda"):
+        torch.manual_seed(seed)
+        yield
