@@ -10,6 +10,7 @@ from . import _extra  # noqa: F401
 # isort: split
 from . import functional
 from ._at import AT
+from ._auxiliary import auxiliary
 from ._combined import Staged, WeightedSum
 from ._distributed import GlobalBatch
 from ._engine import FrozenNetwork, TrainingStoppedError
@@ -56,6 +57,7 @@ __all__ = [
     "Transfer",
     "VID",
     "WeightedSum",
+    "auxiliary",
     "functional",
     "propose_pairs",
 ]
