@@ -32,7 +32,7 @@ from sklearn.tree import DecisionTreeClassifier
 from keel import SUITE, WHEEL, prepared
 from stepdown import MultihopClassifier
 
-KINDS = ["simple alone", "simple + trainer", "1-hop", "multihop", "control"]
+KINDS = ["simple alone", "simple + trainer", "1-hop", "1-hop, further rows", "multihop", "control"]
 TEACHERS = {
     "forest": RandomForestClassifier(100),
     "lightgbm": LGBMClassifier(n_estimators=100, verbose=-1, n_jobs=1),
@@ -125,7 +125,10 @@ def _row(runs: list[dict[str, Any]]) -> dict[str, Any]:
     for a, b in [
         ("default", "simple alone"), ("default", "simple + trainer"), ("simple + trainer", "simple alone"),
         ("1-hop", "simple + trainer"), ("multihop", "simple + trainer"), ("multihop", "1-hop"), ("multihop", "control"),
+        ("multihop", "1-hop, further rows"),
     ]:  # fmt: skip
+        if not all(name in ("default", "simple alone") or name in run["kinds"] for run in runs for name in (a, b)):
+            continue
         gaps = per_set(lambda run, a=a, b=b: kind(run, a) - kind(run, b))
         error = gaps.std(ddof=1) / np.sqrt(len(gaps)) if len(gaps) > 1 else float("nan")
         p = float(wilcoxon(gaps).pvalue) if len(gaps) > 1 and np.any(gaps) else 1.0

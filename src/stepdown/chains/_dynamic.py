@@ -25,7 +25,7 @@ from stepdown.trainers import PlainFit
 
 from ._problem import Arm, Problem
 from ._recipes import constructed_ladder, default_methods
-from ._search import Choice, Search
+from ._search import Choice, Search, leave_home
 from ._validate import Scorer, cross_scores
 
 __all__ = ["DynamicProgramming"]
@@ -78,7 +78,7 @@ class DynamicProgramming(Search):
     max_seconds : float or None, default=None
         No hop begins after this many seconds.
     folds : int, default=3
-    margin : float, default=1.0
+    margin : float, default=2.0
         As in `Gate`: how many standard errors better than the preferred way the winner must be.
     patience : int, default=2
         Early stop: this many candidates in a row that are no better, by any way, than on labels alone end the search
@@ -95,7 +95,7 @@ class DynamicProgramming(Search):
         max_fits: int | None = 200,
         max_seconds: float | None = None,
         folds: int = 3,
-        margin: float = 1.0,
+        margin: float = 2.0,
         patience: int = 2,
     ) -> None:
         self.max_fits = max_fits
@@ -130,16 +130,12 @@ class DynamicProgramming(Search):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", SignalWarning)
             scores = cross_scores(problem, affordable, folds=self.folds, scorer=scorer, n_jobs=n_jobs)
-        home = affordable.index(preferred)
-        chosen = home
         for place, way in enumerate(affordable):
-            gain, error = scores.difference(place, home)
             mean, spread = scores.mean(place), scores.std_error(place)
             source = way.before[-1].name if way.before else ("teacher" if way.uses_teacher else "labels")
             candidates.append(_row(source, "student", way.method, mean, spread, self.folds))
-            if gain > self.margin * error and mean > scores.mean(chosen):
-                chosen = place
-        return Choice(affordable[chosen], scores.mean(chosen), affordable, scores, candidates)
+        chosen = leave_home(scores, affordable.index(preferred), range(len(affordable)), self.margin)
+        return Choice(affordable[chosen], scores.mean(chosen), affordable, scores, candidates, self.margin)
 
     def _grow(
         self,

@@ -33,7 +33,7 @@ from stepdown.trainers import trainer_for
 
 from ._inputs import check_classes, check_rows, check_targets, checked_rows, warn_unless_falling
 from ._problem import Arm, Problem, Trained
-from ._recipes import build_arms, preferred_arm
+from ._recipes import build_arms, further_rows, preferred_arm
 from ._search import Choice, Gate, Search
 
 __all__ = ["MultihopClassifier", "MultihopRegressor"]
@@ -123,13 +123,16 @@ class _Multihop(MetaEstimatorMixin, BaseEstimator):
         trainer = self._trainer()
         search = self._search()
         seed = self._seed()
-        arms = build_arms(self.student, data, trainer, methods, intermediates, self.cv)
+        frozen, pool = self._teacher_is_frozen(), X_unlabeled is not None
+        if frozen and not pool and methods is None:
+            data = data.replace(X_unlabeled=further_rows(data))
+        arms = build_arms(self.student, data, trainer, methods, intermediates, frozen=frozen, cv=self.cv)
         self._check_arms(arms, data)
         self._tell(f"fitting the teacher, {type(split_pipeline(self.teacher)[1]).__name__}")
         started = time.perf_counter()
         teacher = self._fit_teacher(data, seed)
         problem = Problem(teacher, self.student, data, seed, time.perf_counter() - started, methods, intermediates)
-        preferred = preferred_arm(arms, teacher, self.student, data)
+        preferred = preferred_arm(arms, self.student, frozen=frozen, pool=pool)
         scorer = None if self.scoring is None else check_scoring(self.student, scoring=self.scoring)
         choice = search.choose(problem, arms, preferred, scorer=scorer, n_jobs=self.n_jobs)
         self._tell(f"chosen: {choice.arm.name}")
@@ -224,6 +227,9 @@ class _Multihop(MetaEstimatorMixin, BaseEstimator):
                     with naming_the_hop(f"hop {place} (-> {'student' if hop is None else hop.name}, {arm.method!r})"):
                         check(student, data)
 
+    def _teacher_is_frozen(self) -> bool:
+        return isinstance(split_pipeline(self.teacher)[1], FrozenEstimator)
+
     def _fit_teacher(self, data: TransferSet, seed: int) -> Teacher:
         with naming_the_hop("teacher"):
             if isinstance(self.teacher, FrozenEstimator):
@@ -232,9 +238,9 @@ class _Multihop(MetaEstimatorMixin, BaseEstimator):
             else:
                 fit = check_memory(self.memory).cache(fit_to)
                 model = fit(self.teacher, data.replace(X_unlabeled=None), seed=derive_seed(seed, "teacher"))
-                ends_frozen = isinstance(split_pipeline(model)[1], FrozenEstimator)
-                teacher = Teacher(model) if ends_frozen else as_teacher(model)
-            check_classes(teacher.model, data)
+                teacher = Teacher(model) if self._teacher_is_frozen() else as_teacher(model)
+            if teacher.is_frozen:  # any other has just learned these classes
+                check_classes(teacher.model, data)
         return teacher
 
     def _tell(self, message: str) -> None:

@@ -41,7 +41,8 @@ class Arm:
     ----------
     name : str
     kind : str
-        What the arm stands for in a verdict: "simple alone", "simple + trainer", "1-hop", "multihop" or "control".
+        What the arm stands for in a verdict: "simple alone", "simple + trainer", "1-hop", "1-hop, further rows",
+        "multihop" or "control".
     method : TransferMethod
         Teaches the student.
     trainer : Trainer
@@ -143,7 +144,8 @@ class Problem:
         Parameters
         ----------
         rows : array of int, optional
-            Positions of training rows; None means all. Rows that the method added stay in.
+            Positions of training rows; None means all. Rows that the method added stay in, but `quick` looks at no
+            more of them than there are training rows.
         quick : bool
             Whether the arm's trainer is made cheaper: for comparing, not for shipping.
         """
@@ -153,7 +155,9 @@ class Problem:
         with naming_the_hop(self.describe(arm)):
             if supervised is not None:
                 if rows is not None:
-                    added = np.arange(self.data.n_samples, supervised.n_samples)
+                    n_rows = self.data.n_samples
+                    most = 2 * n_rows if quick else supervised.n_samples
+                    added = np.arange(n_rows, min(most, supervised.n_samples))
                     supervised = supervised.take(np.concatenate([rows, added]))
                 return trainer.fit(self.student, supervised, seed=seed)
             teachers = self.lead_up(arm)[1]

@@ -8,12 +8,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 from sklearn.base import clone, is_classifier
 
-from stepdown.core import Hop, Teacher, Trainer, TransferMethod, TransferSet
-from stepdown.methods import KD, ConfWeight, Dense, NoTransfer, SRatio
-from stepdown.models import bagged_bridge, grown, predictions, shrunk, split_pipeline, supports_weight
+from stepdown.core import Hop, Trainer, TransferMethod, TransferSet
+from stepdown.methods import (
+    KD,
+    ConfWeight,
+    Dense,
+    Mixture,
+    ModelCompression,
+    Munge,
+    NoTransfer,
+    Resample,
+    SRatio,
+)
+from stepdown.models import bagged_bridge, grown, shrunk, split_pipeline, supports_weight
 from stepdown.trainers import PlainFit
 
 from ._problem import Arm
@@ -24,6 +33,10 @@ __all__ = ["build_arms", "constructed_ladder", "default_methods", "preferred_arm
 SHARE_OF_TEACHER = 0.5
 # A bridge's out-of-bag answers are better than the labels when these are noisy, and never much worse.
 SHARE_OF_BRIDGE = 0.75
+# Means over a bag are less sure than they may be; sharper ones give the student clearer orders.
+BRIDGE_TEMPERATURE = 1 / 3
+# Further rows help small data; from some thousand rows on they cost more than they bring.
+MOST_ROWS_TO_MULTIPLY = 1500
 
 
 def build_arms(
@@ -32,6 +45,8 @@ def build_arms(
     trainer: Trainer,
     methods: Sequence[TransferMethod] | None,
     intermediates: Sequence[tuple[str, Any]] | None,
+    *,
+    frozen: bool,
     cv: int,
 ) -> list[Arm]:
     """List the arms.
@@ -42,6 +57,8 @@ def build_arms(
         None for the default recipes.
     intermediates : sequence of (name, estimator), or None
         None for a constructed bridge, an empty sequence for 1-hop transfer only.
+    frozen : bool
+        Whether the teacher can't be fitted again; no training of a teacher has to be paid for then.
     cv : int
         Folds of the signals of the default recipes.
     """
@@ -52,18 +69,7 @@ def build_arms(
     # One object for all arms, so that they share the fitted bridge.
     ladder = [("bridge", bagged_bridge(student, data.n_samples))] if intermediates is None else list(intermediates)
     if methods is None:
-        arms.append(Arm("1-hop", "1-hop", KD(weight=SHARE_OF_TEACHER, cv=cv), trainer))
-        if ladder:
-            taught = tuple(Hop(model, KD(weight=SHARE_OF_TEACHER, cv=cv), None, name) for name, model in ladder)
-            alone = tuple(Hop(model, NoTransfer(), None, name) for name, model in ladder[-1:])
-            averaged = Dense(KD(weight=SHARE_OF_TEACHER, cv=cv))
-            bare = KD(weight=SHARE_OF_BRIDGE, cv=cv)
-            arms += [
-                Arm("chain, averaged with the teacher", "multihop", averaged, trainer, taught),
-                Arm("chain, bare", "multihop", bare, trainer, taught),
-                Arm("control", "control", clone(bare), trainer, alone, uses_teacher=False),
-            ]
-        return arms
+        return arms + _default_arms(data, trainer, ladder, frozen, cv)
     several = len(methods) > 1
     for method in methods:
         mark = f", {method}" if several else ""
@@ -76,19 +82,72 @@ def build_arms(
     return arms
 
 
-def preferred_arm(arms: Sequence[Arm], teacher: Teacher, student: Any, data: TransferSet) -> Arm:
-    """The arm to take unless the training data speak against it.
+def further_rows(data: TransferSet) -> Any:
+    """Make rows without a label, near those there are, for a teacher or a bridge to answer.
 
-    It follows from the situation, by what was measured over data sets, because one data set of a few hundred rows
-    can seldom tell arms apart that differ by a point.
+    None where that is not affordable or the rows are of a kind that nothing can be made of.
     """
-    kinds = {arm.name: arm for arm in arms}
+    if not data.is_classification or data.n_samples > MOST_ROWS_TO_MULTIPLY:
+        return None
+    copies = 2 if data.n_samples <= MOST_ROWS_TO_MULTIPLY // 3 else 1
+    makers = (Munge(copies), Resample(copies))
+    maker = next((maker for maker in makers if maker.takes(data.X)), None)
+    return None if maker is None else maker.synthesise(data.X, seed=0)
+
+
+def _default_arms(
+    data: TransferSet, trainer: Trainer, ladder: list[tuple[str, Any]], frozen: bool, cv: int
+) -> list[Arm]:
+    """The ways with a teacher, or with its stand-in, when the user names no method."""
+    arms = [Arm("1-hop", "1-hop", KD(weight=SHARE_OF_TEACHER, cv=cv), trainer)]
+    if data.X_unlabeled is not None:
+        mixed = Mixture([(1 - SHARE_OF_TEACHER, NoTransfer()), (SHARE_OF_TEACHER, ModelCompression(cv=cv))])
+        arms.append(Arm("1-hop, further rows", "1-hop, further rows", mixed, trainer))
+    if ladder:
+        taught = tuple(Hop(model, KD(weight=SHARE_OF_TEACHER, cv=cv), None, name) for name, model in ladder)
+        alone = tuple(Hop(model, NoTransfer(), None, name) for name, model in ladder[-1:])
+        averaged = Arm(
+            "chain, averaged with the teacher", "multihop", Dense(KD(weight=SHARE_OF_TEACHER, cv=cv)), trainer, taught
+        )
+        bare = Arm("chain, bare", "multihop", _from_bridge(data, cv), trainer, taught)
+        control = Arm("control", "control", clone(bare.method), trainer, alone, uses_teacher=False)
+        arms += [bare, averaged, control] if frozen else [averaged, bare, control]
+    return arms
+
+
+def _from_bridge(data: TransferSet, cv: int) -> TransferMethod:
+    """The last hop of a bare chain: what a bridge says out of bag, and about rows that nobody has labelled."""
+    if not data.is_classification:
+        return KD(weight=SHARE_OF_BRIDGE, cv=cv)
+    if data.X_unlabeled is None:
+        return KD(temperature=BRIDGE_TEMPERATURE, weight=SHARE_OF_BRIDGE, cv=cv)
+    compression = ModelCompression(temperature=BRIDGE_TEMPERATURE, cv=cv)
+    return Mixture([(1 - SHARE_OF_BRIDGE, NoTransfer()), (SHARE_OF_BRIDGE, compression)])
+
+
+def preferred_arm(arms: Sequence[Arm], student: Any, *, frozen: bool, pool: bool) -> Arm:
+    """The arm to take unless the training data speak clearly against it.
+
+    It follows from the situation, by what was measured over data sets (docs/results.md), because one data set of a few
+    hundred rows can seldom tell arms apart that differ by a point. A linear student gains nothing from a teacher. Rows
+    that the teacher itself may label are worth more than a bridge. A frozen teacher is listened to through a bridge,
+    whose out-of-bag answers it can't give itself. Else one hop is as good as several.
+
+    Parameters
+    ----------
+    frozen : bool
+        Whether the teacher can't be fitted again.
+    pool : bool
+        Whether the user gave unlabelled rows.
+    """
+    order: tuple[str, ...]
     if _is_linear(student):
-        return kinds["simple + trainer"]
-    if "chain, bare" in kinds:
-        hard = predictions(teacher.model, data.take(np.arange(1)).X, data.classes)[1]
-        return kinds["chain, bare" if teacher.is_frozen or hard else "chain, averaged with the teacher"]
-    return next(arm for kind in ("multihop", "1-hop") for arm in arms if arm.kind == kind)
+        order = ("simple + trainer",)
+    elif pool:
+        order = ("1-hop, further rows", "1-hop")
+    else:
+        order = ("multihop", "1-hop") if frozen else ("1-hop",)
+    return next(arm for kind in order for arm in arms if arm.kind == kind)
 
 
 def _is_linear(student: Any) -> bool:

@@ -14,7 +14,7 @@ from stepdown.core import InvalidInputError
 from ._problem import Arm, Problem
 from ._validate import ArmScores, Scorer, cross_scores
 
-__all__ = ["Choice", "Fixed", "Gate", "Search"]
+__all__ = ["Choice", "Fixed", "Gate", "Search", "leave_home"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,8 @@ class Choice:
         Of `arms`; None where nothing was validated.
     candidates : list of dict
         One row a hop tried.
+    margin : float
+        Of the search, in standard errors.
     """
 
     arm: Arm
@@ -40,16 +42,28 @@ class Choice:
     arms: list[Arm]
     scores: ArmScores | None = None
     candidates: list[dict[str, Any]] = field(default_factory=list)
+    margin: float = 0.0
 
     def best(self, kind: str) -> Arm | None:
-        """The arm of a kind with the highest validated score; the first one where nothing was validated."""
+        """The arm of a kind: the first, unless another of the kind is validated as better by the margin."""
         places = [place for place, arm in enumerate(self.arms) if arm.kind == kind]
         if not places:
             return None
+        if self.arm.kind == kind:
+            return self.arm
         if self.scores is None:
             return self.arms[places[0]]
-        scores = self.scores
-        return self.arms[max(places, key=scores.mean)]
+        return self.arms[leave_home(self.scores, places[0], places, self.margin)]
+
+
+def leave_home(scores: ArmScores, home: int, places: Sequence[int], margin: float) -> int:
+    """The best scored of those that beat `home` by more than `margin` standard errors; `home` if there is none."""
+    chosen = home
+    for place in places:
+        gain, error = scores.difference(place, home)
+        if gain > margin * error and scores.mean(place) > scores.mean(chosen):
+            chosen = place
+    return chosen
 
 
 class Search(BaseEstimator, ABC):
@@ -86,9 +100,9 @@ class Gate(Search):
 
     Parameters
     ----------
-    folds : int, default=3
+    folds : int, default=2
         At least 2.
-    margin : float, default=1.0
+    margin : float, default=2.0
         In standard errors; 0 takes the best score as it is, infinity never leaves the preferred arm.
 
     Examples
@@ -96,13 +110,13 @@ class Gate(Search):
     >>> from stepdown import Gate, MultihopClassifier
     >>> from sklearn.ensemble import RandomForestClassifier
     >>> from sklearn.tree import DecisionTreeClassifier
-    >>> MultihopClassifier(RandomForestClassifier(), DecisionTreeClassifier(max_depth=3), search=Gate(margin=2.0))
-    MultihopClassifier(search=Gate(margin=2.0),
+    >>> MultihopClassifier(RandomForestClassifier(), DecisionTreeClassifier(max_depth=3), search=Gate(margin=1.0))
+    MultihopClassifier(search=Gate(margin=1.0),
                        student=DecisionTreeClassifier(max_depth=3),
                        teacher=RandomForestClassifier())
     """
 
-    def __init__(self, folds: int = 3, margin: float = 1.0) -> None:
+    def __init__(self, folds: int = 2, margin: float = 2.0) -> None:
         self.folds = folds
         self.margin = margin
 
@@ -119,13 +133,8 @@ class Gate(Search):
             raise InvalidInputError(f"{self!r}: folds must be at least 2 and margin at least 0.")
         arms = list(arms)
         scores = cross_scores(problem, arms, folds=self.folds, scorer=scorer, n_jobs=n_jobs)
-        home = arms.index(preferred)
-        chosen = home
-        for place in range(len(arms)):
-            gain, error = scores.difference(place, home)
-            if gain > self.margin * error and scores.mean(place) > scores.mean(chosen):
-                chosen = place
-        return Choice(arms[chosen], scores.mean(chosen), arms, scores)
+        chosen = leave_home(scores, arms.index(preferred), range(len(arms)), self.margin)
+        return Choice(arms[chosen], scores.mean(chosen), arms, scores, margin=self.margin)
 
 
 class Fixed(Search):

@@ -20,7 +20,7 @@ __all__ = ["ARMS", "SCHEMA", "fingerprint", "held_out_metrics", "package_version
 SCHEMA = 1
 
 # The kinds of arms, in the order in which tables show them.
-ARMS = ("simple alone", "simple + trainer", "1-hop", "multihop", "control")
+ARMS = ("simple alone", "simple + trainer", "1-hop", "1-hop, further rows", "multihop", "control")
 
 # What is asked, of which two arms. Only the questions about training have different trainers on their two sides.
 QUESTIONS = (
@@ -29,6 +29,7 @@ QUESTIONS = (
     ("simple + trainer", "simple alone", "better training"),
     ("1-hop", "simple + trainer", "the teacher"),
     ("multihop", "1-hop", "the hops"),
+    ("multihop", "1-hop, further rows", "the hops, further rows on both sides"),
     ("multihop", "control", "the chain's teacher"),
 )
 ATTRIBUTION = ("better training", "the teacher", "the hops")

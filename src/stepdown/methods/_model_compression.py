@@ -14,7 +14,7 @@ from ..models import predictions, training_signal
 from ._base import SupervisionMethod, nearest, require_soft_targets
 from ._rows import stack_rows
 from ._synthesisers import Synthesiser
-from ._targets import centred_log_probabilities, hard_labels
+from ._targets import centred_log_probabilities, hard_labels, soften
 
 __all__ = ["ModelCompression"]
 
@@ -34,6 +34,9 @@ class ModelCompression(SupervisionMethod):
         log-probabilities. The last makes real targets of shape (n_samples, n_classes) for a student that is a
         regressor, whose predictions' softmax are probabilities; ``1 / (2 * n_samples)`` stands for zero
         probabilities.
+    temperature : float, default=1.0
+        Positive; "soft" targets of a teacher with probabilities become ``softmax(log(p) / temperature)``. Below 1 they
+        are sharper, which helps where the teacher is a bag, whose means are less sure than they may be.
     synthesiser : Synthesiser, optional
         `Munge` or `Resample`.
     use_unlabeled : bool, default=True
@@ -65,12 +68,14 @@ class ModelCompression(SupervisionMethod):
         self,
         targets: str = "soft",
         *,
+        temperature: float = 1.0,
         synthesiser: Synthesiser | None = None,
         use_unlabeled: bool = True,
         signals: str = "out-of-fold",
         cv: int = 5,
     ) -> None:
         self.targets = targets
+        self.temperature = temperature
         self.synthesiser = synthesiser
         self.use_unlabeled = use_unlabeled
         self.signals = signals
@@ -83,9 +88,13 @@ class ModelCompression(SupervisionMethod):
         self.check_student(student, data)
         added = self._further_rows(data, seed)
         X = stack_rows([data.X, *added]) if added else data.X
-        answers = [training_signal(teacher, data, signals=self.signals, cv=self.cv, seed=seed).values]
-        answers += [predictions(teacher.model, rows, data.classes)[0] for rows in added]
-        supervised = self._with_targets(data, np.concatenate(answers))
+        signal = training_signal(teacher, data, signals=self.signals, cv=self.cv, seed=seed)
+        answers = np.concatenate(
+            [signal.values, *(predictions(teacher.model, rows, data.classes)[0] for rows in added)]
+        )
+        if self.targets == "soft" and data.is_classification and not signal.hard:
+            answers = soften(answers, self.temperature)
+        supervised = self._with_targets(data, answers)
         if not added:
             return supervised
         n_added = supervised.n_samples - data.n_samples
@@ -98,6 +107,10 @@ class ModelCompression(SupervisionMethod):
         if self.targets not in ("soft", "labels", "logits"):
             raise InvalidInputError(
                 f"ModelCompression(targets={self.targets!r}): expected 'soft', 'labels' or 'logits'."
+            )
+        if not 0 < self.temperature < np.inf:
+            raise InvalidInputError(
+                f"ModelCompression(temperature={self.temperature!r}): expected a positive finite number."
             )
         if self.targets != "soft" and not data.is_classification:
             raise NotSupportedError(

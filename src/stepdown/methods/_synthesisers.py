@@ -6,6 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
 
 from ._rows import CodedTable
@@ -20,6 +22,10 @@ class Synthesiser(BaseEstimator, ABC):
     @abstractmethod
     def synthesise(self, X: Any, *, seed: int | None = None) -> Any:
         """Return new rows of the same kind and columns as X, a dense array or a data frame; X is left alone."""
+
+    def takes(self, X: Any) -> bool:
+        """Whether these rows are of a kind that it can work on."""
+        return not issparse(X)
 
 
 class Munge(Synthesiser):
@@ -62,6 +68,10 @@ class Munge(Synthesiser):
         self.swap_probability = swap_probability
         self.local_variance = local_variance
         self.nominal = nominal
+
+    def takes(self, X: Any) -> bool:
+        """Whether these rows are dense and no number is missing, without which there is no nearest row."""
+        return super().takes(X) and not bool(np.isnan(CodedTable(X, self.nominal).values).any())
 
     def synthesise(self, X: Any, *, seed: int | None = None) -> Any:
         table = CodedTable(X, self.nominal)

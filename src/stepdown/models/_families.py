@@ -16,14 +16,14 @@ from ._pipelines import bare_model, split_pipeline, thawed, with_final
 
 __all__ = ["bagged_bridge", "between", "grown", "shrunk"]
 
-BRIDGE_TREES = 100
+SMALL = 500
 
 # Parameters that count the members of an ensemble, by what the libraries call them.
 _MEMBER_COUNTS = ("n_estimators", "max_iter", "iterations")
 _FEWEST_MEMBERS = 5
 
 
-def bagged_bridge(student: Any, n_rows: int, *, n_trees: int = BRIDGE_TREES) -> Any:
+def bagged_bridge(student: Any, n_rows: int, *, n_trees: int | None = None) -> Any:
     """Make the intermediate of the default chain: a bag of trees, unfitted.
 
     What pays in a chain is out-of-bag knowledge of a good bagged model, which it gives without a further fit.
@@ -36,7 +36,8 @@ def bagged_bridge(student: Any, n_rows: int, *, n_trees: int = BRIDGE_TREES) -> 
     n_rows : int
         Training rows. Soft targets keep splitting where labels would have become pure, so leaves of many rows bound
         the cost at large `n_rows`.
-    n_trees : int
+    n_trees : int, optional
+        By default 60 up to 500 rows, then 40: enough for out-of-bag means of some fifteen trees.
 
     Returns
     -------
@@ -46,12 +47,13 @@ def bagged_bridge(student: Any, n_rows: int, *, n_trees: int = BRIDGE_TREES) -> 
     --------
     >>> from sklearn.tree import DecisionTreeClassifier
     >>> bagged_bridge(DecisionTreeClassifier(max_depth=4), 300)
-    BaggedTreesClassifier()
+    BaggedTreesClassifier(n_estimators=60)
     """
-    bag = BaggedTreesClassifier(n_trees) if is_classifier(student) else BaggedTreesRegressor(n_trees)
-    smallest_leaf = bridge_leaf(n_rows)
-    if smallest_leaf > 1:
-        bag.set_params(min_samples_leaf=smallest_leaf)
+    bag = (BaggedTreesClassifier if is_classifier(student) else BaggedTreesRegressor)(
+        (60 if n_rows <= SMALL else 40) if n_trees is None else n_trees,
+        max_features="sqrt",
+        min_samples_leaf=bridge_leaf(n_rows),
+    )
     return clone(with_final(student, bag))
 
 

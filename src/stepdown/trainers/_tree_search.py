@@ -105,9 +105,9 @@ class TreeSearch(Trainer):
     def quick(self) -> TreeSearch:
         """Few candidates on few rows, and one that is refined."""
         return TreeSearch(
-            n_candidates=6,
+            n_candidates=4,
             n_refined=1,
-            n_passes=2,
+            n_passes=1,
             fraction=min(0.35, self.fraction),
             max_rows=min(2_000, self.max_rows),
             n_bins=63,
