@@ -91,11 +91,22 @@ def one_run(data: str, n_train: int, teacher: str, student: str, condition: str,
         base = list(arms).index("simple + trainer")
         gaps = {name: choice.scores.difference(place, base) for place, name in enumerate(arms)}
     return {
-        "data": data, "n_train": len(y), "n_classes": len(np.unique(y)), "teacher": teacher, "student": student,
-        "condition": condition, "seed": seed, "size": n_train, "chosen": choice.arm.name, "test": scores,
-        "validated": inner, "gaps_to_labels": gaps,"kinds": {kind: arm.name for kind in KINDS if (arm := choice.best(kind))},
-        "teacher_test": float(np.mean(problem.teacher.model.predict(X_test) == y_test)), "seconds": seconds,
-    }  # fmt: skip
+        "data": data,
+        "n_train": len(y),
+        "n_classes": len(np.unique(y)),
+        "teacher": teacher,
+        "student": student,
+        "condition": condition,
+        "seed": seed,
+        "size": n_train,
+        "chosen": choice.arm.name,
+        "test": scores,
+        "validated": inner,
+        "gaps_to_labels": gaps,
+        "kinds": {kind: arm.name for kind in KINDS if (arm := choice.best(kind))},
+        "teacher_test": float(np.mean(problem.teacher.model.predict(X_test) == y_test)),
+        "seconds": seconds,
+    }
 
 
 def table(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
