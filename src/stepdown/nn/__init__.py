@@ -14,6 +14,7 @@ from ._auxiliary import auxiliary
 from ._combined import Staged, WeightedSum
 from ._distributed import GlobalBatch
 from ._engine import FrozenNetwork, TrainingStoppedError
+from ._head import fit_head
 from ._hint import Hint
 from ._indistill import InDistill
 from ._information_flow import InformationFlow
@@ -22,6 +23,7 @@ from ._logit import Logit
 from ._method import LayerMethod, LossMethod, Outputs
 from ._pairs import LayerFlow, PairTable, propose_pairs
 from ._pkt import PKT
+from ._recipe import FlowRecord, flow_through_auxiliary
 from ._rkd import RKD
 from ._schedules import Constant, CriticalPeriod, Phases, Schedule
 from ._sp import SP
@@ -33,6 +35,7 @@ __all__ = [
     "AT",
     "Constant",
     "CriticalPeriod",
+    "FlowRecord",
     "FrozenNetwork",
     "GlobalBatch",
     "Hint",
@@ -58,6 +61,8 @@ __all__ = [
     "VID",
     "WeightedSum",
     "auxiliary",
+    "fit_head",
+    "flow_through_auxiliary",
     "functional",
     "propose_pairs",
 ]

@@ -29,7 +29,15 @@ from ._method import LossMethod
 from ._taps import main_tensor
 from ._transfer import NonFiniteLossError, Transfer
 
-__all__ = ["FrozenNetwork", "TrainingStoppedError", "network_of", "taught"]
+__all__ = [
+    "FrozenNetwork",
+    "TrainingStoppedError",
+    "example_of",
+    "network_of",
+    "seeded",
+    "targets_for",
+    "taught",
+]
 
 EXAMPLE_ROWS = 512
 """Rows, evenly spaced over the training set, on which layers are paired and shapes are checked."""
@@ -94,13 +102,13 @@ def taught(
         )
     if not teachers:
         raise InvalidInputError(f"{type(method).__name__} came without a teacher; expected a trained network.")
-    targets = _targets(student, data)
+    targets = targets_for(student, data)
     net = clone(student)
     teacher = network_of(teachers[-1])
     if _reads_outputs(method):
         _expect_logits(net, as_teacher(teachers[-1]).model)
     lesson = _Lesson(_over_processes(method, net), teacher, data, targets)
-    with _seeded(seed, net.device):
+    with seeded(seed, net.device):
         return lesson.teach(net)
 
 
@@ -128,6 +136,16 @@ def network_of(teacher: Any) -> nn.Module:
     if not isinstance(module, nn.Module):
         raise NotSupportedError(f"the teacher, a {type(model).__name__}, has no module_ yet; fit it first.")
     return module
+
+
+def example_of(net: NeuralNet, X: Any, y: Any) -> tuple[Any, Tensor | None]:
+    """Rows and labels as an initialised net's own iterator makes them, past any division among processes."""
+    dataset = net.get_dataset(X, y)
+    rows = np.unique(np.linspace(0, len(dataset) - 1, num=min(len(dataset), EXAMPLE_ROWS)).astype(int))
+    settings = {**net.get_params_for("iterator_valid"), "batch_size": len(rows)}
+    x, labels = unpack_data(next(iter(net.iterator_valid(Subset(dataset, rows.tolist()), **settings))))
+    device = next(net.module_.parameters()).device
+    return _arguments(x, device), to_tensor(labels, device=device) if isinstance(net, NeuralNetClassifier) else None
 
 
 class _Lesson:
@@ -169,7 +187,7 @@ class _Lesson:
         device = net.device or getattr(getattr(net, "accelerator", None), "device", None)
         if device is not None:
             module.to(device)
-        x, labels = self._example(net)
+        x, labels = example_of(net, self.X, self.y)
         teacher = _on_the_device_of(module, self.teacher)
         self.transfer = Transfer(teacher, module, self.method, example=x, labels=labels)
         self._open.enter_context(self.transfer)
@@ -211,16 +229,6 @@ class _Lesson:
             self.transfer.student.load_state_dict(self.good)
             net.optimizer_.state.clear()  # its moments may be what broke the weights
 
-    def _example(self, net: NeuralNet) -> tuple[Any, Tensor | None]:
-        """A batch as the student's own iterator makes it, past any division among processes."""
-        dataset = net.get_dataset(self.X, self.y)
-        rows = np.unique(np.linspace(0, len(dataset) - 1, num=min(len(dataset), EXAMPLE_ROWS)).astype(int))
-        settings = {**net.get_params_for("iterator_valid"), "batch_size": len(rows)}
-        x, y = unpack_data(next(iter(net.iterator_valid(Subset(dataset, rows.tolist()), **settings))))
-        device = next(net.module_.parameters()).device
-        labels = to_tensor(y, device=device) if isinstance(net, NeuralNetClassifier) else None
-        return _arguments(x, device), labels
-
 
 def _taught_class(kind: type[NeuralNet], lesson: _Lesson) -> type[NeuralNet]:
     """The user's class with the lesson's loss in the place of the criterion's."""
@@ -232,6 +240,15 @@ def _taught_class(kind: type[NeuralNet], lesson: _Lesson) -> type[NeuralNet]:
             if len(adapters):  # as a module of skorch's it is optimised, moved, and saved by Checkpoint(f_adapters=...)
                 self.adapters_ = adapters
             return self
+
+        def _initialize_accelerator(self) -> Any:
+            # The criterion isn't used here, and one without parameters can't be prepared for several processes.
+            criteria: list[str] = self._criteria
+            self._criteria = []
+            try:
+                return super()._initialize_accelerator()
+            finally:
+                self._criteria = criteria
 
         def check_data(self, X: Any, y: Any = None) -> None:
             super().check_data(X, y)
@@ -269,7 +286,7 @@ def _taught_class(kind: type[NeuralNet], lesson: _Lesson) -> type[NeuralNet]:
     return Taught
 
 
-def _targets(student: NeuralNet, data: TransferSet) -> Any:
+def targets_for(student: NeuralNet, data: TransferSet) -> Any:
     """Targets as skorch takes them: positions of the classes, or real targets as they are."""
     if data.sample_weight is not None:
         raise NotSupportedError(
@@ -343,7 +360,7 @@ def _forget(optimizer: Any, adapters: nn.Module) -> None:
 
 
 @contextmanager
-def _seeded(seed: int | None, device: Any) -> Iterator[None]:
+def seeded(seed: int | None, device: Any) -> Iterator[None]:
     """torch's randomness from a seed, and afterwards as it was; without a seed as it is."""
     if seed is None:
         yield

@@ -1,0 +1,137 @@
+"""The published recipe of information-flow distillation, in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sklearn.base import clone
+from skorch import NeuralNet, NeuralNetClassifier
+
+from stepdown.core import Hop, HopRecord, InvalidInputError, NotSupportedError, Teacher, TransferSet, run_hops
+
+from ._auxiliary import auxiliary
+from ._combined import Staged
+from ._engine import example_of, network_of, seeded, targets_for
+from ._head import fit_head
+from ._information_flow import InformationFlow
+from ._kd import KD
+from ._pairs import propose_pairs
+from ._pkt import PKT
+
+__all__ = ["FlowRecord", "flow_through_auxiliary"]
+
+
+@dataclass(frozen=True, slots=True)
+class FlowRecord:
+    """What came of the recipe.
+
+    Parameters
+    ----------
+    student : skorch.NeuralNet
+        What ships: a plain fitted net of the given class; a classifier has its head fitted to the labels.
+    auxiliary : skorch.NeuralNet
+        The bridge that taught it.
+    pairs : tuple of (str, str)
+        Layers of auxiliary and student, from the first to the last.
+    hops : tuple of HopRecord
+        Both hops, with methods and seconds.
+    """
+
+    student: NeuralNet
+    auxiliary: NeuralNet
+    pairs: tuple[tuple[str, str], ...]
+    hops: tuple[HopRecord, ...]
+
+    def __str__(self) -> str:
+        return "\n".join(str(hop) for hop in self.hops)
+
+
+def flow_through_auxiliary(
+    teacher: Teacher | Any,
+    student: NeuralNet,
+    data: TransferSet,
+    *,
+    layers: Sequence[str] | None = None,
+    teacher_layer: str | None = None,
+    factor: float = 2.0,
+    label_epochs: int | None = None,
+    seed: int | None = None,
+) -> FlowRecord:
+    """Teach an auxiliary network by the teacher's last features, and the student by the auxiliary's layers.
+
+    The auxiliary is built like the student and wider. It learns the labels first and then, by `PKT`, how the teacher's
+    penultimate layer relates rows. The student learns by `InformationFlow` from the auxiliary, layer by layer with the
+    weights of `CriticalPeriod`, and without labels; a classifier's head is fitted in the end. Passalis, Tzelepi &
+    Tefas, "Heterogeneous Knowledge Distillation using Information Flow Modeling", CVPR 2020.
+
+    Parameters
+    ----------
+    teacher : fitted skorch net, FrozenEstimator, FrozenNetwork or Teacher
+        Of any architecture.
+    student : skorch.NeuralNet
+        Its settings, epochs among them, train the auxiliary as well.
+    data : TransferSet
+        Labels 0, 1, ..., n_classes - 1.
+    layers : sequence of str, optional
+        The student's layers from the first to the last before the output; by default as in `propose_pairs`.
+    teacher_layer : str, optional
+        By default the teacher's last layer before the output.
+    factor : float
+        Widths of the auxiliary against the student's.
+    label_epochs : int, optional
+        Epochs in which the auxiliary learns labels, before the student's number of epochs of `PKT`; by default as many.
+    seed : int, optional
+        All of torch's randomness.
+
+    Returns
+    -------
+    FlowRecord
+
+    Raises
+    ------
+    StepdownError
+        As `LossMethod.transfer` and `auxiliary`, with the hop named.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from torch import nn
+    >>> def net(width):
+    ...     module = nn.Sequential(nn.Linear(4, width), nn.ReLU(), nn.Linear(width, 3))
+    ...     settings = dict(criterion=nn.CrossEntropyLoss, max_epochs=2, train_split=None, verbose=0)
+    ...     return NeuralNetClassifier(module, **settings)
+    >>> X, y = np.random.default_rng(0).random((60, 4), dtype=np.float32), np.arange(60) % 3
+    >>> record = flow_through_auxiliary(net(32).fit(X, y), net(4), TransferSet.for_classification(X, y), seed=0)
+    >>> record.pairs, record.auxiliary.module_[0].out_features
+    ((('1', '1'),), 8)
+    """
+    if not isinstance(student, NeuralNetClassifier):
+        raise NotSupportedError(
+            f"a {type(student).__name__} came; the auxiliary learns labels first, so expected a NeuralNetClassifier."
+        )
+    epochs = student.max_epochs if label_epochs is None else label_epochs
+    if epochs < 0:
+        raise InvalidInputError(f"label_epochs={label_epochs}: expected 0 or more.")
+    with seeded(seed, student.device):
+        made = clone(student).initialize()
+        x, labels = example_of(made, data.X, targets_for(student, data))
+        wide = auxiliary(made.module_, factor, example=x)
+        if teacher_layer is None:
+            teacher_layer = propose_pairs(network_of(teacher), made.module_, x, labels)[-1][0]
+    if layers is None:
+        layers = [layer.name for layer in propose_pairs(made.module_, made.module_, x, labels).student]
+    pairs = tuple((layer, layer) for layer in layers)
+    taught_by_teacher = Staged([(epochs, KD(weight=0.0)), (None, PKT([(teacher_layer, layers[-1])]))])
+    bridge = _with_module(student, wide, max_epochs=epochs + student.max_epochs)
+    hops = [Hop(bridge, taught_by_teacher, name="auxiliary"), Hop(student, InformationFlow(pairs), name="student")]
+    records, _ = run_hops([teacher], hops, data, seed=seed)
+    return FlowRecord(fit_head(records[1].model, data), records[0].model, pairs, tuple(records))
+
+
+def _with_module(net: NeuralNet, module: Any, **settings: Any) -> NeuralNet:
+    """A net of the same settings around a module, which therefore takes no arguments any more."""
+    given = clone(net).get_params(deep=False)
+    kept = {name: value for name, value in given.items() if not name.startswith("module__")}
+    return type(net)(**{**kept, **settings, "module": module})

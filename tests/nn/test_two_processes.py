@@ -1,0 +1,163 @@
+"""Two processes train as one with the joined batch: gloo, on the CPU, with torch alone and with Accelerate."""
+
+import copy
+import os
+import socket
+from datetime import timedelta
+
+import numpy as np
+import pytest
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
+from skorch import NeuralNetClassifier
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+
+from stepdown.core import TransferSet
+from stepdown.nn import KD, RKD, VID, GlobalBatch, InformationFlow, Transfer, WeightedSum
+
+pytestmark = pytest.mark.skipif(not dist.is_gloo_available(), reason="gloo isn't there")
+
+PAIRS = [("0", "0"), ("2", "2")]
+METHODS = {
+    "information flow": InformationFlow(PAIRS),
+    "relations and labels": WeightedSum([(1.0, RKD(PAIRS[1:])), (0.5, KD()), (1.0, InformationFlow(PAIRS))]),
+    "adapters": VID(PAIRS),
+}
+
+
+def networks():
+    torch.manual_seed(0)
+    made = [
+        nn.Sequential(nn.Linear(6, width), nn.ReLU(), nn.Linear(width, 5), nn.Tanh(), nn.Linear(5, 3))
+        for width in (9, 4)
+    ]
+    return [network.double() for network in made]
+
+
+def rows(n=13):
+    generator = torch.Generator().manual_seed(1)
+    return torch.randn(n, 6, dtype=torch.float64, generator=generator), torch.arange(n) % 3
+
+
+def gradients(method, x, y, student, wrap=lambda network: network):
+    teacher, _ = networks()
+    torch.manual_seed(3)  # of the adapters
+    transfer = Transfer(teacher, student, method, example=rows()[0])
+    with transfer:
+        transfer.adapters.double()
+        network = wrap(student)
+        for epoch in range(2):  # the second pass shows whether all gradients of the first were waited for
+            loss = transfer.loss(x, network(x), y, epoch=epoch)
+            student.zero_grad()
+            transfer.adapters.zero_grad()
+            loss.backward()
+    trained = (*student.parameters(), *transfer.adapters.parameters())
+    return loss.detach(), [parameter.grad for parameter in trained if parameter.grad is not None]
+
+
+def start(rank, port):
+    torch.set_num_threads(1)
+    os.environ.update(
+        MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port), RANK=str(rank), WORLD_SIZE="2", LOCAL_RANK=str(rank)
+    )
+    os.environ.update(ACCELERATE_USE_CPU="true", LOCAL_WORLD_SIZE="2")
+
+
+def one_of_two(rank, port, folder):
+    start(rank, port)
+    dist.init_process_group("gloo", rank=rank, world_size=2, timeout=timedelta(seconds=60))
+    x, y = rows()
+    part = slice(0, 5) if rank == 0 else slice(5, None)  # of different sizes
+    found = {}
+    for name, method in METHODS.items():
+        _, student = networks()
+        found[name] = gradients(GlobalBatch(method), x[part], y[part], student, DistributedDataParallel)
+    torch.save(found, f"{folder}/{rank}.pt")
+    dist.destroy_process_group()
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def test_gradients_are_those_of_the_joined_batch(tmp_path):
+    mp.spawn(one_of_two, args=(free_port(), str(tmp_path)), nprocs=2)
+    x, y = rows()
+    for rank in range(2):
+        found = torch.load(tmp_path / f"{rank}.pt")
+        for name, method in METHODS.items():
+            _, student = networks()
+            loss, expected = gradients(GlobalBatch(method), x, y, student)
+            torch.testing.assert_close(found[name][0], loss, rtol=0, atol=1e-9)
+            head = 2 if name != "relations and labels" else 0  # a head without a loss: zeros there, None here
+            theirs = [g for g in found[name][1] if g.abs().sum() > 0] if head else found[name][1]
+            assert len(theirs) == len(expected)
+            for mine, joined in zip(theirs, expected, strict=True):
+                torch.testing.assert_close(mine, joined, rtol=0, atol=1e-9)
+                assert joined.abs().max() > 1e-4
+
+
+def student_net(batch_size, **rest):
+    kind = type("Net", (NeuralNetClassifier,), {})
+    settings = {"criterion": nn.CrossEntropyLoss, "lr": 0.5, "max_epochs": 3, "train_split": None, "verbose": 0}
+    return kind, {"module": networks()[1], "batch_size": batch_size, **settings, **rest}
+
+
+def one_of_two_by_accelerate(rank, port, folder):
+    start(rank, port)
+    from accelerate import Accelerator
+    from skorch.hf import AccelerateMixin
+
+    accelerator = Accelerator(cpu=True)
+    assert accelerator.num_processes == 2
+
+    class Accelerated(AccelerateMixin, NeuralNetClassifier):
+        pass
+
+    _, settings = student_net(8)
+    student = Accelerated(**settings, accelerator=Shared(accelerator))
+    taught = accelerate_method().transfer([networks()[0]], student, joined_data(), seed=0)
+    assert type(taught) is Accelerated
+    torch.save(taught.module_.state_dict(), f"{folder}/{rank}.pt")
+    dist.destroy_process_group()
+
+
+class Shared:
+    """An accelerator that `clone` hands on as it is."""
+
+    def __init__(self, accelerator):
+        self._accelerator = accelerator
+
+    def __getattr__(self, name):
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return getattr(self.__dict__["_accelerator"], name)
+
+    def __deepcopy__(self, memo):
+        return self
+
+
+def accelerate_method():
+    return WeightedSum([(1.0, InformationFlow(PAIRS)), (1.0, KD())])
+
+
+def joined_data():
+    x, y = rows(32)
+    return TransferSet.for_classification(x.numpy(), y.numpy())
+
+
+def test_accelerate_trains_two_processes_as_one(tmp_path):
+    pytest.importorskip("accelerate")
+    mp.spawn(one_of_two_by_accelerate, args=(free_port(), str(tmp_path)), nprocs=2)
+    kind, settings = student_net(16)
+    before = copy.deepcopy(settings["module"].state_dict())
+    expected = accelerate_method().transfer([networks()[0]], kind(**settings), joined_data(), seed=0)
+    for rank in range(2):
+        found = torch.load(tmp_path / f"{rank}.pt")
+        for name, values in expected.module_.state_dict().items():
+            torch.testing.assert_close(found[name], values, rtol=0, atol=1e-6)
+            assert not np.allclose(values, before[name])
