@@ -27,6 +27,12 @@ class Net(nn.Module):
         return self.fc2(self.fc1(self.conv1(x)))
 
 
+class Two(Net):
+    def __init__(self):
+        super().__init__()
+        self.fc2 = nn.Linear(12, 2)
+
+
 def net(width=3, **rest):
     settings = {"optimizer": torch.optim.Adam, "lr": 0.01, "max_epochs": 2, "batch_size": 64, "train_split": None}
     shuffled = {"iterator_train__shuffle": True, "verbose": 0, "criterion": nn.CrossEntropyLoss}
@@ -95,11 +101,6 @@ def test_a_head_is_the_linear_probe(teacher, data):
 
 def test_two_classes_have_two_outputs(teacher, data):
     two = TransferSet.for_classification(data.X, (data.y > 4).astype(int))
-
-    class Two(Net):
-        def __init__(self):
-            super().__init__()
-            self.fc2 = nn.Linear(12, 2)
 
     settings = {"criterion": nn.CrossEntropyLoss, "train_split": None, "verbose": 0}
     made = NeuralNetClassifier(Two, **settings).initialize()

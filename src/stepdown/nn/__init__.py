@@ -16,6 +16,7 @@ from ._distributed import GlobalBatch
 from ._engine import FrozenNetwork, TrainingStoppedError
 from ._head import fit_head
 from ._hint import Hint
+from ._images import ImageBatches
 from ._indistill import InDistill
 from ._information_flow import InformationFlow
 from ._kd import KD
@@ -39,6 +40,7 @@ __all__ = [
     "FrozenNetwork",
     "GlobalBatch",
     "Hint",
+    "ImageBatches",
     "InDistill",
     "InformationFlow",
     "KD",

@@ -243,7 +243,7 @@ def _taught_class(kind: type[NeuralNet], lesson: _Lesson) -> type[NeuralNet]:
 
         def _initialize_accelerator(self) -> Any:
             # The criterion isn't used here, and one without parameters can't be prepared for several processes.
-            criteria: list[str] = self._criteria
+            criteria: list[str] = getattr(self, "_criteria", [])
             self._criteria = []
             try:
                 return super()._initialize_accelerator()
