@@ -29,7 +29,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 from sklearn.tree import DecisionTreeClassifier
 
-from keel import SUITE, WHEEL, prepared
+from keel import SUITE, WHEEL, load, prepared
 from stepdown import MultihopClassifier
 
 KINDS = ["simple alone", "simple + trainer", "1-hop", "1-hop, further rows", "multihop", "control"]
@@ -173,27 +173,33 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--jobs", type=int, default=2)
     args = parser.parse_args()
-    tasks = [
-        (data, size, teacher, student, condition, seed)
-        for condition in args.conditions
-        for data in args.sets
-        for size in (args.sizes if condition == "clean" else args.sizes[:1])
-        for teacher in args.teachers
-        for student in (args.students if condition == "clean" else args.students[:1])
-        for seed in range(args.seeds)
-    ]
-    prepared(args.sets[0], n_train=100, seed=0)
-    runs = Parallel(n_jobs=args.jobs, verbose=1)(delayed(one_run)(*task) for task in tasks)
-    rows = table(runs)
-    show(rows)
-    if args.out:
-        packages = ["stepdown", "scikit-learn", "numpy", "scipy", "lightgbm"]
-        versions = {"python": platform.python_version(), **{name: version(name) for name in packages}}
-        record = {"schema": 1, "data": WHEEL, "versions": versions, "arguments": vars(args) | {"out": str(args.out)},
-                  "table": rows, "runs": runs}  # fmt: skip
-        args.out.parent.mkdir(parents=True, exist_ok=True)
-        args.out.write_text(json.dumps(record, indent=1, default=float) + "\n")
-        print(f"\nwrote {args.out}")
+    prepared(args.sets[0], n_train=100, seed=0)  # fetches the wheel before the processes start
+    rows_of = {name: len(load(name)[1]) for name in args.sets}
+    runs: list[dict[str, Any]] = []
+    for condition in args.conditions:
+        for size in args.sizes if condition == "clean" else args.sizes[:1]:
+            tasks = [
+                (data, size, teacher, student, condition, seed)
+                for data in args.sets
+                if size == args.sizes[0] or 0.7 * rows_of[data] > args.sizes[0]
+                for teacher in args.teachers
+                for student in (args.students if condition == "clean" else args.students[:1])
+                for seed in range(args.seeds)
+            ]
+            runs += Parallel(n_jobs=args.jobs, verbose=1)(delayed(one_run)(*task) for task in tasks)
+            if args.out:
+                write(args, runs)
+    show(table(runs))
+
+
+def write(args: argparse.Namespace, runs: list[dict[str, Any]]) -> None:
+    packages = ["stepdown", "scikit-learn", "numpy", "scipy", "lightgbm"]
+    versions = {"python": platform.python_version(), **{name: version(name) for name in packages}}
+    asked = {name: value for name, value in vars(args).items() if name not in ("out", "jobs")}
+    record = {"schema": 1, "data": WHEEL, "versions": versions, "arguments": asked, "table": table(runs), "runs": runs}
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    args.out.write_text(json.dumps(record, indent=1, default=float) + "\n")
+    print(f"wrote {args.out}", flush=True)
 
 
 if __name__ == "__main__":

@@ -145,7 +145,7 @@ class Problem:
         ----------
         rows : array of int, optional
             Positions of training rows; None means all. Rows that the method added stay in, but `quick` looks at no
-            more of them than there are training rows.
+            more of them than half the training rows.
         quick : bool
             Whether the arm's trainer is made cheaper: for comparing, not for shipping.
         """
@@ -156,7 +156,7 @@ class Problem:
             if supervised is not None:
                 if rows is not None:
                     n_rows = self.data.n_samples
-                    most = 2 * n_rows if quick else supervised.n_samples
+                    most = n_rows + n_rows // 2 if quick else supervised.n_samples
                     added = np.arange(n_rows, min(most, supervised.n_samples))
                     supervised = supervised.take(np.concatenate([rows, added]))
                 return trainer.fit(self.student, supervised, seed=seed)

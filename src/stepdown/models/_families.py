@@ -47,11 +47,11 @@ def bagged_bridge(student: Any, n_rows: int, *, n_trees: int | None = None) -> A
     --------
     >>> from sklearn.tree import DecisionTreeClassifier
     >>> bagged_bridge(DecisionTreeClassifier(max_depth=4), 300)
-    BaggedTreesClassifier(n_estimators=60)
+    BaggedTreesClassifier(max_features=0.3333333333333333, n_estimators=60)
     """
     bag = (BaggedTreesClassifier if is_classifier(student) else BaggedTreesRegressor)(
         (60 if n_rows <= SMALL else 40) if n_trees is None else n_trees,
-        max_features="sqrt",
+        max_features=1 / 3 if n_rows <= SMALL else "sqrt",
         min_samples_leaf=bridge_leaf(n_rows),
     )
     return clone(with_final(student, bag))
