@@ -11,6 +11,7 @@ from . import _extra  # noqa: F401
 from . import functional
 from ._at import AT
 from ._auxiliary import auxiliary
+from ._cache import cached_features
 from ._combined import Staged, WeightedSum
 from ._distributed import GlobalBatch
 from ._engine import FrozenNetwork, TrainingStoppedError
@@ -63,6 +64,7 @@ __all__ = [
     "VID",
     "WeightedSum",
     "auxiliary",
+    "cached_features",
     "fit_head",
     "flow_through_auxiliary",
     "functional",
