@@ -9,6 +9,7 @@ import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any
@@ -20,7 +21,7 @@ from rich.table import Table
 from rich.text import Text
 
 from stepdown import methods
-from stepdown.core import StepdownError, TransferMethod
+from stepdown.core import NotSupportedError, StepdownError, TransferMethod
 
 __all__ = ["app"]
 
@@ -165,6 +166,23 @@ def demo(
         from ._jobs import demonstrate
 
         demonstrate(out, seed)
+
+
+@app.command("nn-demo")
+def nn_demo(
+    seed: Seed = 0,
+    repeats: Annotated[int, typer.Option(min=1, help="Trainings of all networks, each on its own half.")] = 3,
+) -> None:
+    """Move knowledge between networks on handwritten digits: teacher, auxiliary and four students."""
+    with _plainly():
+        try:
+            import_module("stepdown.nn")
+        except ImportError as error:
+            raise NotSupportedError(str(error)) from error
+        from ._nn_demo import run_nn_demo
+
+        found = run_nn_demo(seed, repeats, tell=Console(stderr=True).print)
+        print(found, found.sentences(), sep="\n\n")
 
 
 @contextmanager
