@@ -1,6 +1,9 @@
 """The recipe in one call, and the head that is fitted in the end."""
 
 import copy
+import re
+import runpy
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +17,8 @@ from torch import nn
 
 from stepdown.core import InvalidInputError, NotSupportedError, TransferSet
 from stepdown.nn import PKT, FrozenNetwork, Taps, fit_head, flow_through_auxiliary
+
+ROOT = Path(__file__).parents[2]
 
 
 class Net(nn.Module):
@@ -119,3 +124,16 @@ def test_what_a_head_needs(teacher, data):
     two = TransferSet.for_classification(data.X, (data.y > 4).astype(int))
     with pytest.raises(NotSupportedError, match="no linear layer with 2 outputs; a head can't be fitted"):
         fit_head(teacher, two)
+
+
+def test_the_guide_runs(capsys):
+    scope = {}
+    for block in re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "nn.md").read_text(), re.DOTALL):
+        exec(block, scope)
+    assert "auxiliary by Staged" in capsys.readouterr().out
+    assert scope["student"].score(scope["X"], scope["y"]) > 0.5
+
+
+def test_the_example_runs(capsys):
+    runpy.run_path(str(ROOT / "examples" / "information_flow.py"))["main"](epochs=1)
+    assert "flow" in capsys.readouterr().out

@@ -82,7 +82,7 @@ class NnDemo:
         against = ", ".join(f"{name} {gain:+.1f}" for name, gain in gains.items())
         return (
             f"Percent on held-out digits: mean and standard deviation of {repeats} trainings.\n"
-            "Retrieval: mean average precision of finding training digits of the same class by the cosine of the features.\n"
+            "Retrieval: mean average precision of finding training digits of the same class by features (cosine).\n"
             "PKT and information flow teach the student without labels; its head was fitted to them afterwards.\n"
             f"Retrieval against the student alone, in points: {against}.\n"
             "The digits are few and easy and the trainings short: this shows how it works, not what it is worth."
