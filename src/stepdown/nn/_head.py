@@ -6,6 +6,7 @@ import copy
 
 import numpy as np
 import torch
+from sklearn.base import clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 from skorch import NeuralNetClassifier
@@ -13,7 +14,7 @@ from torch import nn
 
 from stepdown.core import InvalidInputError, NotSupportedError, TransferSet
 
-from ._engine import targets_for
+from ._engine import seeded, targets_for
 from ._networks import evaluating
 from ._taps import Taps, bare
 
@@ -65,7 +66,7 @@ def fit_head(
     if len(present) < n_classes:
         missing = sorted(set(range(n_classes)) - set(present.tolist()))
         raise InvalidInputError(f"no row of the classes {missing[:20]} came; a head needs rows of every class.")
-    made = copy.deepcopy(net)
+    made = _copied(net)
     module = bare(made.module_)
     name = _head(module, n_classes) if head is None else head
     layer = dict(module.named_modules()).get(name)
@@ -90,6 +91,19 @@ def fit_head(
     with torch.no_grad():
         layer.weight.copy_(torch.from_numpy(coefficients))
         layer.bias.copy_(torch.from_numpy(intercepts))
+    return made
+
+
+def _copied(net: NeuralNetClassifier) -> NeuralNetClassifier:
+    """A net with the same settings, weights and history; skorch's own copying pickles, which local classes can't be."""
+    net.check_is_fitted()
+    made = clone(net)
+    with seeded(0, net.device):  # what is drawn here is overwritten
+        made.initialize()
+    made.module_.load_state_dict(net.module_.state_dict())
+    made.history = copy.deepcopy(net.history)
+    if hasattr(net, "classes_inferred_"):
+        made.classes_inferred_ = net.classes_inferred_
     return made
 
 
