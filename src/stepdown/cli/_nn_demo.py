@@ -41,7 +41,7 @@ class Network(nn.Module):
         self.fc2 = nn.Linear(features, 10)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.fc2(self.fc1(self.conv2(self.conv1(x))))  # type: ignore[no-any-return]
+        return self.fc2(self.fc1(self.conv2(self.conv1(x))))
 
 
 @dataclass(frozen=True)
