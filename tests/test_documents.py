@@ -28,12 +28,13 @@ def test_readme_runs(capsys) -> None:
 def test_the_method_of_contributing_passes_the_contract(monkeypatch) -> None:
     module = ModuleType("contributed")  # a module, because the contract pickles the method
     monkeypatch.setitem(sys.modules, "contributed", module)
-    from stepdown.core import NotSupportedError
+    from stepdown.core import InvalidInputError, NotSupportedError
     from stepdown.methods import SupervisionMethod
     from stepdown.methods.functional import normalise_weights
     from stepdown.models import training_signal
 
     vars(module).update(
+        InvalidInputError=InvalidInputError,
         NotSupportedError=NotSupportedError,
         SupervisionMethod=SupervisionMethod,
         normalise_weights=normalise_weights,
