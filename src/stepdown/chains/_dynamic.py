@@ -134,7 +134,7 @@ class DynamicProgramming(Search):
             mean, spread = scores.mean(place), scores.std_error(place)
             source = way.before[-1].name if way.before else ("teacher" if way.uses_teacher else "labels")
             candidates.append(_row(source, "student", way.method, mean, spread, self.folds))
-        chosen = leave_home(scores, affordable.index(preferred), range(len(affordable)), self.margin)
+        chosen = leave_home(affordable, scores, affordable.index(preferred), range(len(affordable)), self.margin)
         return Choice(affordable[chosen], scores.mean(chosen), affordable, scores, candidates, self.margin)
 
     def _grow(

@@ -61,6 +61,15 @@ class Arm:
     uses_teacher: bool = True
 
     @property
+    def is_flattered(self) -> bool:
+        """Whether its validated score is too good.
+
+        What a model says about a row, be it out-of-bag, comes from trees or folds that have seen the rows of the
+        validation fold. Labels have no such leak.
+        """
+        return self.uses_teacher or bool(self.before)
+
+    @property
     def route(self) -> tuple[Any, ...]:
         """What the arm shares with others that have the same route: everything but the last hop."""
         return (self.uses_teacher, *((hop.name, repr(hop.method), id(hop.student)) for hop in self.before))
