@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -92,3 +93,20 @@ def test_without_intermediates_there_is_no_multihop(wine) -> None:
     CLF.set_params(intermediates="auto")
     assert "multihop" not in names
     assert "control" not in names
+
+
+def test_a_frozen_teacher_is_named_as_one_that_may_have_seen_the_rows(wine) -> None:
+    forest = FrozenEstimator(RandomForestClassifier(10, random_state=0).fit(*wine))
+    verdict = compare(MultihopClassifier(forest, DecisionTreeClassifier(max_depth=2), random_state=0), *wine, cv=2)
+    assert "may have seen the held-out rows" in " ".join(str(verdict).split())
+    assert "may have seen the held-out rows" not in " ".join(str(compare(CLF, *wine, cv=2)).split())
+
+
+def test_groups_stand_on_one_side_of_every_fold(wine) -> None:
+    """Random labels, every row twice: only folds that split pairs can look better than chance."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(80, 3)), rng.integers(0, 2, 80)
+    twice, labels, groups = np.r_[X, X], np.r_[y, y], np.r_[np.arange(80), np.arange(80)]
+    clf = MultihopClassifier(RandomForestClassifier(20), DecisionTreeClassifier(max_depth=8), random_state=0)
+    means = {arm["name"]: arm["mean"] for arm in compare(clf, twice, labels, cv=3, groups=groups).to_dict()["arms"]}
+    assert means["teacher"] < 0.65

@@ -7,7 +7,17 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from stepdown import KD, ConfWeight, Fixed, Gate, MultihopClassifier, MultihopRegressor, SRatio, compare
+from stepdown import (
+    KD,
+    ConfWeight,
+    DynamicProgramming,
+    Fixed,
+    Gate,
+    MultihopClassifier,
+    MultihopRegressor,
+    SRatio,
+    compare,
+)
 
 TREE = DecisionTreeClassifier(max_depth=2)
 
@@ -98,11 +108,20 @@ def test_parameters(rows, changes, message) -> None:
         slow(**changes).fit(*rows)
 
 
-def test_search_parameters(rows) -> None:
-    with pytest.raises(ValueError, match="folds must be at least 2"):
-        MultihopClassifier(RandomForestClassifier(5), TREE, search=Gate(folds=1)).fit(*rows)
-    with pytest.raises(ValueError, match=r"no such way.*'1-hop'"):
-        MultihopClassifier(RandomForestClassifier(5), TREE, search=Fixed("best")).fit(*rows)
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"search": Gate(folds=1)}, "folds must be at least 2"),
+        ({"search": Fixed("best")}, r"no such way.*'1-hop'"),
+        ({"search": Fixed(), "intermediates": []}, "no such way"),
+        ({"search": DynamicProgramming(max_fits=-1)}, "budget must be positive"),
+        ({"search": DynamicProgramming(patience=0)}, "patience at least 1"),
+        ({"scoring": "beauty"}, "beauty"),
+    ],
+)
+def test_searches_and_scorers_are_checked_before_the_teacher_is_fitted(rows, changes, message) -> None:
+    with pytest.raises(ValueError, match=message):
+        slow(**changes).fit(*rows)
 
 
 def test_models_of_the_wrong_kind(rows) -> None:

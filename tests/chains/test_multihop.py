@@ -321,3 +321,14 @@ def test_the_budget_of_the_wide_search_is_kept(wine) -> None:
     full = small(search=DynamicProgramming(max_fits=None)).fit(*wine)
     assert sum(row["fits"] for row in clf.candidates_) <= 30 + 5
     assert len(full.candidates_) > len(clf.candidates_)
+
+
+@pytest.mark.parametrize("kind", [np.asarray, pd.DataFrame, lambda X: pl.DataFrame(X, schema=list("abcdefghijklm"))])
+def test_further_rows_stay_within_small_whole_numbers(wine, kind) -> None:
+    X, y = wine
+    whole = kind((np.median(X, axis=0) < X).astype("uint8") * 255)
+    if hasattr(whole, "rename") and not hasattr(whole, "to_dicts"):
+        whole.columns = list("abcdefghijklm")
+    teacher = FrozenEstimator(RandomForestClassifier(10, random_state=0).fit(whole, y))
+    clf = MultihopClassifier(teacher, TREE, random_state=0).fit(whole, y)
+    assert clf.score(whole, y) > 0.8

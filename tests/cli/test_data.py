@@ -166,3 +166,10 @@ def test_parquet_with_types_that_know_gaps(tmp_path):
     assert read["truth"].y.dtype == bool
     assert read["kind"].y.tolist() == ["up", "down", "up"]
     assert read["word"].y.tolist() == ["x", "y", "x"]
+
+
+def test_rows_longer_than_the_header_are_refused_rather_than_shifted(tmp_path):
+    path = tmp_path / "shift.csv"
+    path.write_text("y,b,z\n" + "1,2,3,4\n" * 30)
+    with pytest.raises(InvalidInputError, match="more fields than the header"):
+        read_data(path, "b")

@@ -12,7 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone, is_classifier
 from sklearn.metrics import check_scoring
-from sklearn.model_selection import RepeatedKFold, RepeatedStratifiedKFold, check_cv
+from sklearn.model_selection import (
+    GroupKFold,
+    RepeatedKFold,
+    RepeatedStratifiedKFold,
+    StratifiedGroupKFold,
+    check_cv,
+)
 from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing
 
@@ -70,6 +76,9 @@ def compare(
 ) -> Verdict:
     """Compare the ways to the student on outer folds that chose nothing.
 
+    A frozen teacher can't be kept from rows that it was fitted on. Split off the rows for `compare` before you fit it,
+    or else its own score, and a little of what it hands on, is not held out; the verdict says so.
+
     In every outer fold the whole of `estimator` is fitted on the training part: the teacher, its signals, the gate.
     Then the student is trained by *every* way, and all are scored on the held-out part. "chosen" is the way the gate
     took in that fold; "multihop" and "1-hop" are, where there are several of a kind, the ones the gate rated best on
@@ -84,11 +93,11 @@ def compare(
         Unfitted or fitted; clones are used. Earlier steps of a pipeline are fitted inside the folds.
     X, y : array-like
     cv : int, splitter or None
-        Outer folds; None means five folds, twice.
+        Outer folds; None means five folds, twice. With groups, None and int mean folds of whole groups, once.
     scoring : str or callable, optional
         A scorer's name or ``scorer(model, X, y)``; default accuracy, or the coefficient of determination.
     sample_weight, groups : array-like of shape (n_samples,), optional
-        Weights are used in training; groups also keep outer folds apart where the splitter heeds them.
+        Weights are used in training, not in scores; whole groups stand on one side of every fold.
     rope : float, default=0.01
         Differences smaller than this, in units of the score, are of no practical importance.
     level : float, default=0.95
@@ -122,7 +131,10 @@ def compare(
             f" {type(multihop).__name__}."
         )
     classify = is_classifier(multihop)
-    if cv is None:
+    if groups is not None and (cv is None or isinstance(cv, int)):
+        folds_of_groups = StratifiedGroupKFold if classify else GroupKFold
+        cv = folds_of_groups(5 if cv is None else cv, shuffle=True, random_state=0)
+    elif cv is None:
         cv = (
             RepeatedStratifiedKFold(n_splits=5, n_repeats=2, random_state=0)
             if classify
@@ -183,7 +195,7 @@ def _one_fold(
             seconds = time.perf_counter() - started
             trained[arm.name] = _score(model, X_test, y_test, teacher_says, problem, scorer, seconds)
         results[name] = trained[arm.name]
-    return {"arms": results, "chosen": choice.arm.name, "kind": choice.arm.kind}
+    return {"arms": results, "chosen": choice.arm.name, "frozen": problem.teacher.is_frozen}
 
 
 def _score(

@@ -104,6 +104,12 @@ class DynamicProgramming(Search):
         self.margin = margin
         self.patience = patience
 
+    def check(self, arms: Sequence[Arm]) -> None:
+        if self.folds < 2 or self.margin < 0 or self.patience < 1:
+            raise InvalidInputError(f"{self!r}: folds must be at least 2, margin at least 0, patience at least 1.")
+        if any(limit is not None and limit <= 0 for limit in (self.max_fits, self.max_seconds)):
+            raise InvalidInputError(f"{self!r}: a budget must be positive; None means no limit.")
+
     def choose(
         self,
         problem: Problem,
@@ -113,8 +119,6 @@ class DynamicProgramming(Search):
         scorer: Scorer | None = None,
         n_jobs: int | None = None,
     ) -> Choice:
-        if self.folds < 2 or self.margin < 0 or self.patience < 1:
-            raise InvalidInputError(f"{self!r}: folds must be at least 2, margin at least 0, patience at least 1.")
         budget = _Budget(self.max_fits, self.max_seconds)
         budget.spent += self.folds * len(arms)
         methods = problem.methods or default_methods(problem.student)

@@ -127,13 +127,14 @@ class _Multihop(MetaEstimatorMixin, BaseEstimator):
         if frozen and not pool and methods is None:
             data = data.replace(X_unlabeled=further_rows(data))
         arms = build_arms(self.student, data, trainer, methods, intermediates, frozen=frozen, cv=self.cv)
+        search.check(arms)
+        scorer = None if self.scoring is None else check_scoring(self.student, scoring=self.scoring)
         self._check_arms(arms, data)
         self._tell(f"fitting the teacher, {type(split_pipeline(self.teacher)[1]).__name__}")
         started = time.perf_counter()
         teacher = self._fit_teacher(data, seed)
         problem = Problem(teacher, self.student, data, seed, time.perf_counter() - started, methods, intermediates)
         preferred = preferred_arm(arms, self.student, frozen=frozen, pool=pool)
-        scorer = None if self.scoring is None else check_scoring(self.student, scoring=self.scoring)
         choice = search.choose(problem, arms, preferred, scorer=scorer, n_jobs=self.n_jobs)
         self._tell(f"chosen: {choice.arm.name}")
         return problem, choice

@@ -75,6 +75,9 @@ def leave_home(arms: Sequence[Arm], scores: ArmScores, home: int, places: Sequen
 class Search(BaseEstimator, ABC):
     """Chooses among ways to the student."""
 
+    def check(self, arms: Sequence[Arm]) -> None:
+        """Refuse what can be refused before the teacher is fitted."""
+
     @abstractmethod
     def choose(
         self,
@@ -128,6 +131,10 @@ class Gate(Search):
         self.folds = folds
         self.margin = margin
 
+    def check(self, arms: Sequence[Arm]) -> None:
+        if self.folds < 2 or self.margin < 0:
+            raise InvalidInputError(f"{self!r}: folds must be at least 2 and margin at least 0.")
+
     def choose(
         self,
         problem: Problem,
@@ -137,8 +144,6 @@ class Gate(Search):
         scorer: Scorer | None = None,
         n_jobs: int | None = None,
     ) -> Choice:
-        if self.folds < 2 or self.margin < 0:
-            raise InvalidInputError(f"{self!r}: folds must be at least 2 and margin at least 0.")
         arms = list(arms)
         scores = cross_scores(problem, arms, folds=self.folds, scorer=scorer, n_jobs=n_jobs)
         chosen = leave_home(arms, scores, arms.index(preferred), range(len(arms)), self.margin)
@@ -163,6 +168,11 @@ class Fixed(Search):
     def __init__(self, arm: str = "multihop") -> None:
         self.arm = arm
 
+    def check(self, arms: Sequence[Arm]) -> None:
+        known = {arm.name for arm in arms} | {arm.kind for arm in arms}
+        if self.arm not in known:
+            raise InvalidInputError(f"Fixed({self.arm!r}): no such way to the student; there are {sorted(known)}.")
+
     def choose(
         self,
         problem: Problem,
@@ -173,7 +183,4 @@ class Fixed(Search):
         n_jobs: int | None = None,
     ) -> Choice:
         fitting = [arm for arm in [preferred, *arms] if self.arm in (arm.name, arm.kind)]
-        if not fitting:
-            known = sorted({arm.name for arm in arms} | {arm.kind for arm in arms})
-            raise InvalidInputError(f"Fixed({self.arm!r}): there is no such way to the student; there are {known}.")
         return Choice(fitting[0], None, list(arms))

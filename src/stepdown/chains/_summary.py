@@ -114,6 +114,7 @@ def summarise(
         "level": level,
         "seed": multihop.random_state if isinstance(multihop.random_state, int | np.integer) else None,
         "arms": [_arm_row(name, [fold["arms"][name] for fold in folds]) for name in names],
+        "frozen_teacher": any(fold["frozen"] for fold in folds),
         "chosen": dict(Counter(fold["chosen"] for fold in folds)),
         "comparisons": comparisons,
         "attribution": attribution,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import hashlib
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -181,7 +182,14 @@ def _quantities(column: pd.Series[Any], path: Path) -> NDArray[Any]:
 def _read_text(path: Path) -> pd.DataFrame:
     try:
         separator = _check_header(path)
-        return pd.read_csv(path, sep=separator, encoding="utf-8-sig", skipinitialspace=True)
+        with warnings.catch_warnings():
+            # Rows longer than the header would shift all columns by one, or lose their last field.
+            warnings.simplefilter("error", pd.errors.ParserWarning)
+            return pd.read_csv(path, sep=separator, encoding="utf-8-sig", skipinitialspace=True, index_col=False)
+    except pd.errors.ParserWarning as error:
+        raise InvalidInputError(
+            f"{path}: some rows have more fields than the header names columns; name every column, or mend the rows."
+        ) from error
     except UnicodeDecodeError as error:
         raise InvalidInputError(f"{path}: the file isn't UTF-8 text ({error.reason}); save it as UTF-8.") from error
     except pd.errors.EmptyDataError as error:

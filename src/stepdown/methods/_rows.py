@@ -54,6 +54,11 @@ def stack_rows(parts: Sequence[Any]) -> Any:
     return np.concatenate([np.asarray(part) for part in parts])
 
 
+def _whole(seen: NDArray[Any], values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Whole numbers between the smallest and the largest that were seen, which their type can surely hold."""
+    return np.clip(np.rint(values), np.nanmin(seen, axis=0), np.nanmax(seen, axis=0))
+
+
 class CodedTable:
     """A table as floats, with codes in its nominal columns, and the way back to its own kind.
 
@@ -99,7 +104,7 @@ class CodedTable:
     def _decode_array(self, values: NDArray[np.float64]) -> NDArray[Any]:
         dtype = self._X.dtype
         if dtype.kind != "O" and not self._row_of_code:
-            return np.asarray(np.rint(values) if dtype.kind in "iu" else values).astype(dtype)
+            return (_whole(self._X, values) if dtype.kind in "iu" else values).astype(dtype)
         out = np.empty(values.shape, dtype=dtype)
         for j in range(values.shape[1]):
             out[:, j] = self._decode_column(j, values[:, j])
@@ -122,7 +127,9 @@ class CodedTable:
             whole = all(float(value).is_integer() for value in column)
         else:
             whole = column.dtype.is_integer() if self._library == "polars" else column.dtype.kind in "iu"
-        return np.rint(values) if whole else values
+        return (
+            _whole(column.to_numpy() if self._library else np.asarray(column, dtype=float), values) if whole else values
+        )
 
     def _column_of_its_kind(self, j: int) -> Any:
         if self._library == "pandas":

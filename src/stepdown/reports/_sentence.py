@@ -53,7 +53,7 @@ def summary_sentence(summary: Mapping[str, Any]) -> str:
     else:
         told = [_of_pair(row, scale) for row in comparisons if row not in undecided]
         told.append(f"Undecided: {'; '.join(_in_short(row, scale) for row in undecided)}.")
-    return " ".join([*told, *_of_control(comparisons)])
+    return " ".join([*told, *_of_control(comparisons), *_of_frozen(summary)])
 
 
 def _sides(row: Mapping[str, Any]) -> tuple[str, str]:
@@ -91,6 +91,15 @@ def _of_control(comparisons: list[Mapping[str, Any]]) -> list[str]:
         "worse": ["So the chain would do better without its teacher."],
         "no practical difference": ["So the chain does as well without its teacher."],
     }.get(against["verdict"], ["So no gain of the chain can be put down to its teacher."])
+
+
+def _of_frozen(summary: Mapping[str, Any]) -> list[str]:
+    if not summary.get("frozen_teacher"):
+        return []
+    return [
+        "The teacher came fitted and may have seen the held-out rows; if it has, its own score is not held out, and"
+        " what it hands on is a little flattered."
+    ]
 
 
 def _of_validation(summary: Mapping[str, Any], scale: Scale) -> str:

@@ -128,7 +128,7 @@ def _validation(rows: list[Mapping[str, Any]], scale: Scale) -> Table:
             scale.value(row.get("score")),
             scale.spread(row.get("std_error")),
             scale.difference(row.get("difference")),
-            scale.spread(row.get("difference_se")),
+            scale.spread(row.get("difference_std_error")),
         )
         for row in rows
     )
