@@ -40,7 +40,8 @@ def tabular() -> str:
     parts = [
         f"Data: {len(asked['sets'])} sets of `{record['data']}`; teachers: 100 trees, LightGBM with 100 rounds;"
         f" {asked['seeds']} seeds (0 to {asked['seeds'] - 1}); {len(record['runs'])} runs. Versions: {versions}.",
-        HOW_TO_READ,
+        *([f"Note: {record['note']}"] if "note" in record else []),
+        HOW_TO_READ.strip(),
     ]
     for row in record["table"]:
         parts.append(
@@ -80,7 +81,9 @@ def sign(value: float, digits: int = 2) -> str:
 
 
 def main() -> None:
-    parts: list[Any] = [HEAD.strip(), tabular(), cost()]
+    parts: list[Any] = [HEAD.strip(), tabular()]
+    if (RESULTS / "cost.json").exists():
+        parts.append(cost())
     page = ROOT / "docs" / "results.md"
     page.write_text("\n\n".join(parts) + "\n")
     print(f"wrote {page}")
