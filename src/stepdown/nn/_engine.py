@@ -138,10 +138,10 @@ def network_of(teacher: Any) -> nn.Module:
     return module
 
 
-def example_of(net: NeuralNet, X: Any, y: Any) -> tuple[Any, Tensor | None]:
+def example_of(net: NeuralNet, X: Any, y: Any, *, limit: int = EXAMPLE_ROWS) -> tuple[Any, Tensor | None]:
     """Rows and labels as an initialised net's own iterator makes them, past any division among processes."""
     dataset = net.get_dataset(X, y)
-    rows = np.unique(np.linspace(0, len(dataset) - 1, num=min(len(dataset), EXAMPLE_ROWS)).astype(int))
+    rows = np.unique(np.linspace(0, len(dataset) - 1, num=min(len(dataset), limit)).astype(int))
     settings = {**net.get_params_for("iterator_valid"), "batch_size": len(rows)}
     x, labels = unpack_data(next(iter(net.iterator_valid(Subset(dataset, rows.tolist()), **settings))))
     device = next(net.module_.parameters()).device

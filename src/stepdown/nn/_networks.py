@@ -9,7 +9,9 @@ from typing import Any
 import torch
 from torch import nn
 
-__all__ = ["evaluating", "quietly", "run"]
+from ._taps import main_tensor
+
+__all__ = ["evaluating", "output_shape", "quietly", "run"]
 
 
 @contextmanager
@@ -36,3 +38,9 @@ def quietly(network: nn.Module) -> Iterator[nn.Module]:
     """The network in evaluation mode, without gradients."""
     with torch.no_grad(), evaluating(network):
         yield network
+
+
+def output_shape(network: nn.Module, example: Any) -> tuple[int, ...]:
+    """The shape of what a network returns for a batch."""
+    with quietly(network):
+        return tuple(main_tensor(run(network, example)).shape)

@@ -19,6 +19,7 @@ from ._information_flow import InformationFlow
 from ._kd import KD
 from ._pairs import propose_pairs
 from ._pkt import PKT
+from ._prototype import with_module
 
 __all__ = ["FlowRecord", "flow_through_auxiliary"]
 
@@ -124,14 +125,7 @@ def flow_through_auxiliary(
         layers = [layer.name for layer in propose_pairs(made.module_, made.module_, x, labels).student]
     pairs = tuple((layer, layer) for layer in layers)
     taught_by_teacher = Staged([(epochs, KD(weight=0.0)), (None, PKT([(teacher_layer, layers[-1])]))])
-    bridge = _with_module(student, wide, max_epochs=epochs + student.max_epochs)
+    bridge = with_module(student, wide, max_epochs=epochs + student.max_epochs)
     hops = [Hop(bridge, taught_by_teacher, name="auxiliary"), Hop(student, InformationFlow(pairs), name="student")]
     records, _ = run_hops([teacher], hops, data, seed=seed)
     return FlowRecord(fit_head(records[1].model, data), records[0].model, pairs, tuple(records))
-
-
-def _with_module(net: NeuralNet, module: Any, **settings: Any) -> NeuralNet:
-    """A net of the same settings around a module, which therefore takes no arguments any more."""
-    given = clone(net).get_params(deep=False)
-    kept = {name: value for name, value in given.items() if not name.startswith("module__")}
-    return type(net)(**{**kept, **settings, "module": module})
