@@ -363,3 +363,68 @@ def test_a_missing_extra_names_the_line_that_installs_it(package, extra, summary
     render = render_rich if package == "rich" else ComparisonDisplay.from_summary
     with pytest.raises(ImportError, match=rf'pip install "stepdown\[{extra}\]"'):
         render(summary)
+
+
+# The validation of a real fit ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def validated():
+    """The rows of a fit as they are, not as a test would write them."""
+    from sklearn.datasets import load_wine
+    from sklearn.ensemble import RandomForestClassifier
+    from sklearn.tree import DecisionTreeClassifier
+
+    from stepdown import MultihopClassifier
+
+    clf = MultihopClassifier(RandomForestClassifier(10), DecisionTreeClassifier(max_depth=2), random_state=0)
+    rows = clf.fit(*load_wine(return_X_y=True)).comparison_
+    return {"schema": 1, "task": "classification", "scorer": "accuracy", "validation": rows}
+
+
+def test_the_scores_that_a_teacher_flatters_are_marked(validated):
+    lines = render_text(validated).splitlines()
+    start = next(place for place, line in enumerate(lines) if line.startswith("Validated on training rows"))
+    marked = {row["arm"]: "†" in line for row, line in zip(validated["validation"], lines[start + 2 :], strict=False)}
+    assert marked["simple alone"] is False
+    assert marked["simple + trainer"] is False
+    assert marked["1-hop"] is True
+    assert marked["control"] is True
+    assert sum(marked.values()) == len(marked) - 2
+    assert sum("*" in line for line in lines[start + 2 : start + 2 + len(marked)]) == 1
+    assert "† optimistic by construction" in render_text(validated)
+    assert "–" not in "".join(lines[start + 2 : start + 2 + len(marked)])  # every number of the table is there
+
+
+@pytest.mark.parametrize("render", [render_html, lambda summary: printed(render_rich(summary))])
+def test_every_renderer_tells_what_the_mark_means(validated, render):
+    assert "† optimistic by construction" in render(validated)
+    alone = [row for row in validated["validation"] if row["kind"].startswith("simple")]
+    assert "†" not in render({**validated, "validation": alone})
+
+
+def printed(drawn):
+    from rich.console import Console
+
+    console = Console(width=200)
+    with console.capture() as capture:
+        console.print(drawn)
+    return capture.get()
+
+
+def test_labels_alone_are_not_called_worse_than_a_flattered_score():
+    rows = [
+        {"arm": "simple + trainer", "kind": "simple + trainer", "score": 0.9, "chosen": True},
+        {"arm": "1-hop", "kind": "1-hop", "score": 0.92, "chosen": False},
+    ]
+    text = summary_sentence({"schema": 1, "scorer": "accuracy", "validation": rows})
+    assert "1-hop transfer scored 92.0, a score that is optimistic by construction" in text
+    rows[0]["chosen"], rows[1]["chosen"], rows[0]["score"] = False, True, 0.93
+    text = summary_sentence({"schema": 1, "scorer": "accuracy", "validation": rows})
+    assert "scored 93.0, not clearly more" in text
+
+
+@pytest.mark.parametrize("render", [render_text, render_html])
+def test_weights_are_told(summary, render):
+    assert "weighted" not in render(summary)
+    assert "rows weighted in training and score" in render({**summary, "weighted": "training and score"})

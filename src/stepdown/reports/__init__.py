@@ -13,8 +13,9 @@ n_samples       rows; also n_features, folds, seed, rope, level
 arms            one row for each way to the student: name, mean, std, scores, metrics, complexity, seconds
 comparisons     paired differences: a, b, question, difference, low, high, p, p_worse, p_equivalent, p_better, verdict
 attribution     what each part adds: part, difference, low, high, verdict
-validation      scores on training rows, by which a chain was chosen: arm, score, std_error, difference,
-                difference_se, chosen
+weighted        where sample weights were used: "training and score" or "training"; absent without weights
+validation      scores on training rows, by which a chain was chosen: arm, kind, score, std_error, difference,
+                difference_std_error, flattered, chosen
 chain           the hops: name, from, method, complexity, score, seconds
 versions, data  packages, and the fingerprint of the data
 sentence        the verdict in words; made by `summary_sentence` where it is missing

@@ -107,4 +107,5 @@ def _table(table: Table) -> str:
 
     body = "".join(f"<tr>{line(row, 'td')}</tr>" for row in table.rows)
     caption = f"<caption>{escape(table.title)}</caption>"
-    return f"<table>{caption}<thead><tr>{line(table.head, 'th')}</tr></thead><tbody>{body}</tbody></table>"
+    note = f"<p><small>{escape(table.note)}</small></p>" if table.note else ""
+    return f"<table>{caption}<thead><tr>{line(table.head, 'th')}</tr></thead><tbody>{body}</tbody></table>{note}"

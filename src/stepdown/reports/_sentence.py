@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ._numbers import Scale
+from ._tables import is_flattered
 
 __all__ = ["summary_sentence"]
 
@@ -112,5 +113,7 @@ def _of_validation(summary: Mapping[str, Any], scale: Scale) -> str:
         words += f", scoring {scale.value(chosen['score'])}{' %' if scale.scorer.endswith('accuracy') else ''}"
     best = max((row for row in rows if row.get("score") is not None), key=lambda row: row["score"], default=None)
     if best is not None and best is not chosen and best["score"] > (chosen.get("score") or best["score"]):
-        words += f" ({NAMES.get(best['arm'], best['arm'])} scored {scale.value(best['score'])}, not clearly more)"
+        flattered = is_flattered(best) and not is_flattered(chosen)
+        more = "a score that is optimistic by construction" if flattered else "not clearly more"
+        words += f" ({NAMES.get(best['arm'], best['arm'])} scored {scale.value(best['score'])}, {more})"
     return f"{words}. These scores helped to choose, so they are no verdict; `compare` gives one."

@@ -8,7 +8,7 @@ from typing import Any
 
 from ._numbers import NOTHING, Scale, count, seconds, size, three_digits
 
-__all__ = ["Table", "check_schema", "headline", "hop_names", "tables"]
+__all__ = ["Table", "check_schema", "headline", "hop_names", "is_flattered", "tables"]
 
 SCHEMA = 1
 
@@ -24,14 +24,23 @@ METRICS = {
 }
 
 
+# The ways that nobody teaches: their validated scores are honest.
+HONEST = ("simple alone", "simple + trainer")
+FLATTERED = (
+    "† optimistic by construction: the models that taught this student have seen labels of the rows that it is scored"
+    " on. Labels alone have no such help; `compare` gives none to any way."
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One table: its heading, column heads, rows of cells, and which columns hold numbers."""
+    """One table: its heading, column heads, rows of cells, which columns hold numbers, and what must be said below."""
 
     title: str
     head: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     numeric: frozenset[int] = frozenset()
+    note: str = ""
 
 
 def check_schema(summary: Mapping[str, Any]) -> None:
@@ -52,7 +61,15 @@ def headline(summary: Mapping[str, Any]) -> str:
         parts.append(f"{summary['folds']} outer folds")
     if summary.get("seed") is not None:
         parts.append(f"seed {summary['seed']}")
+    if summary.get("weighted"):
+        parts.append(f"rows weighted in {summary['weighted']}")
     return ", ".join(part for part in parts if part)
+
+
+def is_flattered(row: Mapping[str, Any]) -> bool:
+    """Whether the validated score of a way is too good; rows say it themselves or by their kind."""
+    said = row.get("flattered")
+    return bool(said) if said is not None else row.get("kind", row["arm"]) not in HONEST
 
 
 def tables(summary: Mapping[str, Any]) -> Iterator[Table]:
@@ -124,7 +141,7 @@ def _attribution(rows: list[Mapping[str, Any]], scale: Scale) -> Table:
 def _validation(rows: list[Mapping[str, Any]], scale: Scale) -> Table:
     body = tuple(
         (
-            f"{row['arm']}{' *' if row.get('chosen') else ''}",
+            f"{row['arm']}{' †' if is_flattered(row) else ''}{' *' if row.get('chosen') else ''}",
             scale.value(row.get("score")),
             scale.spread(row.get("std_error")),
             scale.difference(row.get("difference")),
@@ -133,7 +150,9 @@ def _validation(rows: list[Mapping[str, Any]], scale: Scale) -> Table:
         for row in rows
     )
     head = ("way (* chosen)", scale.scorer, "s.e.", "difference", "s.e.")
-    return Table("Validated on training rows (differences to simple + trainer)", head, body, frozenset({1, 2, 3, 4}))
+    title = "Validated on training rows (differences to simple + trainer)"
+    note = FLATTERED if any(is_flattered(row) for row in rows) else ""
+    return Table(title, head, body, frozenset({1, 2, 3, 4}), note)
 
 
 def _chain(rows: list[Mapping[str, Any]], scale: Scale) -> Table:

@@ -90,6 +90,8 @@ def render_rich(summary: Mapping[str, Any]) -> Group:
         for row in table.rows:
             # Text, not str: a model's repr may hold square brackets, which rich would take for markup.
             drawn.add_row(*(Text(cell, style=STYLES.get(cell, "")) for cell in row))
+        if table.note:
+            drawn.caption, drawn.caption_justify = Text(table.note), "left"
         parts.append(drawn)
     parts.append(Text(_sentence(summary)))
     return Group(*parts)
@@ -112,4 +114,6 @@ def _aligned(table: Table) -> str:
             for place, (cell, width) in enumerate(zip(line, widths, strict=True))
         ]
         text.append(f"  {'  '.join(cells)}".rstrip())
+    if table.note:
+        text.append(textwrap.fill(table.note, WIDTH, initial_indent="  ", subsequent_indent="  "))
     return "\n".join(text)
