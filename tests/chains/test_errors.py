@@ -1,23 +1,31 @@
 """Bad input is refused before anything long starts, in words that help."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
+from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from stepdown import (
     KD,
     ConfWeight,
+    Dense,
     DynamicProgramming,
     Fixed,
+    ForestSelection,
     Gate,
+    ModelCompression,
     MultihopClassifier,
     MultihopRegressor,
     SRatio,
+    TreeSearch,
     compare,
 )
+from stepdown.methods import Munge
 
 TREE = DecisionTreeClassifier(max_depth=2)
 
@@ -30,7 +38,7 @@ class NeverFit(RandomForestClassifier):
 
 
 def slow(student=TREE, **changes) -> MultihopClassifier:
-    return MultihopClassifier(NeverFit(), student, **changes)
+    return MultihopClassifier(NeverFit(), **{"student": student} | changes)
 
 
 @pytest.fixture
@@ -96,7 +104,8 @@ def test_a_student_that_cannot_take_soft_targets(rows) -> None:
         ({"methods": []}, "expected transfer methods"),
         ({"intermediates": "some"}, "intermediates='some'"),
         ({"intermediates": [RandomForestClassifier()]}, "not a pair"),
-        ({"intermediates": [("a", 3)]}, "no estimator"),
+        ({"methods": KD(signals="x"), "intermediates": []}, r"hop 1 \(-> student.*signals='x'"),
+        ({"methods": ConfWeight(cv=1), "intermediates": []}, r"hop 1 \(-> student.*cv=1"),
         ({"intermediates": [("student", TREE)]}, "names must differ"),
         ({"trainer": "best"}, "trainer='best'"),
         ({"search": "wide"}, "search='wide'"),
@@ -124,8 +133,73 @@ def test_searches_and_scorers_are_checked_before_the_teacher_is_fitted(rows, cha
         slow(**changes).fit(*rows)
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"intermediates": [("a", 3)]}, "intermediates: 'a'=3: expected an estimator object"),
+        ({"intermediates": [("a", RandomForestClassifier)]}, "'a'=<class .*expected an estimator object"),
+        ({"intermediates": [("a", RandomForestRegressor())]}, "'a': a classifier is needed here, got RandomForestReg"),
+        ({"trainer": TreeSearch(), "student": LogisticRegression()}, r"hop 1 \(-> student.*TreeSearch fits single"),
+        ({"trainer": ForestSelection()}, r"hop 1 \(-> student.*ForestSelection fits random forests"),
+    ],
+)
+def test_models_and_trainers_that_do_not_fit_each_other(rows, changes, message) -> None:
+    with pytest.raises(TypeError, match=message):
+        slow(**changes).fit(*rows)
+
+
+def test_parameters_of_models_that_scikit_learn_would_refuse_an_hour_later(rows) -> None:
+    with pytest.raises(ValueError, match=r"student: .*max_depth.*-1"):
+        slow(DecisionTreeClassifier(max_depth=-1)).fit(*rows)
+    with pytest.raises(ValueError, match=r"intermediates: 'mid': .*n_estimators"):
+        slow(intermediates=[("mid", RandomForestClassifier(n_estimators=0))]).fit(*rows)
+    with pytest.raises(ValueError, match=r"teacher: .*criterion"):
+        MultihopClassifier(NeverFit(criterion="beauty"), TREE).fit(*rows)
+
+
+def test_a_teacher_of_answers_only_under_a_method_that_reads_confidence(rows) -> None:
+    with pytest.raises(TypeError, match=r"hop 1 \(-> student, SRatio.*no predict_proba"):
+        MultihopClassifier(LinearSVC(), TREE, methods=SRatio(), intermediates=[]).fit(*rows)
+    with pytest.raises(TypeError, match=r"hop 2 \(-> student.*LinearSVC.*no predict_proba"):
+        slow(methods=Dense(ConfWeight()), intermediates=[("line", LinearSVC())]).fit(*rows)
+
+
+def test_synthesis_of_rows_that_it_cannot_work_on(rows) -> None:
+    X = rows[0].copy()
+    X[3, 1] = np.nan
+    with pytest.raises(ValueError, match=r"hop 1 \(-> student.*Munge.*missing values"):
+        slow(methods=ModelCompression(synthesiser=Munge()), intermediates=[]).fit(X, rows[1])
+
+
+@pytest.mark.parametrize(
+    ("pool", "message"),
+    [
+        (np.zeros((5, 2)), r"X_unlabeled has shape \(5, 2\); expected the 3 columns"),
+        (np.full((5, 3), np.inf), "X_unlabeled: .*infinity"),
+        ([["a", "b", "c"]], "X_unlabeled: "),
+        (np.zeros(3), "X_unlabeled: "),
+    ],
+)
+def test_unlabelled_rows_that_are_not_like_the_others(rows, pool, message) -> None:
+    with pytest.raises(ValueError, match=message):
+        slow().fit(*rows, X_unlabeled=pool)
+
+
+def test_unlabelled_rows_of_other_columns(rows) -> None:
+    frame = pd.DataFrame(rows[0], columns=["a", "b", "c"])
+    with pytest.raises(ValueError, match=r"X_unlabeled has the columns \['c', 'b', 'a'\]"):
+        slow().fit(frame, rows[1], X_unlabeled=frame[["c", "b", "a"]])
+
+
+def test_no_teachers_and_a_regressor_among_them(rows) -> None:
+    with pytest.raises(ValueError, match=r"teacher=\[\]"):
+        MultihopClassifier([], TREE).fit(*rows)
+    with pytest.raises(TypeError, match=r"teacher\[1\]: a classifier is needed here, got RandomForestRegressor"):
+        MultihopClassifier([NeverFit(), RandomForestRegressor()], TREE).fit(*rows)
+
+
 def test_models_of_the_wrong_kind(rows) -> None:
-    with pytest.raises(TypeError, match="student: MultihopClassifier needs a classifier"):
+    with pytest.raises(TypeError, match="student: a classifier is needed here"):
         slow(DecisionTreeRegressor()).fit(*rows)
     with pytest.raises(TypeError, match="estimator object"):
         slow(DecisionTreeClassifier).fit(*rows)
@@ -138,6 +212,10 @@ def test_weights_and_groups(rows) -> None:
         slow().fit(*rows, sample_weight=np.zeros(40))
     with pytest.raises(ValueError, match="one group"):
         slow().fit(*rows, groups=np.zeros(40))
+    with pytest.raises(ValueError, match=r"3 groups can't fill cv=5"):
+        slow().fit(*rows, groups=np.arange(40) % 3)
+    with pytest.raises(ValueError, match=r"classes \[1\] have weight 0"):
+        slow().fit(*rows, sample_weight=1.0 - rows[1])
     with pytest.raises(ValueError, match=r"[Nn]egative"):
         slow().fit(*rows, sample_weight=-np.ones(40))
 

@@ -2,11 +2,18 @@
 
 import numpy as np
 import pytest
+from sklearn.base import clone
+from sklearn.datasets import load_iris
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.tree import DecisionTreeClassifier
 
-from stepdown.chains._problem import Arm
+from stepdown import MultihopClassifier, TransferSet
+from stepdown.chains._problem import Arm, Problem
 from stepdown.chains._search import Choice, leave_home
 from stepdown.chains._validate import ArmScores
-from stepdown.methods import KD, NoTransfer
+from stepdown.core import as_teacher
+from stepdown.methods import KD, ModelCompression, NoTransfer
+from stepdown.models import BaggedTreesClassifier
 from stepdown.trainers import PlainFit
 
 LABELS = Arm("labels", "simple + trainer", NoTransfer(), PlainFit(), uses_teacher=False)
@@ -53,3 +60,52 @@ def test_of_a_kind_the_first_is_the_best_unless_another_is_clearly_better() -> N
 def test_who_is_flattered() -> None:
     bridge_on_labels = Arm("c", "control", KD(), PlainFit(), before=("hop",), uses_teacher=False)
     assert [arm.is_flattered for arm in (LABELS, ONE, TWO, bridge_on_labels)] == [False, True, True, True]
+
+
+def test_rows_count_by_their_weights() -> None:
+    """A row of weight 2 is a row that stands there twice, up to the small-sample factor of the error."""
+    rng = np.random.default_rng(1)
+    values = rng.normal(size=(2, 200))
+    weights = rng.integers(1, 3, size=200)
+    weighted = ArmScores(values, "row", weights.astype(float))
+    repeated = ArmScores(np.repeat(values, weights, axis=1), "row")
+    assert weighted.mean(0) == pytest.approx(repeated.mean(0))
+    assert weighted.difference(1, 0)[0] == pytest.approx(repeated.difference(1, 0)[0])
+    equal = ArmScores(values, "row", np.full(200, 3.0))
+    assert equal.std_error(0) == pytest.approx(ArmScores(values, "row").std_error(0))
+
+
+def test_validation_on_rows_that_weigh_nothing_says_nothing() -> None:
+    """Half the rows, of weight 0, carry the opposite labels: only weighted scores see the other half's truth."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(400, 2))
+    y = (X[:, 0] > 0).astype(int)
+    weight = np.tile([1.0, 0.0], 200)
+    y[1::2] = 1 - y[1::2]
+    clf = MultihopClassifier(RandomForestClassifier(10), DecisionTreeClassifier(max_depth=1), random_state=0)
+    shown = {row["arm"]: row["score"] for row in clf.fit(X, y, sample_weight=weight).comparison_}
+    assert shown["simple alone"] > 0.9
+    by_scorer = clone(clf).set_params(scoring="accuracy").fit(X, y, sample_weight=weight)
+    assert by_scorer.comparison_[0]["score"] > 0.9
+
+
+class KeepsItsRows(BaggedTreesClassifier):
+    """A student that remembers what it learned from."""
+
+    def fit_soft(self, X, targets, classes, sample_weight=None):
+        self.rows_ = np.array(X)
+        return super().fit_soft(X, targets, classes, sample_weight)
+
+
+def test_no_row_made_of_a_validation_row_is_learned_from() -> None:
+    X, y = load_iris(return_X_y=True)
+    data = TransferSet.for_classification(X, y)
+    data = data.replace(X_unlabeled=np.tile(X, (2, 1)))
+    forest = RandomForestClassifier(5, random_state=0).fit(X, y)
+    arm = Arm("one", "1-hop", ModelCompression(), PlainFit())
+    known = np.arange(0, 150, 2)
+    of_them = Problem(as_teacher(forest), KeepsItsRows(2), data, seed=0).fit(arm, known).rows_
+    assert len(of_them) == 75 * 3
+    assert {row.tobytes() for row in of_them} == {row.tobytes() for row in X[known]}
+    pool = Problem(as_teacher(forest), KeepsItsRows(2), data, seed=0, own_rows_only=False).fit(arm, known).rows_
+    assert len(pool) == 75 + 300

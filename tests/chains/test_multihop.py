@@ -332,3 +332,23 @@ def test_further_rows_stay_within_small_whole_numbers(wine, kind) -> None:
     teacher = FrozenEstimator(RandomForestClassifier(10, random_state=0).fit(whole, y))
     clf = MultihopClassifier(teacher, TREE, random_state=0).fit(whole, y)
     assert clf.score(whole, y) > 0.8
+
+
+def test_the_record_names_the_models_that_were_asked(wine) -> None:
+    bare = small(search=Fixed("chain, bare")).fit(*wine).chain_
+    assert [record.teachers for record in bare] == [(), ("teacher",), ("bridge",)]
+    control = small(search=Fixed("control")).fit(*wine).chain_
+    assert [record.teachers for record in control] == [(), ("bridge",)]
+
+
+def test_several_teachers_are_averaged(wine) -> None:
+    X, y = wine
+    forest, line = RandomForestClassifier(10, random_state=0), LogisticRegression(max_iter=5000)
+    frozen = FrozenEstimator(clone(line).fit(X, y))
+    clf = MultihopClassifier([forest, frozen], TREE, search=Fixed("1-hop"), random_state=0).fit(X, y)
+    expected = (clone(forest).fit(X, y).predict_proba(X) + frozen.predict_proba(X)) / 2
+    np.testing.assert_allclose(clf.teacher_.predict_proba(X), expected)
+    assert not hasattr(forest, "estimators_")
+    assert "teacher" in clone(clf)._repr_html_()
+    reg = MultihopRegressor([Ridge(), RandomForestRegressor(5)], DecisionTreeRegressor(max_depth=2), random_state=0)
+    assert reg.fit(X, X[:, 0]).student_.get_depth() <= 2

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.base import is_regressor
-from sklearn.pipeline import Pipeline
 from sklearn.utils import check_array, check_consistent_length, get_tags
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
@@ -22,6 +21,8 @@ from sklearn.utils.validation import (
 
 from stepdown.core import ComplexityWarning, HopRecord, InvalidInputError, TransferSet
 from stepdown.models import predictions
+
+from ._contents import check_columns, check_labels, check_names, prepares
 
 __all__ = ["check_classes", "check_rows", "check_targets", "checked_rows", "warn_unless_falling"]
 
@@ -36,12 +37,16 @@ def check_rows(
     """
     if y is None:
         raise InvalidInputError(f"{type(owner).__name__} requires y to be passed, but the target y is None.")
+    check_names(X)
+    check_columns(X, [("student" if model is models[-1] else "teacher", model) for model in models])
     X = checked_rows(owner, X, models)
     is_frame = hasattr(X, "columns")
     if is_frame:
         _check_feature_names(owner, X, reset=True)
     y = column_or_1d(y, warn=True)
-    if is_regressor(owner):
+    if not is_regressor(owner):
+        check_labels(y)
+    else:
         try:
             y = y.astype(np.float64, copy=False)
         except (TypeError, ValueError) as error:
@@ -64,7 +69,7 @@ def checked_rows(owner: Any, X: Any, models: Sequence[Any]) -> Any:
     is_frame = hasattr(X, "columns")
     if not is_frame and not issparse(X):
         X = np.asarray(X)
-    prepared = any(isinstance(model, Pipeline) for model in models)
+    prepared = any(prepares(model) for model in models)
     if prepared and (is_frame or not (issparse(X) or X.dtype.kind in "biuf")):
         return X
     tags = [get_tags(model).input_tags for model in models]
@@ -90,6 +95,9 @@ def check_targets(data: TransferSet, folds: int) -> None:
         )
     if data.groups is not None and len(np.unique(data.groups)) < 2:
         raise InvalidInputError("groups: all rows are of one group, so no fold can leave a group out.")
+    if data.groups is not None and len(np.unique(data.groups)) < folds:
+        n_groups = len(np.unique(data.groups))
+        raise InvalidInputError(f"groups: {n_groups} groups can't fill cv={folds} folds. Pass cv={n_groups} or less.")
     if data.classes is None:
         if not np.all(np.isfinite(y)):
             raise InvalidInputError("y contains NaN or infinity: a regressor needs finite targets.")
@@ -104,6 +112,12 @@ def check_targets(data: TransferSet, folds: int) -> None:
             f"classes {lone[:5]} have one row each: no fold can both learn and validate them."
             " Merge or drop these classes, or give more of their rows."
         )
+    if data.sample_weight is not None:
+        weightless = np.setdiff1d(names, np.unique(y[data.weights() > 0]))
+        if len(weightless):
+            raise InvalidInputError(
+                f"sample_weight: all rows of the classes {weightless[:5].tolist()} have weight 0. Drop these rows."
+            )
 
 
 def check_classes(teacher: Any, data: TransferSet) -> None:

@@ -9,7 +9,7 @@ from typing import Any, Self, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, RegressorMixin, is_classifier
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, RegressorMixin
 from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import check_scoring
 from sklearn.utils import check_random_state, get_tags
@@ -18,7 +18,6 @@ from sklearn.utils.validation import check_is_fitted, check_memory
 
 from stepdown.core import (
     HopRecord,
-    InvalidInputError,
     NotSupportedError,
     Teacher,
     Trainer,
@@ -29,12 +28,22 @@ from stepdown.core import (
     naming_the_hop,
 )
 from stepdown.models import complexity, fit_to, split_pipeline
-from stepdown.trainers import trainer_for
 
 from ._inputs import check_classes, check_rows, check_targets, checked_rows, warn_unless_falling
-from ._problem import Arm, Problem, Trained
+from ._parameters import (
+    check_arms,
+    check_model,
+    check_pool,
+    is_frozen,
+    read_intermediates,
+    read_methods,
+    read_search,
+    read_teacher,
+    read_trainer,
+)
+from ._problem import Problem, Trained
 from ._recipes import build_arms, further_rows, preferred_arm
-from ._search import Choice, Gate, Search
+from ._search import Choice, Search
 
 __all__ = ["MultihopClassifier", "MultihopRegressor"]
 
@@ -115,25 +124,42 @@ class _Multihop(MetaEstimatorMixin, BaseEstimator):
         self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None, X_unlabeled: Any = None
     ) -> tuple[Problem, Choice]:
         """Everything up to the choice of the arm; `compare` goes on from here to train every arm."""
-        self._check_models()
-        X, y, sample_weight, groups = check_rows(self, X, y, sample_weight, groups, [self.teacher, self.student])
+        classify = isinstance(self, ClassifierMixin)  # tags would need models that have been checked
+        source = read_teacher(self.teacher, classify=classify)
+        check_model("teacher", source, classify=classify)
+        check_model("student", self.student, classify=classify)
+        if isinstance(self.student, FrozenEstimator):
+            raise NotSupportedError("student: a FrozenEstimator can't be trained; give the unfitted estimator.")
+        models = [source, self.student]
+        X, y, sample_weight, groups = check_rows(self, X, y, sample_weight, groups, models)
+        X_unlabeled = check_pool(self, X, X_unlabeled, models)
         data = TransferSet(X, y, sample_weight, X_unlabeled, groups, self._classes(y))
         check_targets(data, self.cv)
-        methods, intermediates = self._methods(), self._intermediates()
-        trainer = self._trainer()
-        search = self._search()
+        methods, intermediates = read_methods(self.methods), read_intermediates(self.intermediates, classify=classify)
+        trainer = read_trainer(self.trainer, self.student)
+        search = read_search(self.search)
         seed = self._seed()
-        frozen, pool = self._teacher_is_frozen(), X_unlabeled is not None
+        frozen, pool = is_frozen(source), X_unlabeled is not None
         if frozen and not pool and methods is None:
-            data = data.replace(X_unlabeled=further_rows(data))
+            data = data.replace(X_unlabeled=further_rows(data, derive_seed(seed, "further rows")))
         arms = build_arms(self.student, data, trainer, methods, intermediates, frozen=frozen, cv=self.cv)
         search.check(arms)
         scorer = None if self.scoring is None else check_scoring(self.student, scoring=self.scoring)
-        self._check_arms(arms, data)
-        self._tell(f"fitting the teacher, {type(split_pipeline(self.teacher)[1]).__name__}")
+        check_arms(arms, source, self.student, data)
+        self._tell(f"fitting the teacher, {type(split_pipeline(source)[1]).__name__}")
         started = time.perf_counter()
-        teacher = self._fit_teacher(data, seed)
-        problem = Problem(teacher, self.student, data, seed, time.perf_counter() - started, methods, intermediates)
+        teacher = self._fit_teacher(source, data, seed)
+        problem = Problem(
+            teacher,
+            self.student,
+            data,
+            seed,
+            teacher_seconds=time.perf_counter() - started,
+            methods=methods,
+            intermediates=intermediates,
+            cv=self.cv,
+            own_rows_only=not pool,
+        )
         preferred = preferred_arm(arms, self.student, frozen=frozen, pool=pool)
         choice = search.choose(problem, arms, preferred, scorer=scorer, n_jobs=self.n_jobs)
         self._tell(f"chosen: {choice.arm.name}")
@@ -149,97 +175,21 @@ class _Multihop(MetaEstimatorMixin, BaseEstimator):
         self.candidates_ = choice.candidates
         warn_unless_falling(self.chain_, constructed=isinstance(self.intermediates, str))
 
-    # What the parameters mean -----------------------------------------------------------------------------------
-
     def _seed(self) -> int:
         state = self.random_state
         if isinstance(state, int | np.integer):
             return int(state)
         return int(check_random_state(state).randint(np.iinfo(np.int32).max))
 
-    def _methods(self) -> list[TransferMethod] | None:
-        if isinstance(self.methods, str):
-            if self.methods != "auto":
-                raise InvalidInputError(f"methods={self.methods!r}: expected a method, a list of methods or 'auto'.")
-            return None
-        given = self.methods
-        methods: list[Any] = list(given) if isinstance(given, list | tuple) else [given]
-        wrong = [method for method in methods if not isinstance(method, TransferMethod)]
-        if wrong or not methods:
-            raise InvalidInputError(
-                f"methods={self.methods!r}: expected transfer methods such as KD() or [KD(), SRatio()]"
-                + (f", got {type(wrong[0]).__name__}" if wrong else "")
-                + ". Instances, not classes."
-            )
-        return methods
-
-    def _intermediates(self) -> list[tuple[str, Any]] | None:
-        if isinstance(self.intermediates, str):
-            if self.intermediates != "auto":
-                raise InvalidInputError(
-                    f"intermediates={self.intermediates!r}: expected 'auto', [] or a list of (name, estimator)."
-                )
-            return None
-        pairs = list(self.intermediates)
-        for pair in pairs:
-            if not (isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], str)):
-                raise InvalidInputError(f"intermediates: {pair!r} is not a pair (name, estimator).")
-            if not hasattr(pair[1], "fit"):
-                raise InvalidInputError(f"intermediates: {pair[0]!r} is {pair[1]!r}, which is no estimator.")
-        names = [name for name, _ in pairs]
-        if len(set(names)) < len(names) or {"teacher", "student"} & set(names):
-            raise InvalidInputError(
-                f"intermediates: names must differ from each other and from 'teacher' and 'student', got {names}."
-            )
-        return pairs
-
-    def _trainer(self) -> Trainer:
-        if isinstance(self.trainer, Trainer):
-            return self.trainer
-        if self.trainer != "auto":
-            raise InvalidInputError(f"trainer={self.trainer!r}: expected a trainer such as PlainFit(), or 'auto'.")
-        return trainer_for(self.student)
-
-    def _search(self) -> Search:
-        if isinstance(self.search, Search):
-            return self.search
-        if self.search != "auto":
-            raise InvalidInputError(f"search={self.search!r}: expected a search such as Gate() or Fixed(), or 'auto'.")
-        return Gate()
-
-    def _check_models(self) -> None:
-        for role, model in (("teacher", self.teacher), ("student", self.student)):
-            if isinstance(model, type) or not hasattr(model, "fit"):
-                raise NotSupportedError(f"{role}={model!r}: expected an estimator object with fit and predict.")
-        for role, model in (("teacher", self.teacher), ("student", self.student)):
-            if is_classifier(model) != is_classifier(self):
-                kind = "classifier" if is_classifier(self) else "regressor"
-                raise NotSupportedError(f"{role}: {type(self).__name__} needs a {kind}, got {type(model).__name__}.")
-        if isinstance(self.student, FrozenEstimator):
-            raise NotSupportedError("student: a FrozenEstimator can't be trained; give the unfitted estimator.")
-
-    def _check_arms(self, arms: Sequence[Arm], data: TransferSet) -> None:
-        """What would fail only after the teacher has been fitted is asked beforehand."""
-        for arm in arms:
-            check = getattr(arm.method, "check_student", None)
-            if check is not None:
-                for place, hop in enumerate([*arm.before, None], start=1):
-                    student = self.student if hop is None else hop.student
-                    with naming_the_hop(f"hop {place} (-> {'student' if hop is None else hop.name}, {arm.method!r})"):
-                        check(student, data)
-
-    def _teacher_is_frozen(self) -> bool:
-        return isinstance(split_pipeline(self.teacher)[1], FrozenEstimator)
-
-    def _fit_teacher(self, data: TransferSet, seed: int) -> Teacher:
+    def _fit_teacher(self, source: Any, data: TransferSet, seed: int) -> Teacher:
         with naming_the_hop("teacher"):
-            if isinstance(self.teacher, FrozenEstimator):
-                check_is_fitted(self.teacher)
-                teacher = as_teacher(self.teacher)
+            if isinstance(source, FrozenEstimator):
+                check_is_fitted(source)
+                teacher = as_teacher(source)
             else:
                 fit = check_memory(self.memory).cache(fit_to)
-                model = fit(self.teacher, data.replace(X_unlabeled=None), seed=derive_seed(seed, "teacher"))
-                teacher = Teacher(model) if self._teacher_is_frozen() else as_teacher(model)
+                model = fit(source, data.replace(X_unlabeled=None), seed=derive_seed(seed, "teacher"))
+                teacher = Teacher(model) if is_frozen(source) else as_teacher(model)
             if teacher.is_frozen:  # any other has just learned these classes
                 check_classes(teacher.model, data)
         return teacher
@@ -258,7 +208,7 @@ class _Multihop(MetaEstimatorMixin, BaseEstimator):
 
     def _new_rows(self, X: Any) -> Any:
         check_is_fitted(self, "student_")
-        return checked_rows(self, X, [self.teacher, self.student])
+        return checked_rows(self, X, [*_listed(self.teacher), self.student])
 
     @property
     def n_features_in_(self) -> int:
@@ -270,7 +220,7 @@ class _Multihop(MetaEstimatorMixin, BaseEstimator):
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        inner = [get_tags(self.teacher).input_tags, get_tags(self.student).input_tags]
+        inner = [get_tags(model).input_tags for model in [*_listed(self.teacher), self.student]]
         tags.input_tags.sparse = all(tag.sparse for tag in inner)
         tags.input_tags.allow_nan = all(tag.allow_nan for tag in inner)
         return tags
@@ -285,7 +235,8 @@ class _Multihop(MetaEstimatorMixin, BaseEstimator):
             models = [(record.name, record.model) for record in self.chain_]
         else:
             between = [] if isinstance(self.intermediates, str) else list(self.intermediates)
-            models = [("teacher", self.teacher), *between, ("student", self.student)]
+            teachers = [("teacher", model) for model in _listed(self.teacher)]
+            models = [*teachers, *between, ("student", self.student)]
         # A model in a block of its own, because only such blocks show the name that it has in the chain.
         blocks = [_VisualBlock("parallel", [model], names=[name], dash_wrapped=False) for name, model in models]
         return _VisualBlock("serial", blocks, dash_wrapped=False)
@@ -302,8 +253,9 @@ class MultihopClassifier(ClassifierMixin, _Multihop):
 
     Parameters
     ----------
-    teacher : classifier
+    teacher : classifier, or list of classifiers
         The complex model. Fitted here as a clone; wrap a fitted one in ``sklearn.frozen.FrozenEstimator`` to keep it.
+        Several are averaged.
     student : classifier
         The simple model; never touched, a clone is trained.
     methods : TransferMethod, list of TransferMethod, or "auto", default="auto"
@@ -396,7 +348,7 @@ class MultihopRegressor(RegressorMixin, _Multihop):
     Parameters
     ----------
     teacher, student : regressor
-        The complex and the simple model.
+        The complex and the simple model; a list of teachers is averaged.
     methods, intermediates, trainer, search, cv, scoring, n_jobs, random_state, memory, verbose
         As in `MultihopClassifier`; ``scoring=None`` means the coefficient of determination.
 
@@ -419,6 +371,11 @@ class MultihopRegressor(RegressorMixin, _Multihop):
 
     def _classes(self, y: NDArray[Any]) -> None:
         return None
+
+
+def _listed(teacher: Any) -> list[Any]:
+    """The complex models, of which there may be several."""
+    return list(teacher) if isinstance(teacher, list | tuple) else [teacher]
 
 
 def _comparison(choice: Choice) -> list[dict[str, Any]]:

@@ -25,7 +25,7 @@ from stepdown.core import (
     naming_the_hop,
     run_hops,
 )
-from stepdown.methods import NoTransfer, SupervisionMethod
+from stepdown.methods import SupervisionMethod
 from stepdown.models import complexity
 
 __all__ = ["Arm", "Problem", "Trained"]
@@ -104,6 +104,10 @@ class Problem:
         What the user wants to choose from; None for the defaults.
     intermediates : list of (name, estimator), optional
         What the user wants to choose from; None for constructed ones.
+    cv : int
+        Folds of signals.
+    own_rows_only : bool
+        Whether there are no rows but the training rows and those made of them, not from a pool of the user's.
     """
 
     teacher: Teacher
@@ -113,6 +117,8 @@ class Problem:
     teacher_seconds: float = 0.0
     methods: list[TransferMethod] | None = None
     intermediates: list[tuple[str, Any]] | None = None
+    cv: int = 5
+    own_rows_only: bool = True
     _routes: dict[Any, tuple[list[HopRecord], list[Teacher]]] = field(default_factory=dict, repr=False)
     _supervised: dict[str, TransferSet] = field(default_factory=dict, repr=False)
 
@@ -153,8 +159,8 @@ class Problem:
         Parameters
         ----------
         rows : array of int, optional
-            Positions of training rows; None means all. Rows that the method added stay in, but `quick` looks at no
-            more of them than half the training rows.
+            Positions of training rows; None means all. Rows that the method made of these stay in, but `quick` looks
+            at no more of them than half the training rows.
         quick : bool
             Whether the arm's trainer is made cheaper: for comparing, not for shipping.
         """
@@ -164,10 +170,7 @@ class Problem:
         with naming_the_hop(self.describe(arm)):
             if supervised is not None:
                 if rows is not None:
-                    n_rows = self.data.n_samples
-                    most = n_rows + n_rows // 2 if quick else supervised.n_samples
-                    added = np.arange(n_rows, min(most, supervised.n_samples))
-                    supervised = supervised.take(np.concatenate([rows, added]))
+                    supervised = supervised.take(np.concatenate([rows, self._added(supervised, rows, quick)]))
                 return trainer.fit(self.student, supervised, seed=seed)
             teachers = self.lead_up(arm)[1]
             part = self.data
@@ -176,13 +179,24 @@ class Problem:
                 teachers = [teacher.restrict(self.data, rows, part) for teacher in teachers]
             return arm.method.transfer(teachers, self.student, part, trainer=trainer, seed=seed)
 
+    def _added(self, supervised: TransferSet, rows: NDArray[np.intp], quick: bool) -> NDArray[np.intp]:
+        """Positions of the rows that a method added and that may be learned from together with `rows`."""
+        n_rows = self.data.n_samples
+        added = np.arange(n_rows, supervised.n_samples)
+        if self.own_rows_only:
+            # Synthesisers make copies of the whole set, in its order: a row made of a validation row is too near it.
+            known = np.zeros(n_rows, dtype=bool)
+            known[rows] = True
+            added = added[known[added % n_rows]]
+        return added[: n_rows // 2] if quick else added
+
     def train(self, arm: Arm, score: float | None = None) -> Trained:
         """Fit the student on all rows, for shipping, and write down its hops."""
         records, teachers = self.lead_up(arm)
         started = time.perf_counter()
         log.info("training the student: %s", arm.name)
         model = self.fit(arm)
-        sources = () if isinstance(arm.method, NoTransfer) else tuple(teacher.name for teacher in teachers)
+        sources = tuple(teacher.name for teacher in arm.method.asks(teachers))
         seconds = time.perf_counter() - started
         last = HopRecord("student", sources, arm.method, arm.trainer, model, complexity(model), score, seconds)
         return Trained(arm, model, [*records, last])

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from sklearn.base import clone, is_classifier
+from sklearn.linear_model._base import LinearClassifierMixin
+from sklearn.svm import LinearSVR
 
 from stepdown.core import Hop, Trainer, TransferMethod, TransferSet
 from stepdown.methods import (
@@ -82,7 +84,7 @@ def build_arms(
     return arms
 
 
-def further_rows(data: TransferSet) -> Any:
+def further_rows(data: TransferSet, seed: int | None) -> Any:
     """Make rows without a label, near those there are, for a teacher or a bridge to answer.
 
     None where that is not affordable or the rows are of a kind that nothing can be made of.
@@ -92,7 +94,7 @@ def further_rows(data: TransferSet) -> Any:
     copies = 2 if data.n_samples <= MOST_ROWS_TO_MULTIPLY // 3 else 1
     makers = (Munge(copies), Resample(copies))
     maker = next((maker for maker in makers if maker.takes(data.X)), None)
-    return None if maker is None else maker.synthesise(data.X, seed=0)
+    return None if maker is None else maker.synthesise(data.X, seed=seed)
 
 
 def _default_arms(
@@ -152,7 +154,10 @@ def preferred_arm(arms: Sequence[Arm], student: Any, *, frozen: bool, pool: bool
 
 def _is_linear(student: Any) -> bool:
     final = split_pipeline(student)[1]
-    return any("sklearn.linear_model" in cls.__module__ for cls in type(final).__mro__)
+    # Linear support vector machines and discriminants live in other modules of scikit-learn's.
+    return isinstance(final, LinearClassifierMixin | LinearSVR) or any(
+        "sklearn.linear_model" in cls.__module__ for cls in type(final).__mro__
+    )
 
 
 def default_methods(student: Any) -> list[TransferMethod]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from inspect import signature
 from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
+from sklearn.metrics._scorer import _BaseScorer
 from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
 
 from stepdown.core import TransferSet, derive_seed
@@ -20,7 +22,7 @@ __all__ = ["ArmScores", "cross_scores", "split_rows"]
 
 log = logging.getLogger("stepdown")
 
-Scorer = Callable[[Any, Any, Any], float]
+Scorer = Callable[..., float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,25 +35,32 @@ class ArmScores:
         Greater is better. A unit is a row (default scores) or a fold (a scorer of the user's).
     unit : str
         "row" or "fold".
+    weights : array of shape (n_units,), optional
+        Of rows, where these have weights.
     """
 
     values: NDArray[np.float64]
     unit: str
+    weights: NDArray[np.float64] | None = None
 
     def mean(self, arm: int) -> float:
-        return float(self.values[arm].mean())
+        return float(np.average(self.values[arm], weights=self.weights))
 
     def std_error(self, arm: int) -> float:
-        return _std_error(self.values[arm])
+        return self._std_error(self.values[arm])
 
     def difference(self, arm: int, other: int) -> tuple[float, float]:
         """Mean of the paired differences, and its standard error over units."""
         gaps = self.values[arm] - self.values[other]
-        return float(gaps.mean()), _std_error(gaps)
+        return float(np.average(gaps, weights=self.weights)), self._std_error(gaps)
 
-
-def _std_error(values: NDArray[np.float64]) -> float:
-    return float(values.std(ddof=1) / np.sqrt(len(values))) if len(values) > 1 else float("inf")
+    def _std_error(self, values: NDArray[np.float64]) -> float:
+        if len(values) < 2:
+            return float("inf")
+        shares = np.full(len(values), 1.0) if self.weights is None else self.weights
+        shares = shares / shares.sum()
+        spread = np.sum(shares**2 * (values - shares @ values) ** 2)
+        return float(np.sqrt(spread * len(values) / (len(values) - 1)))
 
 
 def cross_scores(
@@ -73,7 +82,8 @@ def cross_scores(
     ----------
     scorer : callable, optional
         ``scorer(model, X, y)``; by default correctness of each row, or in regression one minus its squared error
-        in units of the variance of y, so that the mean is the coefficient of determination.
+        in units of the variance of y, so that the mean is the coefficient of determination; rows weigh what their
+        sample weights say. A scorer of the user's gets the weights where it takes them.
     quick : bool
         Whether trainers are made cheaper.
     """
@@ -90,9 +100,12 @@ def cross_scores(
     values = np.empty((len(arms), data.n_samples))
     for (_, test), scores in zip(splits, results, strict=True):
         values[:, test] = scores
+    weights = None if data.sample_weight is None else data.weights()
     if not data.is_classification:
-        values = 1.0 + values / max(float(np.var(data.y)), np.finfo(float).tiny)
-    return ArmScores(values, "row")
+        y = np.asarray(data.y, dtype=np.float64)
+        variance = float(np.average((y - np.average(y, weights=weights)) ** 2, weights=weights))
+        values = 1.0 + values / max(variance, np.finfo(float).tiny)
+    return ArmScores(values, "row", weights)
 
 
 def _score_fold(
@@ -105,16 +118,29 @@ def _score_fold(
 ) -> list[Any]:
     held_out = problem.data.take(test)
     truth = held_out.labels()
+    keywords = (
+        {} if held_out.sample_weight is None or not takes_weight(scorer) else {"sample_weight": held_out.weights()}
+    )
     scores: list[Any] = []
     for arm in arms:
         model = problem.fit(arm, train, quick=quick)
         if scorer is not None:
-            scores.append(scorer(model, held_out.X, truth))
+            scores.append(scorer(model, held_out.X, truth, **keywords))
         elif problem.data.is_classification:
             scores.append((model.predict(held_out.X) == truth).astype(float))
         else:
             scores.append(-((model.predict(held_out.X) - truth) ** 2))
     return scores
+
+
+def takes_weight(scorer: Any) -> bool:
+    """Whether a scorer has room for sample weights."""
+    if scorer is None:
+        return False
+    try:
+        return "sample_weight" in signature(scorer).parameters or isinstance(scorer, _BaseScorer)
+    except (TypeError, ValueError):
+        return False
 
 
 def split_rows(data: TransferSet, folds: int, seed: int | None) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:

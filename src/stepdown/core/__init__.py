@@ -7,7 +7,7 @@ from ._errors import ComplexityWarning, InvalidInputError, NotSupportedError, Si
 from ._hops import Hop, HopRecord, naming_the_hop, run_hops
 from ._method import Trainer, TransferMethod
 from ._seeds import derive_seed
-from ._teacher import Signal, Teacher, as_teacher
+from ._teacher import RefitOnLabels, Signal, Teacher, as_teacher
 from ._transfer_set import TransferSet
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "HopRecord",
     "InvalidInputError",
     "NotSupportedError",
+    "RefitOnLabels",
     "Signal",
     "SignalWarning",
     "StepdownError",

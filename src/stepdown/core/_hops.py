@@ -53,7 +53,8 @@ class HopRecord:
     name : str
         The student's name.
     teachers : tuple of str
-        Names of the earlier models, the nearest last; empty for the complex model itself.
+        Names of the earlier models that were asked, the nearest last; empty for the complex model itself and for a
+        model that learned from labels.
     method : TransferMethod or None
         None for a model that was not taught (the first of a chain).
     trainer : Trainer or None
@@ -145,16 +146,17 @@ def run_hops(
     chain = [as_teacher(teacher) for teacher in teachers]
     records = []
     for number, hop in enumerate(hops, start=1):
-        names = tuple(teacher.name for teacher in chain)
+        nearest = chain[-1].name if chain else "labels"
         started = time.perf_counter()
-        description = f"hop {number} ({names[-1] if names else 'labels'} -> {hop.name}, {type(hop.method).__name__})"
+        description = f"hop {number} ({nearest} -> {hop.name}, {type(hop.method).__name__})"
         log.info("%s", description)
         hop_seed = derive_seed(seed, "hop", hop.name)
         with naming_the_hop(description):
             model = hop.method.transfer(chain, hop.student, data, trainer=hop.trainer, seed=hop_seed)
             complexity = None if measure is None else measure(model)
+        asked = tuple(teacher.name for teacher in hop.method.asks(chain))
         seconds = time.perf_counter() - started
-        records.append(HopRecord(hop.name, names, hop.method, hop.trainer, model, complexity, None, seconds))
+        records.append(HopRecord(hop.name, asked, hop.method, hop.trainer, model, complexity, None, seconds))
         chain.append(_student_as_teacher(model, hop, list(chain), data, hop_seed))
     return records, chain
 

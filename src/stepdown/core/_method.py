@@ -40,6 +40,9 @@ class Trainer(BaseEstimator, ABC):
             Fitted; ``type(result) is type(student)``.
         """
 
+    def check_student(self, student: Any) -> None:
+        """Raise `NotSupportedError` for a kind of student that this trainer doesn't fit; the student isn't touched."""
+
     def quick(self) -> Trainer:
         """A cheaper trainer of the same nature, for comparing arms rather than for shipping."""
         return self
@@ -72,4 +75,47 @@ class TransferMethod(BaseEstimator, ABC):
             How the student is fitted; by default by its own ``fit``.
         seed : int, optional
             All randomness of the hop.
+        """
+
+    def asks(self, teachers: Sequence[Teacher]) -> Sequence[Teacher]:
+        """Which of the earlier models, the complex one first, this method asks; records of a chain name these.
+
+        The last, the nearest, unless a method says otherwise.
+        """
+        return teachers[-1:]
+
+    def check_student(self, student: Any, data: TransferSet) -> None:
+        """Raise where the parameters, the student or the task can't work, whatever the teachers say.
+
+        Chains call it before anything is fitted.
+
+        Parameters
+        ----------
+        student : estimator
+            Not touched.
+        data : TransferSet
+            Not touched.
+
+        Raises
+        ------
+        InvalidInputError
+            For a parameter out of range.
+        NotSupportedError
+            For a student or a task that the method can't serve.
+        """
+
+    def check_teachers(self, teachers: Sequence[Any], data: TransferSet) -> None:
+        """Raise where the teachers can't serve, fitted or not yet; chains call it before anything is fitted.
+
+        Parameters
+        ----------
+        teachers : sequence of estimators
+            All earlier models of the chain, the complex one first; not touched.
+        data : TransferSet
+            Not touched.
+
+        Raises
+        ------
+        NotSupportedError
+            For a kind of teacher that the method can't learn from.
         """

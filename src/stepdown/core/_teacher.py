@@ -14,7 +14,7 @@ from sklearn.utils.validation import has_fit_parameter
 
 from ._transfer_set import TransferSet
 
-__all__ = ["Signal", "Teacher", "as_teacher"]
+__all__ = ["RefitOnLabels", "Signal", "Teacher", "as_teacher"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +96,22 @@ class Teacher:
         return mine
 
 
+@dataclass(frozen=True, slots=True)
+class RefitOnLabels:
+    """How an estimator that nobody has taught is made again: as a clone, on labels, with weights where it takes them.
+
+    A class, so that the room that knows models can tell this plain way from others, and make networks in theirs.
+    """
+
+    model: Any
+
+    def __call__(self, part: TransferSet, rows: NDArray[np.intp]) -> Any:
+        keywords = {}
+        if part.sample_weight is not None and has_fit_parameter(self.model, "sample_weight"):
+            keywords["sample_weight"] = part.sample_weight
+        return clone(self.model).fit(part.X, part.labels(), **keywords)
+
+
 def as_teacher(model: Any, *, name: str = "teacher") -> Teacher:
     """Wrap a fitted estimator as a teacher; a `Teacher` is returned as it is.
 
@@ -115,11 +131,4 @@ def as_teacher(model: Any, *, name: str = "teacher") -> Teacher:
         return model
     if isinstance(model, FrozenEstimator):
         return Teacher(model, None, name)
-
-    def refit(part: TransferSet, rows: NDArray[np.intp]) -> Any:
-        keywords = {}
-        if part.sample_weight is not None and has_fit_parameter(model, "sample_weight"):
-            keywords["sample_weight"] = part.sample_weight
-        return clone(model).fit(part.X, part.labels(), **keywords)
-
-    return Teacher(model, refit, name)
+    return Teacher(model, RefitOnLabels(model), name)

@@ -9,14 +9,16 @@ from typing import Any, final
 import numpy as np
 
 from ..core import InvalidInputError, NotSupportedError, Teacher, Trainer, TransferMethod, TransferSet, as_teacher
-from ..models import predictions, soft_fit_support
+from ..models import predictions, signal_key, soft_fit_support
 from ..trainers import PlainFit
 
 __all__ = [
     "SupervisionMethod",
     "check_share",
+    "check_signals",
     "nearest",
     "require_classification",
+    "require_confidence",
     "require_probabilities",
     "require_soft_targets",
 ]
@@ -49,26 +51,6 @@ class SupervisionMethod(TransferMethod, ABC):
         -------
         TransferSet
             Row *i* of `data` is its row *i*; rows that the method adds stand behind.
-        """
-
-    def check_student(self, student: Any, data: TransferSet) -> None:
-        """Raise where the parameters, the student or the task can't work, whatever the teacher says.
-
-        Chains call it before anything is fitted, `supervise` before it asks a teacher.
-
-        Parameters
-        ----------
-        student : estimator
-            Not touched.
-        data : TransferSet
-            Not touched.
-
-        Raises
-        ------
-        InvalidInputError
-            For a parameter out of range.
-        NotSupportedError
-            For a student or a task that the method can't serve.
         """
 
     @final
@@ -107,11 +89,25 @@ def require_probabilities(method: SupervisionMethod, teacher: Teacher, data: Tra
     """Refuse a teacher that gives answers only, by asking it about one row, before anything long starts."""
     one = data.take(np.arange(1))
     if predictions(teacher.model, one.X, data.classes)[1]:
+        require_confidence(method, teacher.model, teacher.name)
+
+
+def require_confidence(method: SupervisionMethod, teacher: Any, name: str = "the teacher") -> None:
+    """Refuse a teacher, fitted or not, that has no `predict_proba`."""
+    if not hasattr(teacher, "predict_proba"):
         raise NotSupportedError(
-            f"{type(method).__name__} needs the teacher's confidence, but {teacher.name} "
-            f"({type(teacher.model).__name__}) has no predict_proba. Use KD, which learns from answers as well, or "
-            "calibrate the teacher with CalibratedClassifierCV."
+            f"{type(method).__name__} needs the teacher's confidence, but {name} ({type(teacher).__name__}) has no "
+            "predict_proba. Use KD, which learns from answers as well, or calibrate the teacher with "
+            "CalibratedClassifierCV."
         )
+
+
+def check_signals(method: Any) -> None:
+    """Refuse what `training_signal` would refuse of a method's `signals` and `cv`."""
+    try:
+        signal_key(method.signals, method.cv)
+    except InvalidInputError as error:
+        raise InvalidInputError(f"{type(method).__name__}: {error}") from error
 
 
 def require_soft_targets(method: SupervisionMethod, student: Any, data: TransferSet) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..core import Teacher, TransferSet
 from ..models import training_signal
-from ._base import SupervisionMethod, nearest, require_probabilities
+from ._base import SupervisionMethod, check_signals, nearest, require_confidence, require_probabilities
 from ._reweighting import require_weights, reweighted
 from ._weights import conf_weights
 
@@ -49,6 +49,10 @@ class ConfWeight(SupervisionMethod):
 
     def check_student(self, student: Any, data: TransferSet) -> None:
         require_weights(self, student, data)
+        check_signals(self)
+
+    def check_teachers(self, teachers: Sequence[Any], data: TransferSet) -> None:
+        require_confidence(self, teachers[-1])
 
     def supervise(
         self, teachers: Sequence[Teacher], student: Any, data: TransferSet, *, seed: int | None = None

@@ -49,6 +49,13 @@ class Dense(SupervisionMethod):
             raise InvalidInputError(f"Dense(method={self.method!r}): expected a supervision method such as KD().")
         self.method.check_student(student, data)
 
+    def check_teachers(self, teachers: Sequence[Any], data: TransferSet) -> None:
+        for teacher in teachers:
+            self.method.check_teachers([teacher], data)
+
+    def asks(self, teachers: Sequence[Teacher]) -> Sequence[Teacher]:
+        return teachers
+
     def supervise(
         self, teachers: Sequence[Teacher], student: Any, data: TransferSet, *, seed: int | None = None
     ) -> TransferSet:

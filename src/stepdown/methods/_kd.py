@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core import InvalidInputError, Teacher, TransferSet
 from ..models import training_signal
-from ._base import SupervisionMethod, check_share, nearest, require_soft_targets
+from ._base import SupervisionMethod, check_share, check_signals, nearest, require_soft_targets
 from ._targets import soften
 
 __all__ = ["KD"]
@@ -63,6 +63,7 @@ class KD(SupervisionMethod):
 
     def check_student(self, student: Any, data: TransferSet) -> None:
         check_share(self, "weight", self.weight)
+        check_signals(self)
         if not 0 < self.temperature < np.inf:
             raise InvalidInputError(f"KD(temperature={self.temperature!r}): expected a positive finite number.")
         if self.weight > 0:

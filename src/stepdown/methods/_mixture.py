@@ -50,6 +50,15 @@ class Mixture(SupervisionMethod):
             if share > 0:
                 method.check_student(student, data)
 
+    def check_teachers(self, teachers: Sequence[Any], data: TransferSet) -> None:
+        for share, method in self._checked():
+            if share > 0:
+                method.check_teachers(teachers, data)
+
+    def asks(self, teachers: Sequence[Teacher]) -> Sequence[Teacher]:
+        asked = {id(teacher) for share, method in self._checked() if share > 0 for teacher in method.asks(teachers)}
+        return [teacher for teacher in teachers if id(teacher) in asked]
+
     def supervise(
         self, teachers: Sequence[Teacher], student: Any, data: TransferSet, *, seed: int | None = None
     ) -> TransferSet:

@@ -11,7 +11,7 @@ from sklearn.base import is_regressor
 
 from ..core import InvalidInputError, NotSupportedError, Teacher, TransferSet, derive_seed
 from ..models import predictions, training_signal
-from ._base import SupervisionMethod, nearest, require_soft_targets
+from ._base import SupervisionMethod, check_signals, nearest, require_soft_targets
 from ._rows import stack_rows
 from ._synthesisers import Synthesiser
 from ._targets import centred_log_probabilities, hard_labels, soften
@@ -121,7 +121,12 @@ class ModelCompression(SupervisionMethod):
                 f"ModelCompression(targets='logits') makes real targets, which {type(student).__name__} doesn't take; "
                 "give a regressor as the student, or use targets='soft'."
             )
-
+        check_signals(self)
+        if self.synthesiser is not None and not self.synthesiser.takes(data.X):
+            raise InvalidInputError(
+                f"{self.synthesiser!r} can't make rows of these: it needs dense ones"
+                " without missing values. Fill them in first, or take Resample() for missing values."
+            )
         if self.targets == "soft":
             require_soft_targets(self, student, data)
 

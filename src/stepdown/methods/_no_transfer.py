@@ -26,6 +26,9 @@ class NoTransfer(SupervisionMethod):
     2
     """
 
+    def asks(self, teachers: Sequence[Teacher]) -> Sequence[Teacher]:
+        return ()
+
     def supervise(
         self, teachers: Sequence[Teacher], student: Any, data: TransferSet, *, seed: int | None = None
     ) -> TransferSet:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ..core import Teacher, TransferSet, derive_seed
 from ..models import graded_signals
-from ._base import SupervisionMethod, nearest, require_probabilities
+from ._base import SupervisionMethod, check_signals, nearest, require_confidence, require_probabilities
 from ._profile import AreaUnderProfile, ProfileWeights
 from ._reweighting import error_rate, grades_or_last, profile_of, require_weights, reweighted, student_signal
 from ._weights import check_margin, conf_weights
@@ -70,8 +70,12 @@ class ProfWeight(SupervisionMethod):
 
     def check_student(self, student: Any, data: TransferSet) -> None:
         require_weights(self, student, data)
+        check_signals(self)
         check_margin(self.margin)
         self._way().check()
+
+    def check_teachers(self, teachers: Sequence[Any], data: TransferSet) -> None:
+        require_confidence(self, teachers[-1])
 
     def _way(self) -> ProfileWeights:
         return AreaUnderProfile() if self.weights is None else self.weights

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..core import NotSupportedError, Teacher, TransferSet
 from ..models import graded_signals
-from ._base import SupervisionMethod, nearest, require_probabilities
+from ._base import SupervisionMethod, check_signals, nearest, require_confidence, require_probabilities
 from ._reweighting import error_rate, grades_or_last, profile_of, require_weights, reweighted, student_signal
 from ._weights import check_margin, check_ratio_rule, conf_weights, ratio_weights
 
@@ -76,6 +76,7 @@ class SRatio(SupervisionMethod):
 
     def check_student(self, student: Any, data: TransferSet) -> None:
         require_weights(self, student, data)
+        check_signals(self)
         check_margin(self.margin)
         check_ratio_rule(self.ceiling, self.above, self.floor)
         if not hasattr(student, "predict_proba"):
@@ -83,6 +84,9 @@ class SRatio(SupervisionMethod):
                 f"SRatio divides by the student's confidence, but {type(student).__name__} has no predict_proba; "
                 "use ConfWeight or KD."
             )
+
+    def check_teachers(self, teachers: Sequence[Any], data: TransferSet) -> None:
+        require_confidence(self, teachers[-1])
 
     def supervise(
         self, teachers: Sequence[Teacher], student: Any, data: TransferSet, *, seed: int | None = None

@@ -5,9 +5,10 @@ from ._complexity import Complexity, complexity, latency
 from ._expansion import expand_soft_targets, expansion_blocks
 from ._families import bagged_bridge, between, grown, shrunk
 from ._grades import Grade, graded_signals, grades
-from ._pipelines import bare_model, clone_with_seed, prepare, split_pipeline, supports_weight, with_final
+from ._networks import answers, check_labels, network_trainer, own_rows
+from ._pipelines import bare_model, clone_with_seed, is_network, prepare, split_pipeline, supports_weight, with_final
 from ._regression_classifier import RegressionClassifier
-from ._signals import fold_rows, predictions, training_signal
+from ._signals import fold_rows, predictions, signal_key, training_signal
 from ._soft_fit import SoftFitSupport, fit_to, soft_fit_support
 
 __all__ = [
@@ -17,9 +18,11 @@ __all__ = [
     "Grade",
     "RegressionClassifier",
     "SoftFitSupport",
+    "answers",
     "bagged_bridge",
     "bare_model",
     "between",
+    "check_labels",
     "clone_with_seed",
     "complexity",
     "expand_soft_targets",
@@ -29,10 +32,14 @@ __all__ = [
     "graded_signals",
     "grades",
     "grown",
+    "is_network",
     "latency",
+    "network_trainer",
+    "own_rows",
     "predictions",
     "prepare",
     "shrunk",
+    "signal_key",
     "soft_fit_support",
     "split_pipeline",
     "supports_weight",

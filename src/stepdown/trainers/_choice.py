@@ -10,7 +10,7 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.tree import BaseDecisionTree
 
 from ..core import InvalidInputError, Trainer, TransferSet
-from ..models import split_pipeline
+from ..models import is_network, network_trainer, split_pipeline
 from ._forest_selection import FORESTS, ForestSelection
 from ._plain import PlainFit
 from ._restarts import Restarts
@@ -26,7 +26,8 @@ def trainer_for(student: Any) -> Trainer:
     """Return the trainer for a kind of student; pipelines are seen through.
 
     Single trees are searched for, forests of at most 10 trees are chosen from a pool, networks of at most 128
-    hidden units are fitted from several seeds, everything else is fitted plainly.
+    hidden units are fitted from several seeds, skorch nets by `stepdown.nn.NetworkFit`, everything else is fitted
+    plainly.
 
     Parameters
     ----------
@@ -50,7 +51,7 @@ def trainer_for(student: Any) -> Trainer:
         return ForestSelection()
     if isinstance(final, MLPClassifier | MLPRegressor) and int(np.sum(final.hidden_layer_sizes)) <= _SMALL_NETWORK:
         return Restarts()
-    return PlainFit()
+    return network_trainer() if is_network(final) else PlainFit()
 
 
 def fit_student(

@@ -14,7 +14,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import check_array
 
 from ..core import InvalidInputError, NotSupportedError, Trainer, TransferSet, derive_seed
-from ..models import fit_to
+from ..models import fit_to, split_pipeline
 from ._pipelines import fit_last_step
 from ._targets import real_targets, weighted_targets
 
@@ -64,23 +64,27 @@ class ForestSelection(Trainer):
         self.n_candidates = n_candidates
         self.max_rows = max_rows
 
-    def quick(self) -> ForestSelection:
-        """A third of the pool, compared on few rows."""
-        return ForestSelection(max(2, self.n_candidates // 3), min(2_000, self.max_rows))
-
-    def fit(self, student: Any, data: TransferSet, *, seed: int | None = None) -> Any:
+    def check_student(self, student: Any) -> None:
         if self.n_candidates < 1 or self.max_rows < 1:
             raise InvalidInputError(
                 f"ForestSelection: n_candidates={self.n_candidates!r}, max_rows={self.max_rows!r}; "
                 "both must be positive."
             )
-        if isinstance(student, Pipeline):
-            return fit_last_step(self, student, data, seed)
-        if not isinstance(student, FORESTS):
+        final = split_pipeline(student)[1]
+        if not isinstance(final, FORESTS):
             raise NotSupportedError(
-                f"ForestSelection fits random forests and extra trees, not {type(student).__name__}; "
+                f"ForestSelection fits random forests and extra trees, not {type(final).__name__}; "
                 "use trainer_for(student)."
             )
+
+    def quick(self) -> ForestSelection:
+        """A third of the pool, compared on few rows."""
+        return ForestSelection(max(2, self.n_candidates // 3), min(2_000, self.max_rows))
+
+    def fit(self, student: Any, data: TransferSet, *, seed: int | None = None) -> Any:
+        self.check_student(student)
+        if isinstance(student, Pipeline):
+            return fit_last_step(self, student, data, seed)
         obstacle = _obstacle(student, data)
         if obstacle is not None:
             log.info("no forest selection: %s", obstacle)

@@ -9,7 +9,7 @@ from sklearn.base import clone, is_classifier
 from sklearn.pipeline import Pipeline
 
 from ..core import InvalidInputError, NotSupportedError, Trainer, TransferSet, derive_seed
-from ..models import fit_to, predictions
+from ..models import fit_to, predictions, split_pipeline
 from ._pipelines import fit_last_step
 from ._targets import real_targets, weighted_targets
 
@@ -43,21 +43,24 @@ class Restarts(Trainer):
     def __init__(self, n_restarts: int = 8) -> None:
         self.n_restarts = n_restarts
 
+    def check_student(self, student: Any) -> None:
+        if self.n_restarts < 1:
+            raise InvalidInputError(f"Restarts: n_restarts={self.n_restarts!r}; at least one fit is needed.")
+        final = split_pipeline(student)[1]
+        if "random_state" not in final.get_params(deep=False):
+            raise NotSupportedError(
+                f"Restarts needs a student with random_state, {type(final).__name__} has none; use PlainFit()."
+            )
+
     def quick(self) -> Restarts:
         """Two fits."""
         return Restarts(n_restarts=min(2, self.n_restarts))
 
     def fit(self, student: Any, data: TransferSet, *, seed: int | None = None) -> Any:
-        if self.n_restarts < 1:
-            raise InvalidInputError(f"Restarts: n_restarts={self.n_restarts!r}; at least one fit is needed.")
+        self.check_student(student)
         if isinstance(student, Pipeline):
             return fit_last_step(self, student, data, seed)
-        parameters = student.get_params(deep=False)
-        if "random_state" not in parameters:
-            raise NotSupportedError(
-                f"Restarts needs a student with random_state, {type(student).__name__} has none; use PlainFit()."
-            )
-        own = parameters["random_state"]
+        own = student.get_params(deep=False)["random_state"]
         best, least = None, np.inf
         for attempt in range(self.n_restarts):
             start = clone(student)

@@ -15,7 +15,7 @@ from sklearn.tree import BaseDecisionTree, DecisionTreeClassifier, DecisionTreeR
 from sklearn.utils import check_array
 
 from ..core import InvalidInputError, NotSupportedError, Trainer, TransferSet
-from ..models import fit_to
+from ..models import fit_to, split_pipeline
 from ._flat_trees import FlatTrees, Rows
 from ._objective import Objective, SoftAccuracy, SquaredError
 from ._pipelines import fit_last_step
@@ -102,6 +102,14 @@ class TreeSearch(Trainer):
         self.max_rows = max_rows
         self.n_bins = n_bins
 
+    def check_student(self, student: Any) -> None:
+        self._check()
+        final = split_pipeline(student)[1]
+        if not isinstance(final, BaseDecisionTree):
+            raise NotSupportedError(
+                f"TreeSearch fits single scikit-learn trees, not {type(final).__name__}; use trainer_for(student)."
+            )
+
     def quick(self) -> TreeSearch:
         """Few candidates on few rows, and one that is refined."""
         return TreeSearch(
@@ -114,13 +122,9 @@ class TreeSearch(Trainer):
         )
 
     def fit(self, student: Any, data: TransferSet, *, seed: int | None = None) -> Any:
-        self._check()
+        self.check_student(student)
         if isinstance(student, Pipeline):
             return fit_last_step(self, student, data, seed)
-        if not isinstance(student, BaseDecisionTree):
-            raise NotSupportedError(
-                f"TreeSearch fits single scikit-learn trees, not {type(student).__name__}; use trainer_for(student)."
-            )
         plain = fit_to(student, data, seed=seed)
         obstacle = _obstacle(student, data) or ("the plain fit is one leaf" if plain.tree_.node_count == 1 else None)
         if obstacle is not None:
