@@ -1,0 +1,126 @@
+"""What rows and labels hold that models can't take, said with the name of the model."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import issparse
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import Pipeline
+from sklearn.utils import check_array, get_tags
+
+from stepdown.core import InvalidInputError
+
+__all__ = ["check_columns", "check_labels", "check_names", "prepares"]
+
+
+def prepares(model: Any) -> bool:
+    """Whether the model is a pipeline, frozen or not, so that columns of any type are its own business."""
+    while isinstance(model, FrozenEstimator):
+        model = model.estimator
+    return isinstance(model, Pipeline)
+
+
+def check_labels(y: NDArray[Any]) -> None:
+    """Refuse labels that are missing or of types that can't be ordered.
+
+    Parameters
+    ----------
+    y : array of shape (n_samples,)
+
+    Raises
+    ------
+    InvalidInputError
+    """
+    missing = np.array([label is None or label != label for label in y.tolist()], dtype=bool)
+    if missing.any():
+        places = np.flatnonzero(missing)[:5].tolist()
+        raise InvalidInputError(
+            f"y: {int(missing.sum())} labels are missing (None or NaN), as in rows {places}. Drop these rows, or pass"
+            " them as X_unlabeled."
+        )
+    if y.dtype != object:
+        return
+    texts = np.array([isinstance(label, str) for label in y], dtype=bool)
+    if texts.any() and not texts.all():
+        one, other = y[texts][0], y[~texts][0]
+        raise InvalidInputError(
+            f"y mixes texts with other labels, such as {one!r} and {other!r}; make all labels texts, or all numbers."
+        )
+
+
+def check_names(X: Any) -> None:
+    """Refuse a data frame in which two columns have the same name: what a model would read is then anybody's guess."""
+    repeated = [name for name, count in Counter(getattr(X, "columns", ())).items() if count > 1]
+    if repeated:
+        raise InvalidInputError(f"X: columns {repeated[:5]} stand there more than once; give each its own name.")
+
+
+def check_columns(X: Any, roles: Sequence[tuple[str, Any]]) -> None:
+    """Refuse what a model that prepares nothing can't read, beside one that does.
+
+    Where no model prepares the columns, the check of all rows says the same. A pipeline prepares them itself, and what
+    an estimator around others does with them can't be known.
+
+    Parameters
+    ----------
+    X : data frame, or array of any type
+    roles : sequence of (role, estimator)
+
+    Raises
+    ------
+    InvalidInputError
+        With the role and the class of the model.
+    """
+    is_frame = hasattr(X, "columns")
+    if not is_frame and (issparse(X) or (X := np.asarray(X)).ndim != 2 or X.dtype.kind not in "fOUS"):
+        return
+    if not any(prepares(model) for _, model in roles):
+        return
+    for role, model in roles:
+        bare = model
+        while isinstance(bare, FrozenEstimator):
+            bare = bare.estimator
+        if isinstance(bare, Pipeline) or _holds_estimators(bare):
+            continue
+        tags = get_tags(bare).input_tags
+        try:
+            check_array(
+                _plain_columns(X, bare),
+                dtype="numeric",
+                ensure_all_finite="allow-nan" if tags.allow_nan else True,
+                ensure_min_samples=0,
+                ensure_min_features=0,
+            )
+        except ValueError as error:
+            said = " ".join(str(error).split()).partition(" does not accept missing values")[0].rstrip(".")
+            raise InvalidInputError(
+                f"{role}: {type(bare).__name__} can't take these columns as they are ({said[:200]}). Give it as a"
+                " Pipeline that prepares them."
+            ) from error
+
+
+def _holds_estimators(model: Any) -> bool:
+    # Of the parameters, not the attributes: a forest has trees inside and yet reads the rows itself.
+    parts = model.get_params(deep=False).values() if hasattr(model, "get_params") else ()
+    return any(
+        hasattr(part, "fit") or (isinstance(part, list) and any(isinstance(entry, tuple) for entry in part))
+        for part in parts
+    )
+
+
+def _plain_columns(X: Any, model: Any) -> Any:
+    """The columns that aren't categories, for a model that reads categories by itself."""
+    reads = isinstance(model, HistGradientBoostingClassifier | HistGradientBoostingRegressor) or (
+        type(model).__module__.partition(".")[0] in ("lightgbm", "xgboost", "catboost")
+    )
+    if not reads or not hasattr(X, "columns"):
+        return X
+    # pandas and polars call the type "category" and "Categorical" or "Enum".
+    kept = [name for name in X.columns if not str(X[name].dtype).lower().startswith(("categor", "enum"))]
+    return X[kept]

@@ -1,0 +1,101 @@
+"""What a comparison is judged by: the scorer, whether it suits the task, whether it takes weights."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from inspect import signature
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.dummy import DummyClassifier, DummyRegressor
+from sklearn.metrics import get_scorer, get_scorer_names
+from sklearn.metrics._scorer import _BaseScorer
+
+from stepdown.core import InvalidInputError
+
+__all__ = ["check_scorer", "read_scorer", "takes_weight"]
+
+Scorer = Callable[..., float]
+
+
+def read_scorer(scoring: Any, *, classify: bool) -> tuple[Scorer, str]:
+    """The scorer that is meant, and its name in reports.
+
+    Parameters
+    ----------
+    scoring : str, callable or None
+        None means accuracy, or the coefficient of determination.
+    classify : bool
+
+    Raises
+    ------
+    InvalidInputError
+        For a name that scikit-learn doesn't know, or what is no scorer.
+    """
+    if scoring is None:
+        scoring = "accuracy" if classify else "r2"
+    if isinstance(scoring, str):
+        if scoring not in get_scorer_names():
+            raise InvalidInputError(
+                f"scoring={scoring!r}: there is no such scorer; sklearn.metrics.get_scorer_names() lists them."
+            )
+        return get_scorer(scoring), scoring
+    if not callable(scoring):
+        raise InvalidInputError(
+            f"scoring={scoring!r}: expected the name of a scorer or a callable scorer(model, X, y), got"
+            f" {type(scoring).__name__}."
+        )
+    return scoring, repr(scoring)
+
+
+def takes_weight(scorer: Scorer) -> bool:
+    """Whether a scorer makes use of ``sample_weight``."""
+    measured = scorer._score_func if isinstance(scorer, _BaseScorer) else scorer
+    try:
+        return "sample_weight" in signature(measured).parameters
+    except (TypeError, ValueError):
+        return False
+
+
+def check_scorer(scorer: Scorer, name: str, y: NDArray[Any], models: Sequence[Any], *, classify: bool) -> None:
+    """Refuse a scorer of scikit-learn's that fits neither the task nor the models, before anything is fitted.
+
+    It is tried on a model that always says the same. A callable of the user's is believed.
+
+    Parameters
+    ----------
+    y : array of shape (n_samples,)
+        All targets.
+    models : sequence of estimators
+        Fitted or not; those that will be scored.
+
+    Raises
+    ------
+    InvalidInputError
+    """
+    if not isinstance(scorer, _BaseScorer):
+        return
+    task = "classes" if classify else "real targets"
+    if scorer._score_func.__module__.endswith("_regression") == classify:
+        raise InvalidInputError(f"scoring={name!r} doesn't score {task}; take {'accuracy' if classify else 'r2'!r}.")
+    asked = getattr(scorer, "_response_method", "predict")
+    asked = (asked,) if isinstance(asked, str) else tuple(asked)
+    for model in models:
+        if not any(hasattr(model, method) for method in asked):
+            raise InvalidInputError(
+                f"scoring={name!r} asks models for {' or '.join(asked)}, which {type(model).__name__} lacks; take a"
+                " scorer of answers, such as 'accuracy' or 'balanced_accuracy'."
+            )
+    rows = np.zeros((len(y), 1))
+    dummy = (DummyClassifier() if classify else DummyRegressor()).fit(rows, y)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            scorer(dummy, rows, y)
+    except (ValueError, TypeError) as error:
+        hint = f" Take '{name}_macro' or '{name}_weighted'." if f"{name}_macro" in get_scorer_names() else ""
+        raise InvalidInputError(
+            f"scoring={name!r} can't score these targets: {str(error).splitlines()[0].rstrip('.')}.{hint}"
+        ) from error
