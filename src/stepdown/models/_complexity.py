@@ -19,6 +19,8 @@ from sklearn.tree import BaseDecisionTree
 from sklearn.utils.validation import _num_samples
 
 from ._bagged_trees import BaggedTreesClassifier, BaggedTreesRegressor
+from ._networks import n_parameters
+from ._pipelines import is_network
 
 __all__ = ["Complexity", "complexity", "latency"]
 
@@ -94,8 +96,9 @@ def complexity(model: Any) -> Complexity:
     """Measure a fitted model.
 
     Pipelines, frozen models, calibrated, voting and stacking ensembles are seen through; scikit-learn's trees,
-    forests, bagging, boosting, linear models, networks, neighbours and naive Bayes are counted, and LightGBM's and
-    XGBoost's boosters. The steps of a pipeline that only prepare the rows are not counted, but in the bytes.
+    forests, bagging, boosting, linear models, networks, neighbours and naive Bayes are counted, LightGBM's and
+    XGBoost's boosters, and skorch nets. The steps of a pipeline that only prepare the rows are not counted, but in the
+    bytes.
 
     Parameters
     ----------
@@ -272,6 +275,11 @@ def _network(model: Any) -> Complexity:
     return Complexity(NETWORK, n, parameters=int(n))
 
 
+def _torch_network(model: Any) -> Complexity:
+    n = n_parameters(model)
+    return Complexity(NETWORK, n, parameters=n)
+
+
 def _linear(model: Any) -> Complexity:
     coef = model.coef_
     n = int(coef.count_nonzero()) if issparse(coef) else int(np.count_nonzero(coef))
@@ -315,6 +323,7 @@ _COUNTERS: list[tuple[Any, Any]] = [
     (lambda model: _from(model, "lightgbm."), _lightgbm),
     (lambda model: _from(model, "xgboost."), _xgboost),
     (lambda model: isinstance(model, MLPClassifier | MLPRegressor), _network),
+    (is_network, _torch_network),
     (lambda model: hasattr(model, "calibrated_classifiers_"), _calibrated),
     (lambda model: hasattr(model, "estimators_"), _sklearn_ensemble),
     (lambda model: isinstance(model, BaggedTreesClassifier | BaggedTreesRegressor), lambda model: _trees(model.trees_)),

@@ -17,6 +17,7 @@ from ..core import derive_seed
 __all__ = [
     "bare_model",
     "clone_with_seed",
+    "is_network",
     "prepare",
     "prepares_without_targets",
     "split_pipeline",
@@ -65,6 +66,24 @@ def bare_model(estimator: Any) -> Any:
     while isinstance(estimator, Pipeline | FrozenEstimator):
         estimator = estimator.estimator if isinstance(estimator, FrozenEstimator) else estimator.steps[-1][1]
     return estimator
+
+
+def is_network(model: Any) -> bool:
+    """Whether a skorch net stands behind pipelines and freezing; it is known by the module of its class.
+
+    Parameters
+    ----------
+    model : estimator
+        Fitted or not.
+
+    Examples
+    --------
+    >>> from sklearn.neural_network import MLPClassifier
+    >>> is_network(MLPClassifier())
+    False
+    """
+    classes = type(bare_model(model)).__mro__
+    return any(cls.__name__ == "NeuralNet" and cls.__module__.split(".")[0] == "skorch" for cls in classes)
 
 
 def thawed(model: Any) -> Any:
@@ -181,9 +200,11 @@ def supports_weight(estimator: Any) -> bool:
     final = split_pipeline(estimator)[1]
     if isinstance(final, FrozenEstimator):
         return True  # nothing is fitted, so nothing is ignored
+    if is_network(final):
+        return True  # by the loss of its training, not by a parameter of ``fit``
     inner = _inner_estimators(final)
     if has_fit_parameter(final, "sample_weight") or (inner and _hands_keywords_on(final)):
-        return all(supports_weight(part) for part in inner)
+        return all(supports_weight(part) and not is_network(part) for part in inner)
     return False
 
 

@@ -13,6 +13,7 @@ from sklearn.base import is_classifier
 from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
 
 from ..core import InvalidInputError, NotSupportedError, Signal, SignalWarning, Teacher, TransferSet
+from ._networks import own_rows, refit_of
 from ._out_of_bag import out_of_bag
 
 __all__ = ["fold_rows", "predictions", "training_signal"]
@@ -57,6 +58,7 @@ def predictions(model: Any, X: Any, classes: NDArray[Any] | None) -> tuple[NDArr
     (array([[1., 0., 0.],
            [0., 0., 1.]]), False)
     """
+    X = own_rows(model, X)
     if classes is None:
         return _real_predictions(model, X), False
     columns = _columns(model, classes)
@@ -238,8 +240,8 @@ def out_of_fold(
 
     ``ask(model, X, part)`` returns one or more answers of a model that was fitted to `part`.
     """
-    assert teacher.refit is not None
-    refit = teacher.refit
+    refit = refit_of(teacher, seed)
+    assert refit is not None
 
     def answer(train: NDArray[np.intp], test: NDArray[np.intp]) -> list[tuple[NDArray[np.float64], bool]]:
         part = data.take(train)

@@ -19,7 +19,8 @@ from sklearn.pipeline import Pipeline
 from ..core import InvalidInputError, NotSupportedError, TransferSet
 from ._bagged_trees import BaggedTreesClassifier
 from ._expansion import class_weights, fold_class_weight
-from ._pipelines import clone_with_seed, split_pipeline, supports_weight
+from ._networks import check_handed_rows, check_labels, fit_network, own_rows, renewed, soft_network_support
+from ._pipelines import clone_with_seed, is_network, split_pipeline, supports_weight
 from ._regression_classifier import RegressionClassifier
 from ._soft_boosters import boosts_log_odds, fit_soft_booster
 from ._soft_expanded import expansion_support, fit_by_expansion
@@ -71,10 +72,13 @@ def fit_to(student: Any, data: TransferSet, *, seed: int | None = None) -> Any:
     array([[0.875, 0.125]])
     """
     _check(student, data)
-    model = clone_with_seed(student, seed)
+    model = renewed(clone_with_seed(student, seed), student, seed)
     if isinstance(model, FrozenEstimator):
         return model
-    if data.sample_weight is None and not _is_truly_soft(data):
+    if is_network(model):
+        check_labels(model, data)
+        data = data.replace(X=own_rows(model, data.X))
+    elif data.sample_weight is None and not _is_truly_soft(data):
         return model.fit(data.X, data.labels())
     if isinstance(model, Pipeline):
         return _fit_pipeline(model, data, seed)
@@ -157,6 +161,7 @@ def _fit_pipeline(pipeline: Pipeline, data: TransferSet, seed: int | None) -> Pi
         before = head.steps  # with ``memory`` these are not the ones that went in
     if final is None or isinstance(final, str):
         raise NotSupportedError(f"the last step of the pipeline is {final!r}; it must be the model to be fitted.")
+    check_handed_rows(final, X)
     part = data.replace(X=X, X_unlabeled=None)
     fitted = _fit_pipeline(final, part, seed) if isinstance(final, Pipeline) else _fit_final(final, part, seed)
     pipeline.steps = [*before, (name, fitted)]
@@ -166,6 +171,8 @@ def _fit_pipeline(pipeline: Pipeline, data: TransferSet, seed: int | None) -> Pi
 def _fit_final(model: Any, data: TransferSet, seed: int | None) -> Any:
     if isinstance(model, FrozenEstimator):
         return model
+    if is_network(model):
+        return _fit_network(model, data, seed)
     if not _is_truly_soft(data):
         keywords = {} if data.sample_weight is None else {"sample_weight": data.weights()}
         return model.fit(data.X, data.labels(), **keywords)
@@ -177,6 +184,14 @@ def _fit_final(model: Any, data: TransferSet, seed: int | None) -> Any:
     return realise(model, data.X, data.soft_targets(), weight, data.classes, seed)
 
 
+def _fit_network(net: Any, data: TransferSet, seed: int | None) -> Any:
+    if _is_truly_soft(data) and (support := soft_network_support(net)).kind == "refused":
+        raise NotSupportedError(f"{support.how}.")
+    if data.is_soft and not _is_truly_soft(data):
+        data = data.replace(y=data.labels())
+    return fit_network(net, data, seed=seed)
+
+
 def _realisation(model: Any, n_classes: int) -> tuple[SoftFitSupport, Realisation | None]:
     """How soft targets are realised on a final estimator, and the function that does it.
 
@@ -185,6 +200,8 @@ def _realisation(model: Any, n_classes: int) -> tuple[SoftFitSupport, Realisatio
     kind = type(model)
     if isinstance(model, FrozenEstimator):
         return SoftFitSupport("exact", "a frozen model is not fitted"), lambda model, *_: model
+    if is_network(model):
+        return soft_network_support(model), None  # fitted before anyone asks for a realisation
     if isinstance(model, RegressionClassifier | BaggedTreesClassifier):
         return SoftFitSupport("exact", "fits squared error on the soft targets"), _regress
     if kind in TREE_REGRESSORS and grows_by_gini(model):

@@ -1,0 +1,131 @@
+"""The door to the room of networks: the one file outside it that reaches in, and only with a network in hand.
+
+A skorch net is known by the module of its class (`is_network`). Whoever has one has torch, so that the room can be imported then, and
+not before: `import stepdown` imports no torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.frozen import FrozenEstimator
+
+from ..core import InvalidInputError, RefitOnLabels, Teacher, Trainer, TransferSet
+from ._pipelines import bare_model, is_network, split_pipeline
+from ._soft_support import SoftFitSupport
+
+__all__ = [
+    "answers",
+    "check_handed_rows",
+    "check_labels",
+    "fit_network",
+    "n_parameters",
+    "network_trainer",
+    "own_rows",
+    "refit_of",
+    "renewed",
+    "soft_network_support",
+]
+
+
+def own_rows(model: Any, X: Any) -> Any:
+    """Rows in the type that a network's parameters have; for any other model as they are.
+
+    Estimators hand over float64, networks mostly want float32. A pipeline that ends in a net gets the rows converted
+    before its first step, because scikit-learn's scalers keep the type.
+
+    Parameters
+    ----------
+    model : estimator
+        Fitted or not.
+    X : array-like of shape (n_samples, n_features)
+
+    Returns
+    -------
+    array-like of shape (n_samples, n_features)
+    """
+    return _room("_rows").own_rows(bare_model(model), X) if is_network(model) else X
+
+
+def answers(model: Any, X: Any) -> NDArray[Any]:
+    """What a fitted model predicts: labels or real numbers, one a row, whatever type of rows it takes.
+
+    Parameters
+    ----------
+    model : estimator
+        Fitted.
+    X : array-like of shape (n_samples, n_features)
+
+    Returns
+    -------
+    array of shape (n_samples,)
+
+    Examples
+    --------
+    >>> from sklearn.tree import DecisionTreeClassifier
+    >>> answers(DecisionTreeClassifier().fit([[0], [1]], ["a", "c"]), [[1]]).tolist()
+    ['c']
+    """
+    says = np.asarray(model.predict(own_rows(model, X)))
+    return says[:, 0] if says.ndim == 2 and says.shape[1] == 1 else says
+
+
+def check_labels(model: Any, data: TransferSet) -> None:
+    """Raise `InvalidInputError` for classes that a network can't answer; other models answer all."""
+    if is_network(model) and data.classes is not None:
+        _room("_network_fit").check_labels(bare_model(model), data.classes)
+
+
+def check_handed_rows(model: Any, X: Any) -> None:
+    """Refuse rows of another type than a net's at the end of a pipeline, which nothing would convert later either."""
+    if is_network(model) and (wanted := own_rows(model, X)) is not X:
+        raise InvalidInputError(
+            f"the steps before the {type(model).__name__} hand it {X.dtype} and it takes {wanted.dtype}: the pipeline "
+            f"couldn't predict. Put FunctionTransformer(np.{wanted.dtype}) right before the net."
+        )
+
+
+def fit_network(net: Any, data: TransferSet, *, seed: int | None) -> Any:
+    """Fit an unfitted net in place, as `stepdown.nn.NetworkFit` says."""
+    return _room("_network_fit").fit_net(net, data, seed=seed)
+
+
+def renewed(model: Any, original: Any, seed: int | None) -> Any:
+    """The clone of a model, with weights drawn anew where the clone of a net would start from the trained ones."""
+    net, given = split_pipeline(model)[1], split_pipeline(original)[1]
+    if is_network(net) and not isinstance(net, FrozenEstimator):
+        _room("_network_fit").renew(net, given, seed)
+    return model
+
+
+def refit_of(teacher: Teacher, seed: int | None) -> Any:
+    """How a teacher is made again on folds: a net by its trainer, with its seed and its weights of rows."""
+    if is_network(teacher.model) and isinstance(teacher.refit, RefitOnLabels):
+        from ._soft_fit import fit_to  # which needs this file
+
+        return lambda part, rows: fit_to(teacher.model, part, seed=seed)
+    return teacher.refit
+
+
+def network_trainer() -> Trainer:
+    """The trainer of nets."""
+    trainer: Trainer = _room("_network_fit").NetworkFit()
+    return trainer
+
+
+def soft_network_support(net: Any) -> SoftFitSupport:
+    """How a net learns soft targets."""
+    support: SoftFitSupport = _room("_network_fit").soft_support(net)
+    return support
+
+
+def n_parameters(net: Any) -> int:
+    """How many parameters a fitted net has."""
+    return sum(int(parameter.numel()) for parameter in net.module_.parameters())
+
+
+def _room(name: str) -> Any:
+    return import_module(f"stepdown.nn.{name}")
