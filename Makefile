@@ -32,6 +32,7 @@ bench-tabular: $(READY)  ## the development suite (about an hour on two cores); 
 
 bench-cost: $(READY)  ## what the default fit and the tree search cost, as ratios
 	$(BIN)/python benchmarks/cost.py --out benchmarks/results/cost.json
+	$(BIN)/python benchmarks/bench_tree_search.py --large --out benchmarks/results/tree_search.json
 
 # The demo needs neither tests nor torch, so it gets a smaller environment; `make test` completes it.
 $(APP): requirements/app.txt pyproject.toml
