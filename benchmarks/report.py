@@ -79,8 +79,8 @@ def cost(record: dict[str, Any]) -> str:
 def tree_search(record: dict[str, Any]) -> str:
     lines = [
         "### Tree search",
-        f"`{record['trainer']}` on `{record['student']}`, labels and soft targets, in plain fits of that tree and in fits"
-        " of a forest of 100 trees, in one run.",
+        f"`{record['trainer']}` on `{record['student']}`, labels and soft targets, in plain fits of that tree and in"
+        " fits of a forest of 100 trees, in one run.",
         "| rows | features | classes | labels, plain fits | soft, plain fits | labels, forests | soft, forests |\n"
         + "|---" * 7
         + "|",
