@@ -5,7 +5,16 @@ from ._complexity import Complexity, complexity, latency
 from ._expansion import expand_soft_targets, expansion_blocks
 from ._families import bagged_bridge, between, grown, shrunk
 from ._grades import Grade, graded_signals, grades
-from ._networks import answers, check_labels, network_trainer, own_rows
+from ._label_encoded import LabelEncoded
+from ._networks import (
+    answers,
+    between_twins,
+    check_labels,
+    completed,
+    network_trainer,
+    own_rows,
+    wider_nets,
+)
 from ._pipelines import bare_model, clone_with_seed, is_network, prepare, split_pipeline, supports_weight, with_final
 from ._regression_classifier import RegressionClassifier
 from ._signals import fold_rows, predictions, signal_key, training_signal
@@ -16,14 +25,17 @@ __all__ = [
     "BaggedTreesRegressor",
     "Complexity",
     "Grade",
+    "LabelEncoded",
     "RegressionClassifier",
     "SoftFitSupport",
     "answers",
     "bagged_bridge",
     "bare_model",
     "between",
+    "between_twins",
     "check_labels",
     "clone_with_seed",
+    "completed",
     "complexity",
     "expand_soft_targets",
     "expansion_blocks",
@@ -44,5 +56,6 @@ __all__ = [
     "split_pipeline",
     "supports_weight",
     "training_signal",
+    "wider_nets",
     "with_final",
 ]
