@@ -13,18 +13,23 @@ from ._at import AT
 from ._auxiliary import auxiliary
 from ._cache import cached_features
 from ._combined import Staged, WeightedSum
+from ._cost import NetworkCost, network_cost
 from ._distributed import GlobalBatch
 from ._engine import FrozenNetwork, TrainingStoppedError
+from ._exits import EarlyExit, early_exit, early_exits
 from ._head import fit_head
 from ._hint import Hint
 from ._images import ImageBatches
 from ._indistill import InDistill
 from ._information_flow import InformationFlow
 from ._kd import KD
+from ._ladder import auxiliaries, built_ladder, ladder
 from ._logit import Logit
 from ._method import LayerMethod, LossMethod, Outputs
 from ._pairs import LayerFlow, PairTable, propose_pairs
 from ._pkt import PKT
+from ._prototype import Prototype
+from ._pruned import pruned, pruned_copies
 from ._recipe import FlowRecord, flow_through_auxiliary
 from ._rkd import RKD
 from ._schedules import Constant, CriticalPeriod, Phases, Schedule
@@ -37,6 +42,7 @@ __all__ = [
     "AT",
     "Constant",
     "CriticalPeriod",
+    "EarlyExit",
     "FlowRecord",
     "FrozenNetwork",
     "GlobalBatch",
@@ -49,11 +55,13 @@ __all__ = [
     "LayerMethod",
     "Logit",
     "LossMethod",
+    "NetworkCost",
     "NonFiniteLossError",
     "Outputs",
     "PKT",
     "PairTable",
     "Phases",
+    "Prototype",
     "RKD",
     "SP",
     "Schedule",
@@ -63,10 +71,18 @@ __all__ = [
     "Transfer",
     "VID",
     "WeightedSum",
+    "auxiliaries",
     "auxiliary",
+    "built_ladder",
     "cached_features",
+    "early_exit",
+    "early_exits",
     "fit_head",
     "flow_through_auxiliary",
     "functional",
+    "ladder",
+    "network_cost",
     "propose_pairs",
+    "pruned",
+    "pruned_copies",
 ]

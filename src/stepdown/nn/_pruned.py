@@ -58,9 +58,8 @@ def pruned(network: nn.Module, ratio: float, *, example: Any, keep: Sequence[str
 
     Examples
     --------
-    >>> from stepdown.nn import pruned  # doctest: +SKIP
     >>> network = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3))
-    >>> pruned(network, 0.5, example=torch.zeros(2, 4))  # doctest: +SKIP
+    >>> pruned(network, 0.5, example=torch.zeros(2, 4))
     Sequential(
       (0): Linear(in_features=4, out_features=4, bias=True)
       (1): ReLU()
@@ -130,8 +129,14 @@ def pruned_copies(teacher: Any, ratios: Sequence[float] = (0.3, 0.5), *, X: Any,
 
     Examples
     --------
-    >>> X = np.random.default_rng(0).random((60, 4), dtype=np.float32)  # doctest: +SKIP
-    >>> pruned_copies(teacher, (0.3, 0.5), X=X)  # doctest: +SKIP
+    >>> import numpy as np
+    >>> from skorch import NeuralNetClassifier
+    >>> X, y = np.random.default_rng(0).random((60, 4), dtype=np.float32), np.arange(60) % 3
+    >>> module = nn.Sequential(nn.Linear(4, 10), nn.ReLU(), nn.Linear(10, 3))
+    >>> settings = dict(criterion=nn.CrossEntropyLoss, max_epochs=2, train_split=None, verbose=0)
+    >>> teacher = NeuralNetClassifier(module, **settings).fit(X, y)
+    >>> [(name, net.module) for name, net in pruned_copies(teacher, (0.3, 0.5), X=X)]
+    [('pruned 30%', Prototype(Sequential of 59 parameters)), ('pruned 50%', Prototype(Sequential of 43 parameters))]
     """
     net, network = net_of(teacher), network_of(teacher)
     example, _ = example_of(net, X, None, limit=SMALL)
