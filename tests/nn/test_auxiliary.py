@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 from torch.nn import functional
+from torch.nn.utils.parametrizations import weight_norm
 
 from stepdown.core import InvalidInputError, NotSupportedError
 from stepdown.nn import InformationFlow, Transfer, auxiliary
@@ -111,8 +112,48 @@ class FromInput(nn.Module):
         return self.fc((x + self.inner(x)).mean(dim=(2, 3)))
 
 
-NETWORKS = [Plain, Residual, Depthwise, Mlp, Grouped, Sequence, FromInput]
-PAIRS = {Plain: "conv2", Residual: "layer2", Depthwise: "point", Mlp: "3", Grouped: "b", Sequence: "norm"}
+class NormAct(nn.BatchNorm2d):
+    """Normalisation and activation in one, as timm has it."""
+
+    def __init__(self, size):
+        super().__init__(size, eps=1e-3)
+        self.act = nn.ReLU6()
+
+    def forward(self, x):
+        return self.act(super().forward(x))
+
+
+class Standardised(nn.Conv2d):
+    def forward(self, x):
+        weight = self.weight - self.weight.mean((1, 2, 3), keepdim=True)
+        return functional.conv2d(x, weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
+
+
+class Derived(nn.Module):
+    """Layers of one's own that are torch's with another way of running; inverted, with a shortcut."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem, self.norm1 = Standardised(3, 4, 3, padding=1), NormAct(4)
+        self.expand, self.norm2 = nn.Conv2d(4, 8, 1, bias=False), NormAct(8)
+        self.depth, self.norm3 = Standardised(8, 8, 3, padding=1, groups=8, bias=False), NormAct(8)
+        self.project, self.fc = nn.Conv2d(8, 4, 1), nn.Linear(4, 5)
+
+    def forward(self, x):
+        x = self.norm1(self.stem(x))
+        return self.fc((x + self.project(self.norm3(self.depth(self.norm2(self.expand(x)))))).mean((2, 3)))
+
+
+NETWORKS = [Plain, Residual, Depthwise, Mlp, Grouped, Sequence, Derived, FromInput]
+PAIRS = {
+    Plain: "conv2",
+    Residual: "layer2",
+    Depthwise: "point",
+    Mlp: "3",
+    Grouped: "b",
+    Sequence: "norm",
+    Derived: "norm2",
+}
 
 
 def example(n=4):
@@ -141,10 +182,11 @@ def test_wider_in_all_but_input_and_output(kind, factor):
         assert (count > 1) is (factor > 1)
 
 
+@pytest.mark.parametrize("factor", [1.5, 2.0])
 @pytest.mark.parametrize("kind", PAIRS)
-def test_it_trains_a_step_and_teaches(kind):
+def test_it_trains_a_step_and_teaches(kind, factor):
     student, x = kind(), example(8)
-    wide = auxiliary(student, 2.0, example=x)
+    wide = auxiliary(student, factor, example=x)
     before = copy.deepcopy(wide.state_dict())
     optimizer = torch.optim.SGD(wide.parameters(), lr=0.1)
     functional.cross_entropy(wide.train()(x), torch.arange(8) % 5).backward()
@@ -154,6 +196,31 @@ def test_it_trains_a_step_and_teaches(kind):
     layer = PAIRS[kind]
     with Transfer(wide, student, InformationFlow([(layer, layer)])) as transfer:
         transfer.loss(x, student.train()(x), epoch=0).backward()
+
+
+@pytest.mark.parametrize("factor", [1.5, 2.0])
+@pytest.mark.parametrize("name", ["resnet10t", "mobilenetv2_035", "mobilenetv3_small_050"])
+def test_networks_of_timm_train_a_step(name, factor):
+    timm = pytest.importorskip("timm", exc_type=ImportError, reason="timm isn't there, or torchvision, which it needs")
+    student, x = timm.create_model(name, num_classes=5), torch.randn(4, 3, 32, 32)
+    wide = auxiliary(student, factor, example=x)
+    assert type(wide) is type(student)
+    assert sum(p.numel() for p in wide.parameters()) > factor * sum(p.numel() for p in student.parameters())
+    before = copy.deepcopy(wide.state_dict())
+    optimizer = torch.optim.SGD(wide.parameters(), lr=0.1)
+    functional.cross_entropy(wide.train()(x), torch.arange(4)).backward()
+    assert all(parameter.grad is not None for parameter in wide.parameters())
+    optimizer.step()
+    assert all(not torch.equal(before[name], parameter) for name, parameter in wide.named_parameters())
+
+
+def test_derived_layers_stay_what_they_are():
+    student = Derived()
+    wide = auxiliary(student, 2.0, example=example())
+    assert [type(layer) for layer in wide.modules()] == [type(layer) for layer in student.modules()]
+    assert (wide.norm2.num_features, wide.norm2.eps, wide.depth.groups) == (16, 1e-3, 16)
+    assert repr(wide.stem) == "Standardised(3, 8, kernel_size=(3, 3), stride=(1, 1), padding=(1, 1))"
+    assert wide.norm2.act is not student.norm2.act
 
 
 def test_widths_are_those_of_the_factor():
@@ -232,7 +299,14 @@ class Recurrent(nn.Module):
 
 
 class OwnLinear(nn.Linear):
-    pass
+    """With a weight that torch's layer doesn't have."""
+
+    def __init__(self, a, b):
+        super().__init__(a, b)
+        self.gain = nn.Parameter(torch.ones(b))
+
+    def forward(self, x):
+        return self.gain * super().forward(x)
 
 
 REFUSED = {
@@ -240,7 +314,14 @@ REFUSED = {
     "branching": (Branching, "torch.fx can't trace it"),
     "parameter": (Raw, "it uses 'scale' outside of a layer"),
     "recurrent": (Recurrent, "layer 'rnn', a GRU, is of no known kind"),
-    "own": (lambda: nn.Sequential(nn.Flatten(), OwnLinear(192, 6), nn.Linear(6, 5)), "OwnLinear is a layer of one's"),
+    "own": (
+        lambda: nn.Sequential(nn.Flatten(), OwnLinear(192, 6), nn.Linear(6, 5)),
+        "OwnLinear is a Linear with weights",
+    ),
+    "parametrized": (
+        lambda: nn.Sequential(nn.Flatten(), weight_norm(nn.Linear(192, 6)), nn.Linear(6, 5)),
+        "ParametrizedLinear is a Linear with weights",
+    ),
     "positions": (lambda: nn.Sequential(nn.Linear(8, 6), nn.Flatten(), nn.Linear(144, 5)), "not on rows"),
 }
 

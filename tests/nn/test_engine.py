@@ -17,12 +17,14 @@ from torch import nn
 
 from stepdown.core import Hop, InvalidInputError, NotSupportedError, TransferSet, run_hops
 from stepdown.nn import (
+    AT,
     KD,
     PKT,
     VID,
     FrozenNetwork,
     Hint,
     InformationFlow,
+    Logit,
     NonFiniteLossError,
     Staged,
     Taps,
@@ -317,6 +319,32 @@ def test_a_loss_that_breaks_at_once_has_no_student(teacher, data):
     assert caught.value.student is None
 
 
+def test_checkpoints_on_disk_stay_those_of_the_last_good_epoch(tmp_path, teacher, data):
+    kept = Checkpoint(monitor=None, dirname=str(tmp_path), load_best=False)
+    with pytest.raises(TrainingStoppedError) as caught:
+        Bursting(PAIRS[1:]).transfer([teacher], net(callbacks=[kept]), data, seed=0)
+    assert same(torch.load(tmp_path / "params.pt"), caught.value.student.module_.state_dict())
+
+
+class Breaking(OwnNet):
+    """The last step of the third epoch leaves weights that aren't numbers."""
+
+    def on_epoch_end(self, net, **kwargs):
+        if len(net.history) == 3:
+            with torch.no_grad():
+                net.module_.fc2.bias[0] = np.inf
+        super().on_epoch_end(net, **kwargs)
+
+
+def test_weights_that_a_finite_loss_has_broken_are_never_kept(tmp_path, teacher, data):
+    kept = Checkpoint(monitor=None, dirname=str(tmp_path), load_best=False)
+    with pytest.raises(TrainingStoppedError, match=r"epoch 2 .*broken the student's weights: fc2\.bias") as caught:
+        KD().transfer([teacher], net(kind=Breaking, callbacks=[kept]), data, seed=0)
+    good = KD().transfer([teacher], net(max_epochs=2), data, seed=0).module_.state_dict()
+    assert same(good, caught.value.student.module_.state_dict())
+    assert same(good, torch.load(tmp_path / "params.pt"))
+
+
 @pytest.mark.parametrize("pair", [("conv9", "conv1"), ("conv1", "conv9")])
 def test_names_of_layers_are_checked_before_training(pair, teacher, data):
     with pytest.raises(InvalidInputError, match=r"no layer 'conv9'; the nearest.*conv1"):
@@ -326,6 +354,22 @@ def test_names_of_layers_are_checked_before_training(pair, teacher, data):
 def test_shapes_are_checked_before_training(teacher, data):
     with pytest.raises(InvalidInputError, match=r"conv1.*fc1.*can't be regressed.*use AT"):
         Hint([("conv1", "fc1")]).transfer([teacher], net(), data)
+
+
+def test_networks_of_other_classes_are_pointed_to_their_layers(teacher, data):
+    class Fewer(Net):
+        def __init__(self, width=4):
+            super().__init__(width)
+            self.fc2 = nn.Linear(8, 7)
+
+    for method in (KD(), Logit()):
+        with pytest.raises(InvalidInputError, match=r"\(32, 7\) \(student\) and \(32, 10\).*PKT or InformationFlow"):
+            method.transfer([teacher], net(module=Fewer), data)
+
+
+def test_maps_are_asked_of_layers_that_have_some(teacher, data):
+    with pytest.raises(InvalidInputError, match=r"'fc1' -> student's layer 'fc1'.*(PKT|SP)"):
+        AT(PAIRS[1:]).transfer([teacher], net(), data)
 
 
 def test_a_dead_layer_is_named(teacher, data):

@@ -89,6 +89,26 @@ def test_sizes_of_batches(images, drop_last, sizes):
     assert len(batches) == len(sizes)
 
 
+@pytest.mark.parametrize("drop_last", [False, True])
+@pytest.mark.parametrize("processes", [2, 3])
+def test_processes_share_the_batches_of_one(images, processes, drop_last):
+    x, y = images, LABELS
+    settings = {"shuffle": True, "padding": 2, "flip": True, "seed": 3, "drop_last": drop_last}
+    whole = list(ImageBatches((x, y), batch_size=2 * processes, **settings))
+    shares = [ImageBatches((x, y), batch_size=2, part=(number, processes), **settings) for number in range(processes)]
+    assert {len(share) for share in shares} == {len(whole)}
+    parts = [list(share) for share in shares]
+    for number, (rows, labels) in enumerate(whole):
+        torch.testing.assert_close(torch.cat([part[number][0] for part in parts]), rows, rtol=0, atol=0)
+        assert torch.equal(torch.cat([part[number][1] for part in parts]), labels)
+
+
+def test_no_process_gets_an_empty_batch(images):
+    x, y = images, LABELS
+    shares = [ImageBatches((x[:9], y[:9]), batch_size=2, part=(number, 2)) for number in range(2)]
+    assert [[len(rows) for rows, _ in share] for share in shares] == [[2, 2], [2, 2]]
+
+
 def test_parts_of_parts_are_seen_through(images):
     part = Subset(Subset(Dataset(images, LABELS), [9, 7, 5, 3]), [0, 2])
     x, y = joined(ImageBatches(part, 4))
@@ -153,6 +173,7 @@ def test_resumed_transfer_draws_on_where_it_was(tmp_path, images):
         ((np.zeros((2, 3, 4, 4), dtype=np.uint8), None), {"padding": -1}, "padding=-1"),
         ((np.zeros((2, 3, 4, 4), dtype=np.uint8), None), {"batch_size": 0}, "batch_size=0"),
         ([1, 2], {}, "a list came"),
+        ((np.zeros((2, 3, 4, 4), dtype=np.uint8), None), {"part": (2, 2)}, r"part=\(2, 2\)"),
     ],
 )
 def test_what_it_refuses(dataset, settings, match):

@@ -16,7 +16,7 @@ from skorch import NeuralNetClassifier, NeuralNetRegressor
 from torch import nn
 
 from stepdown.core import InvalidInputError, NotSupportedError, TransferSet
-from stepdown.nn import PKT, FrozenNetwork, Taps, fit_head, flow_through_auxiliary
+from stepdown.nn import PKT, Constant, FrozenNetwork, InformationFlow, Taps, fit_head, flow_through_auxiliary
 
 ROOT = Path(__file__).parents[2]
 
@@ -81,6 +81,15 @@ def test_the_recipe_makes_both_networks_and_tells_how(teacher, data):
 def test_layers_may_be_named(teacher, data):
     record = flow_through_auxiliary(teacher, net(), data, layers=["fc1"], teacher_layer="conv1", seed=0)
     assert record.pairs == (("fc1", "fc1"),)
+
+
+def test_schedule_and_diagonal_reach_both_hops(teacher, data):
+    by_default = flow_through_auxiliary(teacher, net(), data, label_epochs=0, seed=0)
+    assert by_default.hops[1].method.schedule.weights(1, 2) == pytest.approx((100 * 0.7**25, 1.0))
+    record = flow_through_auxiliary(teacher, net(), data, label_epochs=0, schedule=Constant(), diagonal=False, seed=0)
+    assert repr(record.hops[1].method) == repr(InformationFlow(record.pairs, Constant(), diagonal=False))
+    assert record.hops[0].method.methods[1][1].diagonal is False
+    assert not same(by_default.student.module_, record.student.module_)
 
 
 def test_what_the_recipe_refuses(teacher, data):

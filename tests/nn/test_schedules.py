@@ -29,6 +29,15 @@ def test_a_single_layer_is_the_last():
         Constant().weights(0, 0)
 
 
+def test_the_critical_period_lasts_a_quarter_of_any_training():
+    assert np.array_equal(CriticalPeriod.over(50).table(50, 2), CriticalPeriod().table(50, 2))
+    for epochs in (10, 50, 100, 400):
+        heavy = (CriticalPeriod.over(epochs).table(epochs, 2)[:, 0] >= 1).mean()
+        assert 0.25 <= heavy < 0.25 + 1.5 / epochs + 0.01
+    with pytest.raises(InvalidInputError, match="epochs=0"):
+        CriticalPeriod.over(0)
+
+
 def test_phases_need_a_length_a_layer():
     with pytest.raises(InvalidInputError, match="expected 1: one for each layer"):
         Phases((1, 2)).weights(0, 2)

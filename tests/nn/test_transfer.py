@@ -179,6 +179,25 @@ def test_adapters_are_trained_and_stay_outside(networks):
     assert not any("adapter" in key for key in networks[1].state_dict())
 
 
+@pytest.mark.parametrize("method", [VID(MAPS), WeightedSum([(1.0, KD()), (1.0, Hint(MAPS))])], ids=["VID", "sum"])
+def test_adapters_have_the_students_type(method):
+    teacher, student = Net(width=2).double().eval(), Net().double()
+    x, y = batch()
+    with Transfer(teacher, student, method, example=x.double()) as transfer:
+        assert {parameter.dtype for parameter in transfer.parameters()} == {torch.float64}
+        loss = transfer.loss(x.double(), student(x.double()), y, epoch=0)
+        loss.backward()
+    assert loss.dtype == torch.float64
+    assert all(parameter.grad.dtype == torch.float64 for parameter in transfer.adapters.parameters())
+
+
+def test_adapters_are_not_halved_by_autocast(networks):
+    x, y = batch()
+    with torch.autocast("cpu", torch.bfloat16), Transfer(*networks, Hint(MAPS), example=x) as transfer:
+        assert {parameter.dtype for parameter in transfer.parameters()} == {torch.float32}
+        transfer.loss(x, networks[1](x), y, epoch=0).backward()
+
+
 def test_adapters_survive_a_second_entry(networks):
     transfer = trained(networks, Hint(MAPS))
     kept = [parameter.detach().clone() for parameter in transfer.adapters.parameters()]

@@ -14,8 +14,8 @@ from skorch import NeuralNetClassifier
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-from stepdown.core import TransferSet
-from stepdown.nn import KD, RKD, VID, GlobalBatch, InformationFlow, Transfer, WeightedSum
+from stepdown.core import InvalidInputError, TransferSet
+from stepdown.nn import KD, PKT, RKD, VID, GlobalBatch, ImageBatches, InformationFlow, Transfer, WeightedSum
 
 pytestmark = pytest.mark.skipif(not dist.is_gloo_available(), reason="gloo isn't there")
 
@@ -46,7 +46,6 @@ def gradients(method, x, y, student, wrap=lambda network: network):
     torch.manual_seed(3)  # of the adapters
     transfer = Transfer(teacher, student, method, example=rows()[0])
     with transfer:
-        transfer.adapters.double()
         network = wrap(student)
         for epoch in range(2):  # the second pass shows whether all gradients of the first were waited for
             loss = transfer.loss(x, network(x), y, epoch=epoch)
@@ -74,6 +73,8 @@ def one_of_two(rank, port, folder):
     for name, method in METHODS.items():
         _, student = networks()
         found[name] = gradients(GlobalBatch(method), x[part], y[part], student, DistributedDataParallel)
+    with pytest.raises(InvalidInputError, match="2 processes run and ImageBatches doesn't know which"):
+        next(iter(ImageBatches(images())))
     torch.save(found, f"{folder}/{rank}.pt")
     dist.destroy_process_group()
 
@@ -122,8 +123,41 @@ def one_of_two_by_accelerate(rank, port, folder):
     student = Accelerated(**settings, accelerator=Shared(accelerator))
     taught = accelerate_method().transfer([networks()[0]], student, joined_data(), seed=0)
     assert type(taught) is Accelerated
-    torch.save(taught.module_.state_dict(), f"{folder}/{rank}.pt")
+    _, settings = image_net(8)
+    from_images = Accelerated(**settings, accelerator=Shared(accelerator))
+    seen = PKT([("2", "2")]).transfer([image_teacher()], from_images, image_data(), seed=0)
+    with pytest.raises(InvalidInputError, match="2 processes run and ImageBatches doesn't know which"):
+        seen.predict(image_data().X)
+    torch.save((taught.module_.state_dict(), seen.module_.state_dict()), f"{folder}/{rank}.pt")
     dist.destroy_process_group()
+
+
+def images(n=37):
+    generator = torch.Generator().manual_seed(2)
+    return torch.randint(256, (n, 1, 5, 5), generator=generator, dtype=torch.uint8), torch.arange(n) % 3
+
+
+def image_data():
+    x, y = images()
+    return TransferSet.for_classification(x.numpy(), y.numpy())
+
+
+def image_network(width):
+    return nn.Sequential(nn.Flatten(), nn.Linear(25, width), nn.ReLU(), nn.Linear(width, 3))
+
+
+def image_teacher():
+    torch.manual_seed(4)
+    return image_network(9)
+
+
+def image_net(batch_size):
+    """The last batch of 37 rows is one of 5: 3 for the first process and 2 for the second."""
+    torch.manual_seed(5)
+    batches = {"iterator_train__shuffle": True, "iterator_train__padding": 1, "iterator_train__flip": True}
+    iterators = {"iterator_train": ImageBatches, "iterator_valid": ImageBatches}
+    kind, settings = student_net(batch_size, lr=50.0, **batches, **iterators)
+    return kind, {**settings, "module": image_network(4)}
 
 
 class Shared:
@@ -156,8 +190,14 @@ def test_accelerate_trains_two_processes_as_one(tmp_path):
     kind, settings = student_net(16)
     before = copy.deepcopy(settings["module"].state_dict())
     expected = accelerate_method().transfer([networks()[0]], kind(**settings), joined_data(), seed=0)
+    kind, settings = image_net(16)
+    untrained = copy.deepcopy(settings["module"].state_dict())
+    seen = PKT([("2", "2")]).transfer([image_teacher()], kind(**settings), image_data(), seed=0)
     for rank in range(2):
-        found = torch.load(tmp_path / f"{rank}.pt")
+        found, found_seen = torch.load(tmp_path / f"{rank}.pt")
         for name, values in expected.module_.state_dict().items():
             torch.testing.assert_close(found[name], values, rtol=0, atol=1e-6)
             assert not np.allclose(values, before[name])
+        for name, values in seen.module_.state_dict().items():
+            torch.testing.assert_close(found_seen[name], values, rtol=0, atol=1e-5)
+            assert np.allclose(values, untrained[name]) is name.startswith("3")  # a head without a loss

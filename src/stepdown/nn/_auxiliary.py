@@ -19,8 +19,7 @@ from torch.fx.passes.shape_prop import ShapeProp
 
 from stepdown.core import InvalidInputError, NotSupportedError
 
-from ._networks import quietly, run
-from ._taps import main_tensor
+from ._networks import output_shape, quietly
 from ._widths import BUILDER, Channels, Width
 
 __all__ = ["auxiliary"]
@@ -33,6 +32,11 @@ SETTINGS = (
 )
 """Arguments of known layers besides their widths, kept in attributes of the same names."""
 LAYERS = (*CONVOLUTIONS, nn.Linear, *BATCH_NORMS, nn.GroupNorm, nn.LayerNorm, nn.PReLU)
+SIZES = (
+    *("in_channels", "out_channels", "groups", "in_features", "out_features"),
+    *("num_features", "num_channels", "num_parameters", "normalized_shape"),
+)
+"""Attributes in which known layers keep their widths."""
 
 
 def auxiliary(
@@ -45,8 +49,9 @@ def auxiliary(
     """A new network of the student's architecture, wider by a factor, with fresh weights and the same names of layers.
 
     The widths of the input and of the output are kept. Known layers are convolutions (grouped and depthwise ones too),
-    linear layers, batch, instance, group and layer normalisation and PReLU, along any path that ``torch.fx`` can trace:
-    additions, concatenations, flattening, pooling, activations. The result has run on the example.
+    linear layers, batch, instance, group and layer normalisation and PReLU, and classes derived from them that add no
+    weights; along any path that ``torch.fx`` can trace: additions, concatenations, flattening, pooling, activations.
+    The result has run on the example.
 
     Parameters
     ----------
@@ -84,10 +89,10 @@ def auxiliary(
     """
     if not factor > 0:
         raise InvalidInputError(f"factor={factor}: expected a positive number.")
-    wanted = _output_shape(student, example)
+    wanted = output_shape(student, example)
     if builder is not None:
         made = builder(factor)
-        found = _output_shape(made, example)
+        found = output_shape(made, example)
         if found != wanted:
             raise InvalidInputError(
                 f"the builder's network returns {found} for the example and the student {wanted}; they must be equal."
@@ -95,7 +100,7 @@ def auxiliary(
         return made
     made = _Widening(student, factor, example).network()
     try:
-        found = _output_shape(made, example)
+        found = output_shape(made, example)
     except Exception as error:  # whatever the network's own code raises
         raise _unable(student, f"its code asks for the student's widths ({error})") from error
     if found != wanted:
@@ -105,11 +110,6 @@ def auxiliary(
 
 def _unable(network: nn.Module, why: str) -> NotSupportedError:
     return NotSupportedError(f"{type(network).__name__} can't be widened: {why}; {BUILDER}.")
-
-
-def _output_shape(network: nn.Module, example: Any) -> tuple[int, ...]:
-    with quietly(network):
-        return tuple(main_tensor(run(network, example)).shape)
 
 
 class _Tracer(fx.Tracer):
@@ -271,27 +271,42 @@ def _convolution(module: Any, channels: Channels, where: str) -> _Layer:
 
 def _grown(module: Any, layer: _Layer, factor: float) -> nn.Module:
     """A layer of the same kind and settings with its widths grown, freshly initialised."""
-    if type(module).__module__.split(".")[0] != "torch" or nn.utils.parametrize.is_parametrized(module):
+    kind = next(kind for kind in LAYERS if isinstance(module, kind))
+    made = _made(kind, module, layer, factor)
+    if type(module) is kind:
+        return made
+    if made.state_dict().keys() != module.state_dict().keys():
         raise NotSupportedError(
-            f"{type(module).__name__} is a layer of one's own, which can't be made anew; {BUILDER}."
+            f"{type(module).__name__} is a {kind.__name__} with weights of its own, which can't be widened; {BUILDER}."
         )
+    derived: nn.Module = copy.deepcopy(module)
+    for name in SIZES:
+        if hasattr(made, name):
+            setattr(derived, name, getattr(made, name))
+    derived._parameters.update(made._parameters)
+    derived._buffers.update(made._buffers)
+    return derived
+
+
+def _made(kind: type[nn.Module], module: Any, layer: _Layer, factor: float) -> nn.Module:
+    """A layer of torch's own class."""
     width_in, width_out = layer.inputs.grown(factor), layer.outputs.grown(factor)
-    kind: Callable[..., nn.Module] = type(module)
+    make: Callable[..., nn.Module] = kind
     settings = {name: getattr(module, name) for name in SETTINGS if hasattr(module, name)}
     if "bias" in inspect.signature(kind).parameters:  # of normalisations in newer versions of torch only
         settings["bias"] = module.bias is not None
     if isinstance(module, CONVOLUTIONS):
         groups = width_in if 1 < module.groups == module.in_channels else module.groups
-        return kind(width_in, width_out, groups=groups, **settings)
+        return make(width_in, width_out, groups=groups, **settings)
     if isinstance(module, nn.Linear):
-        return kind(width_in, width_out, **settings)
+        return make(width_in, width_out, **settings)
     if isinstance(module, nn.GroupNorm):
-        return kind(module.num_groups, width_in, **settings)
+        return make(module.num_groups, width_in, **settings)
     if isinstance(module, nn.LayerNorm):
-        return kind((width_in, *module.normalized_shape[1:]), **settings)
+        return make((width_in, *module.normalized_shape[1:]), **settings)
     if isinstance(module, nn.PReLU):
-        return kind(1 if module.num_parameters == 1 else width_in)
-    return kind(width_in, **settings)
+        return make(1 if module.num_parameters == 1 else width_in)
+    return make(width_in, **settings)
 
 
 def _new(size: int, *, fixed: bool = False) -> Channels:

@@ -143,7 +143,10 @@ def example_of(net: NeuralNet, X: Any, y: Any, *, limit: int = EXAMPLE_ROWS) -> 
     dataset = net.get_dataset(X, y)
     rows = np.unique(np.linspace(0, len(dataset) - 1, num=min(len(dataset), limit)).astype(int))
     settings = {**net.get_params_for("iterator_valid"), "batch_size": len(rows)}
-    x, labels = unpack_data(next(iter(net.iterator_valid(Subset(dataset, rows.tolist()), **settings))))
+    iterator = net.iterator_valid(Subset(dataset, rows.tolist()), **settings)
+    if hasattr(iterator, "part"):
+        iterator.part = (0, 1)
+    x, labels = unpack_data(next(iter(iterator)))
     device = next(net.module_.parameters()).device
     return _arguments(x, device), to_tensor(labels, device=device) if isinstance(net, NeuralNetClassifier) else None
 
@@ -193,6 +196,15 @@ class _Lesson:
         self._open.enter_context(self.transfer)
         return self.transfer.adapters
 
+    def divide(self, net: NeuralNet, iterator: Any, training: bool) -> Any:
+        """Let batches that Accelerate doesn't know go on with the training's epochs and be shared by the processes."""
+        if training and hasattr(iterator, "set_epoch"):
+            iterator.set_epoch(len(net.history))  # training that is resumed draws on where it was
+        accelerator = getattr(net, "accelerator", None)
+        if getattr(iterator, "part", 0) is None and accelerator is not None:
+            iterator.part = (accelerator.process_index, accelerator.num_processes)
+        return iterator
+
     def loss(self, net: NeuralNet, x: Any, out: Any, y: Any) -> Tensor:
         """The method's loss of a batch."""
         assert self.transfer is not None
@@ -206,12 +218,17 @@ class _Lesson:
                 f"a batch of one row came: {error} Take another batch_size, or iterator_train__drop_last=True."
             ) from error
 
-    def keep(self) -> None:
-        """Remember the student as it is, if its weights are finite."""
+    def keep(self, epoch: int) -> None:
+        """Remember the student as it is; stop, before any callback writes a checkpoint, if its weights are broken."""
         assert self.transfer is not None
         state = self.transfer.student.state_dict()
-        if all(bool(values.isfinite().all()) for values in state.values()):
-            self.good = {name: values.detach().clone() for name, values in state.items()}
+        broken = [name for name, values in state.items() if not bool(values.isfinite().all())]
+        if broken:
+            raise NonFiniteLossError(
+                f"the loss was finite in epoch {epoch} and its last step has broken the student's weights: "
+                f"{', '.join(broken[:5])}."
+            )
+        self.good = {name: values.detach().clone() for name, values in state.items()}
 
     def end(self, net: NeuralNet, kind: type[NeuralNet]) -> None:
         """Take the hooks and the adapters out, and make the net what it was; a second time does nothing."""
@@ -259,14 +276,11 @@ def _taught_class(kind: type[NeuralNet], lesson: _Lesson) -> type[NeuralNet]:
             return lesson.loss(self, X, y_pred, y_true)
 
         def get_iterator(self, dataset: Any, training: bool = False) -> Any:
-            iterator = super().get_iterator(dataset, training=training)
-            if training and hasattr(iterator, "set_epoch"):
-                iterator.set_epoch(len(self.history))  # training that is resumed draws on where it was
-            return iterator
+            return lesson.divide(self, super().get_iterator(dataset, training=training), training)
 
         def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
             super().on_epoch_end(net, **kwargs)
-            lesson.keep()
+            lesson.keep(len(self.history) - 1)
 
         def load_params(self, *args: Any, **kwargs: Any) -> None:
             try:

@@ -20,6 +20,7 @@ from ._kd import KD
 from ._pairs import propose_pairs
 from ._pkt import PKT
 from ._prototype import with_module
+from ._schedules import CriticalPeriod, Schedule
 
 __all__ = ["FlowRecord", "flow_through_auxiliary"]
 
@@ -58,14 +59,16 @@ def flow_through_auxiliary(
     teacher_layer: str | None = None,
     factor: float = 2.0,
     label_epochs: int | None = None,
+    schedule: Schedule | None = None,
+    diagonal: bool = True,
     seed: int | None = None,
 ) -> FlowRecord:
     """Teach an auxiliary network by the teacher's last features, and the student by the auxiliary's layers.
 
     The auxiliary is built like the student and wider. It learns the labels first and then, by `PKT`, how the teacher's
     penultimate layer relates rows. The student learns by `InformationFlow` from the auxiliary, layer by layer with the
-    weights of `CriticalPeriod`, and without labels; a classifier's head is fitted in the end. Passalis, Tzelepi &
-    Tefas, "Heterogeneous Knowledge Distillation using Information Flow Modeling", CVPR 2020.
+    weights of a schedule, and without labels; a classifier's head is fitted in the end. Passalis, Tzelepi & Tefas,
+    "Heterogeneous Knowledge Distillation using Information Flow Modeling", CVPR 2020.
 
     Parameters
     ----------
@@ -83,6 +86,11 @@ def flow_through_auxiliary(
         Widths of the auxiliary against the student's.
     label_epochs : int, optional
         Epochs in which the auxiliary learns labels, before the student's number of epochs of `PKT`; by default as many.
+    schedule : Schedule, optional
+        Weights of the student's layers; by default ``CriticalPeriod.over`` the student's number of epochs.
+    diagonal : bool
+        Whether a row counts as its own neighbour in both hops, as in the published code; the paper leaves that out,
+        which lets a short training do without the teacher's scale.
     seed : int, optional
         All of torch's randomness.
 
@@ -124,8 +132,11 @@ def flow_through_auxiliary(
     if layers is None:
         layers = [layer.name for layer in propose_pairs(made.module_, made.module_, x, labels).student]
     pairs = tuple((layer, layer) for layer in layers)
-    taught_by_teacher = Staged([(epochs, KD(weight=0.0)), (None, PKT([(teacher_layer, layers[-1])]))])
+    weights = CriticalPeriod.over(student.max_epochs) if schedule is None else schedule
+    last = PKT([(teacher_layer, layers[-1])], diagonal=diagonal)
+    flow = InformationFlow(pairs, weights, diagonal=diagonal)
+    taught_by_teacher = Staged([(epochs, KD(weight=0.0)), (None, last)])
     bridge = with_module(student, wide, max_epochs=epochs + student.max_epochs)
-    hops = [Hop(bridge, taught_by_teacher, name="auxiliary"), Hop(student, InformationFlow(pairs), name="student")]
+    hops = [Hop(bridge, taught_by_teacher, name="auxiliary"), Hop(student, flow, name="student")]
     records, _ = run_hops([teacher], hops, data, seed=seed)
     return FlowRecord(fit_head(records[1].model, data), records[0].model, pairs, tuple(records))

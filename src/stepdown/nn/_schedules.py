@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,8 @@ from sklearn.base import BaseEstimator
 from stepdown.core import InvalidInputError
 
 __all__ = ["Constant", "CriticalPeriod", "Phases", "Schedule"]
+
+PUBLISHED_DECAY, PUBLISHED_EPOCHS = 0.7, 50
 
 
 class Schedule(BaseEstimator, ABC):
@@ -117,9 +119,40 @@ class CriticalPeriod(Schedule):
     (70.0, 70.0, 1.0)
     """
 
-    def __init__(self, initial: float = 100.0, decay: float = 0.7) -> None:
+    def __init__(self, initial: float = 100.0, decay: float = PUBLISHED_DECAY) -> None:
         self.initial = initial
         self.decay = decay
+
+    @classmethod
+    def over(cls, epochs: int) -> Self:
+        """The published course, which has 50 epochs, drawn out or pressed together to another number of them.
+
+        The layers below then fall under weight 1 after a quarter of the training, however long it is.
+
+        Parameters
+        ----------
+        epochs : int
+            Of the whole training, at least 1.
+
+        Returns
+        -------
+        CriticalPeriod
+
+        Raises
+        ------
+        InvalidInputError
+            For fewer than one epoch.
+
+        Examples
+        --------
+        >>> CriticalPeriod.over(50)
+        CriticalPeriod()
+        >>> CriticalPeriod.over(100).weights(epoch=2, n_layers=2)
+        (70.0, 1.0)
+        """
+        if epochs < 1:
+            raise InvalidInputError(f"epochs={epochs}: expected 1 or more.")
+        return cls(decay=PUBLISHED_DECAY ** (PUBLISHED_EPOCHS / epochs))
 
     def weights(self, epoch: int, n_layers: int) -> tuple[float, ...]:
         early = float(self.initial * self.decay ** _epoch(epoch, n_layers))

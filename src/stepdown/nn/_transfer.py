@@ -239,7 +239,9 @@ class Transfer:
             out = run(bare(self.student), self.example)
             student, teacher = self.student_outputs(out), self.teacher_outputs(self.example)
         made = self.method.adapters(student, teacher)
-        self.adapters = nn.ModuleDict(made).to(student.logits.device)
+        # In the dtype of the weights: inside autocast the activations have another one.
+        like = next((p for p in self.student.parameters() if p.is_floating_point()), student.logits)
+        self.adapters = nn.ModuleDict(made).to(student.logits.device, like.dtype)
         self._adapters_known = True
 
     def _check(self, loss: Tensor, terms: dict[str, Tensor], student: Outputs, teacher: Outputs, epoch: int) -> None:
