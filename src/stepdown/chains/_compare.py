@@ -25,7 +25,7 @@ from sklearn.utils.validation import _check_sample_weight, _num_samples, column_
 
 from stepdown import reports
 from stepdown.core import InvalidInputError
-from stepdown.models import complexity, predictions
+from stepdown.models import complexity, own_rows, predictions
 
 from ._contents import check_labels, check_names
 from ._multihop import _Multihop
@@ -251,7 +251,7 @@ def _one_fold(
     def score(model: Any, seconds: float) -> dict[str, Any]:
         keywords = {} if test_weight is None else {"sample_weight": test_weight}
         return {
-            "score": float(scorer(model, X_test, y_test, **keywords)),
+            "score": float(scorer(model, own_rows(model, X_test), y_test, **keywords)),
             "metrics": held_out_metrics(model, X_test, y_test, teacher_says, problem.data.classes),
             "size": complexity(model),
             "seconds": seconds,

@@ -182,7 +182,7 @@ class DynamicProgramming(Search):
         """
         ladder = problem.intermediates
         if ladder is None:
-            ladder = constructed_ladder(problem.teacher.model, problem.student, problem.data)
+            ladder = constructed_ladder(problem.teacher.model, problem.student, problem.data, problem.seed)
         nodes = {}
         for name, estimator in ladder:
             if not budget.take(1):

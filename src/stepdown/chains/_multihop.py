@@ -27,7 +27,7 @@ from stepdown.core import (
     derive_seed,
     naming_the_hop,
 )
-from stepdown.models import complexity, fit_to, split_pipeline
+from stepdown.models import answers, complexity, fit_to, own_rows, split_pipeline
 
 from ._inputs import check_classes, check_rows, check_targets, checked_rows, warn_unless_falling
 from ._parameters import (
@@ -135,14 +135,17 @@ class _Multihop(MetaEstimatorMixin, BaseEstimator):
         X_unlabeled = check_pool(self, X, X_unlabeled, models)
         data = TransferSet(X, y, sample_weight, X_unlabeled, groups, self._classes(y))
         check_targets(data, self.cv)
-        methods, intermediates = read_methods(self.methods), read_intermediates(self.intermediates, classify=classify)
+        methods = read_methods(self.methods, classify=classify)
+        intermediates = read_intermediates(self.intermediates, classify=classify)
         trainer = read_trainer(self.trainer, self.student)
         search = read_search(self.search)
         seed = self._seed()
         frozen, pool = is_frozen(source), X_unlabeled is not None
         if frozen and not pool and methods is None:
             data = data.replace(X_unlabeled=further_rows(data, derive_seed(seed, "further rows")))
-        arms = build_arms(self.student, data, trainer, methods, intermediates, frozen=frozen, cv=self.cv)
+        arms = build_arms(
+            source, self.student, data, trainer, methods, intermediates, frozen=frozen, cv=self.cv, seed=seed
+        )
         search.check(arms)
         scorer = None if self.scoring is None else check_scoring(self.student, scoring=self.scoring)
         check_arms(arms, source, self.student, data)
@@ -204,11 +207,11 @@ class _Multihop(MetaEstimatorMixin, BaseEstimator):
     def predict(self, X: Any) -> NDArray[Any]:
         """Return the student's predictions, of shape (n_samples,)."""
         rows = self._new_rows(X)
-        return self.student_.predict(rows)
+        return answers(self.student_, rows)
 
     def _new_rows(self, X: Any) -> Any:
         check_is_fitted(self, "student_")
-        return checked_rows(self, X, [*_listed(self.teacher), self.student])
+        return own_rows(self.student_, checked_rows(self, X, [*_listed(self.teacher), self.student]))
 
     @property
     def n_features_in_(self) -> int:
@@ -261,8 +264,8 @@ class MultihopClassifier(ClassifierMixin, _Multihop):
     methods : TransferMethod, list of TransferMethod, or "auto", default="auto"
         How knowledge moves in every hop; a list is chosen from.
     intermediates : "auto" or list of (str, estimator), default="auto"
-        The models between teacher and student, the most complex first. "auto" builds a bridge of bagged trees; ``[]``
-        allows one hop only.
+        The models between teacher and student, the most complex first. "auto" builds a bridge: of bagged trees,
+        between networks of a network like the student and twice as wide. ``[]`` allows one hop only.
     trainer : Trainer or "auto", default="auto"
         How the student is fitted. "auto" takes the best known for its kind (`stepdown.trainers.trainer_for`).
     search : Search or "auto", default="auto"

@@ -18,7 +18,7 @@ from stepdown.core import (
     TransferSet,
     naming_the_hop,
 )
-from stepdown.models import split_pipeline
+from stepdown.models import check_labels, completed, split_pipeline
 from stepdown.trainers import trainer_for
 
 from ._inputs import checked_rows
@@ -55,7 +55,7 @@ def read_teacher(teacher: Any, *, classify: bool) -> Any:
     return VotingClassifier(members, voting="soft" if soft else "hard")
 
 
-def read_methods(methods: Any) -> list[TransferMethod] | None:
+def read_methods(methods: Any, *, classify: bool) -> list[TransferMethod] | None:
     """The methods to choose from; None for "auto"."""
     if isinstance(methods, str):
         if methods != "auto":
@@ -69,7 +69,7 @@ def read_methods(methods: Any) -> list[TransferMethod] | None:
             + (f", got {type(wrong[0]).__name__}" if wrong else "")
             + ". Instances, not classes."
         )
-    return listed
+    return [completed(method, classify=classify) for method in listed]
 
 
 def read_intermediates(intermediates: Any, *, classify: bool) -> list[tuple[str, Any]] | None:
@@ -152,12 +152,15 @@ def check_pool(owner: Any, X: Any, X_unlabeled: Any, models: Sequence[Any]) -> A
 
 def check_arms(arms: Sequence[Arm], teacher: Any, student: Any, data: TransferSet) -> None:
     """What would fail only after the teacher has been fitted is asked of every hop beforehand."""
+    with naming_the_hop("teacher"):
+        check_labels(teacher, data)
     for arm in arms:
         earlier = [teacher] if arm.uses_teacher else []
         last = (arm.method, student, "student", arm.trainer)
         hops = [(hop.method, hop.student, hop.name, hop.trainer) for hop in arm.before]
         for place, (method, pupil, name, trainer) in enumerate([*hops, last], start=1):
             with naming_the_hop(f"hop {place} (-> {name}, {method!r})"):
+                check_labels(pupil, data)
                 method.check_student(pupil, data)
                 if earlier:
                     method.check_teachers(earlier, data)

@@ -5,6 +5,7 @@ This file is the only one in the room that knows particular methods.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,7 +13,7 @@ from sklearn.base import clone, is_classifier
 from sklearn.linear_model._base import LinearClassifierMixin
 from sklearn.svm import LinearSVR
 
-from stepdown.core import Hop, Trainer, TransferMethod, TransferSet
+from stepdown.core import Hop, NotSupportedError, Trainer, TransferMethod, TransferSet, derive_seed
 from stepdown.methods import (
     KD,
     ConfWeight,
@@ -24,12 +25,23 @@ from stepdown.methods import (
     Resample,
     SRatio,
 )
-from stepdown.models import bagged_bridge, grown, shrunk, split_pipeline, supports_weight
+from stepdown.models import (
+    bagged_bridge,
+    between_twins,
+    grown,
+    is_network,
+    shrunk,
+    split_pipeline,
+    supports_weight,
+    wider_nets,
+)
 from stepdown.trainers import PlainFit
 
 from ._problem import Arm
 
 __all__ = ["build_arms", "constructed_ladder", "default_methods", "preferred_arm"]
+
+log = logging.getLogger("stepdown")
 
 # Half labels, half teacher: the gain is flat in the weight between 0.3 and 1, and a half never hurt.
 SHARE_OF_TEACHER = 0.5
@@ -37,11 +49,14 @@ SHARE_OF_TEACHER = 0.5
 SHARE_OF_BRIDGE = 0.75
 # Means over a bag are less sure than they may be; sharper ones give the student clearer orders.
 BRIDGE_TEMPERATURE = 1 / 3
+# Against the student's, as in the recipe of the networks' room.
+WIDTH_OF_BRIDGE = 2.0
 # Further rows help small data; from some thousand rows on they cost more than they bring.
 MOST_ROWS_TO_MULTIPLY = 1500
 
 
 def build_arms(
+    teacher: Any,
     student: Any,
     data: TransferSet,
     trainer: Trainer,
@@ -50,11 +65,14 @@ def build_arms(
     *,
     frozen: bool,
     cv: int,
+    seed: int | None,
 ) -> list[Arm]:
     """List the arms.
 
     Parameters
     ----------
+    teacher : estimator
+        Fitted or not; its kind decides of what kind a constructed bridge is.
     methods : sequence of TransferMethod, or None
         None for the default recipes.
     intermediates : sequence of (name, estimator), or None
@@ -63,13 +81,15 @@ def build_arms(
         Whether the teacher can't be fitted again; no training of a teacher has to be paid for then.
     cv : int
         Folds of the signals of the default recipes.
+    seed : int, optional
+        Of the fresh weights of a constructed network.
     """
     arms = [
         Arm("simple alone", "simple alone", NoTransfer(), PlainFit(), uses_teacher=False),
         Arm("simple + trainer", "simple + trainer", NoTransfer(), trainer, uses_teacher=False),
     ]
     # One object for all arms, so that they share the fitted bridge.
-    ladder = [("bridge", bagged_bridge(student, data.n_samples))] if intermediates is None else list(intermediates)
+    ladder = _bridge(teacher, student, data, seed) if intermediates is None else list(intermediates)
     if methods is None:
         return arms + _default_arms(data, trainer, ladder, frozen, cv)
     several = len(methods) > 1
@@ -79,9 +99,32 @@ def build_arms(
         if ladder:
             hops = tuple(Hop(model, method, None, name) for name, model in ladder)
             alone = (Hop(ladder[-1][1], NoTransfer(), None, ladder[-1][0]),)
-            arms.append(Arm(f"chain{mark}", "multihop", method, trainer, hops))
-            arms.append(Arm(f"control{mark}", "control", method, trainer, alone, uses_teacher=False))
+            # A constructed network has the student's names of layers, whatever those of the teacher are.
+            last = between_twins(method) if intermediates is None else method
+            arms.append(Arm(f"chain{mark}", "multihop", last, trainer, hops))
+            arms.append(Arm(f"control{mark}", "control", last, trainer, alone, uses_teacher=False))
     return arms
+
+
+def _bridge(teacher: Any, student: Any, data: TransferSet, seed: int | None) -> list[tuple[str, Any]]:
+    """The constructed intermediate: between networks one of them, else, or where none can be built, bagged trees."""
+    return _wider_nets(teacher, student, data, (WIDTH_OF_BRIDGE,), seed) or [
+        ("bridge", bagged_bridge(student, data.n_samples))
+    ]
+
+
+def _wider_nets(
+    teacher: Any, student: Any, data: TransferSet, factors: tuple[float, ...], seed: int | None
+) -> list[tuple[str, Any]]:
+    """Networks between a network and a network; nothing between other models, or for what can't be widened."""
+    if not (is_network(teacher) and is_network(student)):
+        return []
+    try:
+        wider = wider_nets(student, data, factors, derive_seed(seed, "bridge"))
+    except NotSupportedError as error:
+        log.info("the bridge is a bag of trees: %s", error)
+        return []
+    return [("bridge", wider[0][1])] if len(wider) == 1 else wider
 
 
 def further_rows(data: TransferSet, seed: int | None) -> Any:
@@ -168,6 +211,7 @@ def default_methods(student: Any) -> list[TransferMethod]:
     return methods
 
 
-def constructed_ladder(teacher: Any, student: Any, data: TransferSet) -> list[tuple[str, Any]]:
+def constructed_ladder(teacher: Any, student: Any, data: TransferSet, seed: int | None) -> list[tuple[str, Any]]:
     """What the wide search chooses from when the user names no intermediates."""
-    return [*shrunk(teacher), ("bridge", bagged_bridge(student, data.n_samples)), *grown(student)]
+    wider = _wider_nets(teacher, student, data, (4.0, 2.0), seed)
+    return [*shrunk(teacher), *(wider or [("bridge", bagged_bridge(student, data.n_samples))]), *grown(student)]

@@ -15,6 +15,7 @@ from sklearn.metrics._scorer import _BaseScorer
 from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
 
 from stepdown.core import TransferSet, derive_seed
+from stepdown.models import answers, own_rows
 
 from ._problem import Arm, Problem
 
@@ -125,11 +126,11 @@ def _score_fold(
     for arm in arms:
         model = problem.fit(arm, train, quick=quick)
         if scorer is not None:
-            scores.append(scorer(model, held_out.X, truth, **keywords))
+            scores.append(scorer(model, own_rows(model, held_out.X), truth, **keywords))
         elif problem.data.is_classification:
-            scores.append((model.predict(held_out.X) == truth).astype(float))
+            scores.append((answers(model, held_out.X) == truth).astype(float))
         else:
-            scores.append(-((model.predict(held_out.X) - truth) ** 2))
+            scores.append(-((answers(model, held_out.X) - truth) ** 2))
     return scores
 
 

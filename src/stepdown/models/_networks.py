@@ -1,26 +1,31 @@
 """The door to the room of networks: the one file outside it that reaches in, and only with a network in hand.
 
-A skorch net is known by the module of its class (`is_network`). Whoever has one has torch, so that the room can be imported then, and
-not before: `import stepdown` imports no torch.
+A skorch net is known by the module of its class (`is_network`). Whoever has one has torch, so that the room can be
+imported then, and not before: `import stepdown` imports no torch.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import Pipeline
 
 from ..core import InvalidInputError, RefitOnLabels, Teacher, Trainer, TransferSet
-from ._pipelines import bare_model, is_network, split_pipeline
+from ._pipelines import bare_model, is_network, split_pipeline, with_final
 from ._soft_support import SoftFitSupport
 
 __all__ = [
     "answers",
+    "between_twins",
     "check_handed_rows",
     "check_labels",
+    "completed",
     "fit_network",
     "n_parameters",
     "network_trainer",
@@ -28,6 +33,7 @@ __all__ = [
     "refit_of",
     "renewed",
     "soft_network_support",
+    "wider_nets",
 ]
 
 
@@ -120,6 +126,54 @@ def soft_network_support(net: Any) -> SoftFitSupport:
     """How a net learns soft targets."""
     support: SoftFitSupport = _room("_network_fit").soft_support(net)
     return support
+
+
+def completed(method: Any, *, classify: bool) -> Any:
+    """A method between networks as a chain can use it: with the classifying head fitted where nothing else teaches it.
+
+    Any other method is returned as it is.
+    """
+    return _room("_with_head").completed(method) if classify and _is_loss_method(method) else method
+
+
+def between_twins(method: Any) -> Any:
+    """A method between networks for a teacher with the student's names of layers; any other method as it is."""
+    return _room("_with_head").between_twins(method) if type(method).__module__.startswith("stepdown.nn") else method
+
+
+def wider_nets(student: Any, data: TransferSet, factors: Sequence[float], seed: int | None) -> list[tuple[str, Any]]:
+    """Nets built like a student, but wider; in a pipeline behind clones of the same steps.
+
+    Parameters
+    ----------
+    student : skorch net, or a pipeline that ends in one
+        Unfitted.
+    data : TransferSet
+        Says what the rows look like.
+    factors : sequence of float
+    seed : int, optional
+        Of the fresh weights.
+
+    Returns
+    -------
+    list of (str, estimator)
+        The widest first.
+
+    Raises
+    ------
+    NotSupportedError
+        For an architecture that can't be widened.
+    """
+    steps, net = split_pipeline(student)
+    X = own_rows(student, data.take(np.arange(data.n_samples)[:512]).X)
+    if steps:
+        X = Pipeline([(name, clone(step)) for name, step in steps]).fit_transform(X, data.labels()[:512])
+    found = _room("_ladder").auxiliaries(net, factors, X=X, seed=seed)
+    return [(name, clone(with_final(student, wide))) for name, wide in found]
+
+
+def _is_loss_method(method: Any) -> bool:
+    return any(cls.__module__ == "stepdown.nn._method" and cls.__name__ == "LossMethod" for cls in type(method).__mro__)
 
 
 def n_parameters(net: Any) -> int:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from skorch import NeuralNet, NeuralNetClassifier
 from skorch.dataset import unpack_data
@@ -24,8 +24,11 @@ from torch.utils.data import Subset
 
 from stepdown.core import InvalidInputError, NotSupportedError, Teacher, Trainer, TransferSet, as_teacher
 
+from ._cached_teacher import CachedTeacher
 from ._distributed import GlobalBatch
 from ._method import LossMethod
+from ._networks import FrozenNetwork
+from ._rows import own_rows
 from ._taps import main_tensor
 from ._transfer import NonFiniteLossError, Transfer
 
@@ -33,36 +36,20 @@ __all__ = [
     "FrozenNetwork",
     "TrainingStoppedError",
     "example_of",
+    "expect_logits",
+    "check_nets",
     "network_of",
+    "reads_outputs",
     "seeded",
     "targets_for",
     "taught",
 ]
 
+OWN_LOOP = ("PlainFit", "NetworkFit")
+"""Trainers, by name, that leave a net to its own loop: the others live in rooms that this one doesn't know."""
+
 EXAMPLE_ROWS = 512
 """Rows, evenly spaced over the training set, on which layers are paired and shapes are checked."""
-
-
-class FrozenNetwork(BaseEstimator):
-    """A trained network in the place of a teacher: ``clone`` returns it as it is, nothing trains or copies it.
-
-    Parameters
-    ----------
-    module : torch.nn.Module
-        Trained.
-
-    Examples
-    --------
-    >>> holder = FrozenNetwork(nn.Linear(2, 3))
-    >>> clone(holder) is holder
-    True
-    """
-
-    def __init__(self, module: nn.Module) -> None:
-        self.module = module
-
-    def __sklearn_clone__(self) -> FrozenNetwork:
-        return self
 
 
 class TrainingStoppedError(NonFiniteLossError):
@@ -91,25 +78,47 @@ def taught(
     seed: int | None = None,
 ) -> NeuralNet:
     """Train a clone of a skorch net by a method's loss; see `LossMethod.transfer`."""
-    if not isinstance(student, NeuralNet):
-        raise NotSupportedError(
-            f"a {type(student).__name__} came as the student of {type(method).__name__}; expected a skorch net, such "
-            "as NeuralNetClassifier(module). For a loop of your own take stepdown.nn.Transfer."
-        )
-    if trainer is not None and type(trainer).__name__ != "PlainFit":  # by name: this room doesn't know that one
+    check_nets(method, student=student)
+    if trainer is not None and type(trainer).__name__ not in OWN_LOOP:
         raise NotSupportedError(
             f"trainer={trainer} came for a skorch net, which is trained by its own loop; leave the trainer out."
         )
     if not teachers:
         raise InvalidInputError(f"{type(method).__name__} came without a teacher; expected a trained network.")
+    data = data.replace(X=own_rows(student, data.X))
     targets = targets_for(student, data)
     net = clone(student)
-    teacher = network_of(teachers[-1])
-    if _reads_outputs(method):
-        _expect_logits(net, as_teacher(teachers[-1]).model)
+    model = as_teacher(teachers[-1]).model
+    teacher = model if isinstance(model, CachedTeacher) else network_of(model)
+    if reads_outputs(method):
+        expect_logits(net, model)
     lesson = _Lesson(_over_processes(method, net), teacher, data, targets)
     with seeded(seed, net.device):
         return lesson.teach(net)
+
+
+def check_nets(method: Any, *, student: Any = None, teacher: Any = None) -> None:
+    """Refuse a student or a teacher, fitted or not, that is no network.
+
+    Raises
+    ------
+    NotSupportedError
+    """
+    if student is not None and not isinstance(student, NeuralNet):
+        raise NotSupportedError(
+            f"a {type(student).__name__} came as the student of {type(method).__name__}; expected a skorch net, such "
+            "as NeuralNetClassifier(module). For a loop of your own take stepdown.nn.Transfer."
+        )
+    if teacher is None:
+        return
+    model = as_teacher(teacher).model
+    while isinstance(model, FrozenEstimator):
+        model = model.estimator
+    if not isinstance(model, NeuralNet | FrozenNetwork | nn.Module):
+        raise NotSupportedError(
+            f"a {type(model).__name__} came as the teacher of {type(method).__name__}, which reads a network; expected "
+            "a skorch net or FrozenNetwork(module). Other models teach by the methods of stepdown.methods, such as KD."
+        )
 
 
 def network_of(teacher: Any) -> nn.Module:
@@ -154,7 +163,7 @@ def example_of(net: NeuralNet, X: Any, y: Any, *, limit: int = EXAMPLE_ROWS) -> 
 class _Lesson:
     """One training: from the moment when skorch makes the module to the plain net that comes out."""
 
-    def __init__(self, method: LossMethod, teacher: nn.Module, data: TransferSet, targets: Any) -> None:
+    def __init__(self, method: LossMethod, teacher: nn.Module | CachedTeacher, data: TransferSet, targets: Any) -> None:
         self.method = method
         self.teacher = teacher
         self.X = data.X
@@ -191,7 +200,8 @@ class _Lesson:
         if device is not None:
             module.to(device)
         x, labels = example_of(net, self.X, self.y)
-        teacher = _on_the_device_of(module, self.teacher)
+        cached = isinstance(self.teacher, CachedTeacher)
+        teacher = self.teacher if cached else _on_the_device_of(module, self.teacher)
         self.transfer = Transfer(teacher, module, self.method, example=x, labels=labels)
         self._open.enter_context(self.transfer)
         return self.transfer.adapters
@@ -324,15 +334,16 @@ def targets_for(student: NeuralNet, data: TransferSet) -> Any:
     return data.label_index().astype(np.int64)
 
 
-def _reads_outputs(method: LossMethod) -> bool:
+def reads_outputs(method: LossMethod) -> bool:
     """Whether some part of a method reads what the networks return, and no layers."""
     parts = getattr(method, "methods", None)
     if parts is not None:
-        return any(_reads_outputs(part) for _, part in parts)
+        return any(reads_outputs(part) for _, part in parts)
     return not method.wants_pairs() and method.layers() == ((), ())
 
 
-def _expect_logits(*nets: Any) -> None:
+def expect_logits(*nets: Any) -> None:
+    """Refuse nets whose modules return probabilities."""
     for net in nets:
         net = net.estimator if isinstance(net, FrozenEstimator) else net
         criterion = getattr(net, "criterion", None)
@@ -358,8 +369,7 @@ def _arguments(x: Any, device: Any) -> Any:
 def _on_the_device_of(student: nn.Module, teacher: nn.Module) -> nn.Module:
     """The teacher itself where it lives on the student's device, else a copy there: the caller's is never moved."""
     mine = next(student.parameters(), None)
-    theirs = next(teacher.parameters(), None)
-    if mine is None or theirs is None or mine.device == theirs.device:
+    if mine is None or all(theirs.device == mine.device for theirs in teacher.parameters()):
         return teacher
     return copy.deepcopy(teacher).to(mine.device)
 

@@ -112,6 +112,17 @@ class LossMethod(TransferMethod, ABC):
         """The method with the layers paired that were left open."""
         return self
 
+    def check_student(self, student: Any, data: TransferSet) -> None:
+        from ._engine import check_nets, targets_for  # which need this class
+
+        check_nets(self, student=student)
+        targets_for(student, data)
+
+    def check_teachers(self, teachers: Sequence[Any], data: TransferSet) -> None:
+        from ._engine import check_nets
+
+        check_nets(self, teacher=teachers[-1])
+
     def transfer(
         self,
         teachers: Sequence[Teacher | Any],

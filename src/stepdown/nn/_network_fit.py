@@ -231,6 +231,8 @@ def _told_net(kind: Any, lesson: _Lesson) -> Any:
     """The user's class, whose batches carry what a lesson tells."""
 
     class Told(kind):
+        module_: Any
+
         def initialize_module(self) -> Any:
             super().initialize_module()
             if self.module_ is self.module:  # trained in place it would be lost as what clones start from

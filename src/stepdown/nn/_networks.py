@@ -7,11 +7,35 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
+from sklearn.base import BaseEstimator
 from torch import nn
 
 from ._taps import main_tensor
 
-__all__ = ["evaluating", "output_shape", "quietly", "run"]
+__all__ = ["FrozenNetwork", "evaluating", "output_shape", "quietly", "run"]
+
+
+class FrozenNetwork(BaseEstimator):
+    """A trained network in the place of a teacher: ``clone`` returns it as it is, nothing trains or copies it.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        Trained.
+
+    Examples
+    --------
+    >>> from sklearn.base import clone
+    >>> holder = FrozenNetwork(nn.Linear(2, 3))
+    >>> clone(holder) is holder
+    True
+    """
+
+    def __init__(self, module: nn.Module) -> None:
+        self.module = module
+
+    def __sklearn_clone__(self) -> FrozenNetwork:
+        return self
 
 
 @contextmanager
