@@ -12,8 +12,10 @@ from . import functional
 from ._at import AT
 from ._auxiliary import auxiliary
 from ._cache import cached_features
+from ._cached_teacher import CachedTeacher
 from ._combined import Staged, WeightedSum
 from ._cost import NetworkCost, network_cost
+from ._dense import Dense, Teachers
 from ._distributed import GlobalBatch
 from ._engine import FrozenNetwork, TrainingStoppedError
 from ._exits import EarlyExit, early_exit, early_exits
@@ -40,8 +42,10 @@ from ._vid import VID
 
 __all__ = [
     "AT",
+    "CachedTeacher",
     "Constant",
     "CriticalPeriod",
+    "Dense",
     "EarlyExit",
     "FlowRecord",
     "FrozenNetwork",
@@ -67,6 +71,7 @@ __all__ = [
     "Schedule",
     "Staged",
     "Taps",
+    "Teachers",
     "TrainingStoppedError",
     "Transfer",
     "VID",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, Self
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from stepdown.core import InvalidInputError, StepdownError
 
+from ._cached_teacher import CachedTeacher
 from ._method import LossMethod, Outputs, total
 from ._networks import evaluating, quietly, run
 from ._pairs import propose_pairs
@@ -33,7 +34,7 @@ class Transfer:
 
     Parameters
     ----------
-    teacher : torch.nn.Module
+    teacher : torch.nn.Module or CachedTeacher
         Trained, on the device of the data.
     student : torch.nn.Module
         To be trained.
@@ -75,13 +76,15 @@ class Transfer:
 
     def __init__(
         self,
-        teacher: nn.Module,
+        teacher: nn.Module | CachedTeacher,
         student: nn.Module,
         method: LossMethod,
         *,
         example: Any = None,
         labels: Tensor | None = None,
     ) -> None:
+        cached = teacher if isinstance(teacher, CachedTeacher) else None
+        teacher = teacher.module if isinstance(teacher, CachedTeacher) else teacher
         shared = {id(parameter) for parameter in teacher.parameters()} & {id(p) for p in student.parameters()}
         if shared:
             raise InvalidInputError(
@@ -97,6 +100,8 @@ class Transfer:
         self.terms: dict[str, Tensor] = {}
         self._resources = ExitStack()
         self._taps: tuple[Taps, Taps] | None = None
+        self._cached = cached
+        self._look_up: Callable[[Any], Outputs] | None = None
         self._adapters_known = False
 
     def __enter__(self) -> Self:
@@ -112,6 +117,7 @@ class Transfer:
             stack.enter_context(evaluating(self.teacher))
             self._taps = stack.enter_context(Taps(self.teacher, theirs)), stack.enter_context(Taps(self.student, mine))
             stack.callback(setattr, self, "_taps", None)
+            self._look_up = None if self._cached is None else self._cached.outputs(theirs)
             if self.example is not None and not self._adapters_known:
                 self._make_adapters()
             self._resources = stack.pop_all()
@@ -156,6 +162,8 @@ class Transfer:
             For a teacher that was switched to training mode in the meantime.
         """
         taps, _ = self._opened()
+        if self._look_up is not None:
+            return self._look_up(x)
         if any(module.training for module in self.teacher.modules()):
             raise InvalidInputError(
                 "the teacher is in training mode, so that its normalisation would learn from the batches; call "
