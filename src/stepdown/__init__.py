@@ -3,6 +3,7 @@
 from importlib.metadata import version as _version
 
 from .chains import (
+    Diagnosis,
     DynamicProgramming,
     Fixed,
     Gate,
@@ -11,6 +12,7 @@ from .chains import (
     Search,
     Verdict,
     compare,
+    diagnose,
 )
 from .core import (
     ComplexityWarning,
@@ -46,6 +48,7 @@ __all__ = [
     "ComplexityWarning",
     "ConfWeight",
     "Dense",
+    "Diagnosis",
     "DynamicProgramming",
     "Fixed",
     "ForestSelection",
@@ -77,6 +80,7 @@ __all__ = [
     "Verdict",
     "compare",
     "complexity",
+    "diagnose",
     "fit_student",
     "latency",
     "run_hops",

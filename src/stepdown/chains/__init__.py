@@ -1,11 +1,13 @@
 """Chains: the estimators that users meet, the searches that choose, and the verdict."""
 
 from ._compare import Verdict, compare
+from ._diagnose import Diagnosis, diagnose
 from ._dynamic import DynamicProgramming
 from ._multihop import MultihopClassifier, MultihopRegressor
 from ._search import Fixed, Gate, Search
 
 __all__ = [
+    "Diagnosis",
     "DynamicProgramming",
     "Fixed",
     "Gate",
@@ -14,4 +16,5 @@ __all__ = [
     "Search",
     "Verdict",
     "compare",
+    "diagnose",
 ]

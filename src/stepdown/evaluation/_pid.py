@@ -149,8 +149,8 @@ def partial_information_of_joint(joint: ArrayLike) -> PartialInformation:
     # Rounding must not make a part negative; the interval is the one that theory leaves.
     least = float(np.clip(least, max(information_t, information_s), min(information, information_t + information_s)))
     redundant = information_t + information_s - least
-    parts = (redundant, least - information_s, least - information_t, information - least, gap)
-    return PartialInformation(*map(float, parts))
+    unique_t, unique_s, synergy = least - information_s, least - information_t, information - least
+    return PartialInformation(max(0.0, redundant), max(0.0, unique_t), max(0.0, unique_s), max(0.0, synergy), gap)
 
 
 def _information(table: NDArray[np.float64]) -> float:

@@ -20,8 +20,12 @@ chain           the hops: name, from, method, complexity, score, seconds
 versions, data  packages, and the fingerprint of the data
 sentence        the verdict in words; made by `summary_sentence` where it is missing
 ==============  ====================================================================================================
+
+A diagnosis is another such dict, with ``facts``, ``recommendations``, ``models`` and ``doubted_rows``; it has renderers
+of its own.
 """
 
+from ._diagnosis import render_diagnosis_html, render_diagnosis_text
 from ._display import ComparisonDisplay
 from ._html import render_html, render_page
 from ._json import render_json
@@ -30,6 +34,8 @@ from ._text import render_rich, render_text
 
 __all__ = [
     "ComparisonDisplay",
+    "render_diagnosis_html",
+    "render_diagnosis_text",
     "render_html",
     "render_json",
     "render_page",
