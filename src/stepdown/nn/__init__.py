@@ -29,10 +29,12 @@ from ._ladder import auxiliaries, built_ladder, ladder
 from ._logit import Logit
 from ._method import LayerMethod, LossMethod, Outputs
 from ._pairs import LayerFlow, PairTable, propose_pairs
+from ._pilots import Pilot, PilotedFlow, flow_through_auxiliaries
 from ._pkt import PKT
 from ._prototype import Prototype
 from ._pruned import pruned, pruned_copies
 from ._recipe import FlowRecord, flow_through_auxiliary
+from ._relative import Relative
 from ._rkd import RKD
 from ._schedules import Constant, CriticalPeriod, Phases, Schedule
 from ._sp import SP
@@ -65,8 +67,11 @@ __all__ = [
     "PKT",
     "PairTable",
     "Phases",
+    "Pilot",
+    "PilotedFlow",
     "Prototype",
     "RKD",
+    "Relative",
     "SP",
     "Schedule",
     "Staged",
@@ -83,6 +88,7 @@ __all__ = [
     "early_exit",
     "early_exits",
     "fit_head",
+    "flow_through_auxiliaries",
     "flow_through_auxiliary",
     "functional",
     "ladder",

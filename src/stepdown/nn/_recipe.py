@@ -6,20 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sklearn.base import clone
-from skorch import NeuralNet, NeuralNetClassifier
+from skorch import NeuralNet
 
-from stepdown.core import Hop, HopRecord, InvalidInputError, NotSupportedError, Teacher, TransferSet, run_hops
+from stepdown.core import HopRecord, Teacher, TransferSet, run_hops
 
-from ._auxiliary import auxiliary
-from ._combined import Staged
-from ._engine import example_of, network_of, seeded, targets_for
+from ._flow_hops import flow_hops
 from ._head import fit_head
-from ._information_flow import InformationFlow
-from ._kd import KD
-from ._pairs import propose_pairs
-from ._pkt import PKT
-from ._prototype import with_module
 from ._schedules import CriticalPeriod, Schedule
 
 __all__ = ["FlowRecord", "flow_through_auxiliary"]
@@ -106,6 +98,7 @@ def flow_through_auxiliary(
     Examples
     --------
     >>> import numpy as np
+    >>> from skorch import NeuralNetClassifier
     >>> from torch import nn
     >>> def net(width):
     ...     module = nn.Sequential(nn.Linear(4, width), nn.ReLU(), nn.Linear(width, 3))
@@ -116,27 +109,17 @@ def flow_through_auxiliary(
     >>> record.pairs, record.auxiliary.module_[0].out_features
     ((('1', '1'),), 8)
     """
-    if not isinstance(student, NeuralNetClassifier):
-        raise NotSupportedError(
-            f"a {type(student).__name__} came; the auxiliary learns labels first, so expected a NeuralNetClassifier."
-        )
-    epochs = student.max_epochs if label_epochs is None else label_epochs
-    if epochs < 0:
-        raise InvalidInputError(f"label_epochs={label_epochs}: expected 0 or more.")
-    with seeded(seed, student.device):
-        made = clone(student).initialize()
-        x, labels = example_of(made, data.X, targets_for(student, data))
-        wide = auxiliary(made.module_, factor, example=x)
-        if teacher_layer is None:
-            teacher_layer = propose_pairs(network_of(teacher), made.module_, x, labels)[-1][0]
-    if layers is None:
-        layers = [layer.name for layer in propose_pairs(made.module_, made.module_, x, labels).student]
-    pairs = tuple((layer, layer) for layer in layers)
-    weights = CriticalPeriod.over(student.max_epochs) if schedule is None else schedule
-    last = PKT([(teacher_layer, layers[-1])], diagonal=diagonal)
-    flow = InformationFlow(pairs, weights, diagonal=diagonal)
-    taught_by_teacher = Staged([(epochs, KD(weight=0.0)), (None, last)])
-    bridge = with_module(student, wide, max_epochs=epochs + student.max_epochs)
-    hops = [Hop(bridge, taught_by_teacher, name="auxiliary"), Hop(student, flow, name="student")]
-    records, _ = run_hops([teacher], hops, data, seed=seed)
-    return FlowRecord(fit_head(records[1].model, data), records[0].model, pairs, tuple(records))
+    hops = flow_hops(
+        teacher,
+        student,
+        data,
+        [("auxiliary", factor)],
+        layers=layers,
+        teacher_layer=teacher_layer,
+        label_epochs=label_epochs,
+        schedule=CriticalPeriod.over if schedule is None else lambda _: schedule,
+        diagonal=diagonal,
+        seed=seed,
+    )
+    records, _ = run_hops([teacher], [hop for hop, _ in hops], data, seed=seed)
+    return FlowRecord(fit_head(records[1].model, data), records[0].model, hops[1][1], tuple(records))
