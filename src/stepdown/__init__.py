@@ -9,6 +9,9 @@ from .chains import (
     Gate,
     MultihopClassifier,
     MultihopRegressor,
+    QueryPolicy,
+    Random,
+    Representative,
     Search,
     Verdict,
     compare,
@@ -39,7 +42,7 @@ from .methods import (
     SRatio,
     SupervisionMethod,
 )
-from .models import RegressionClassifier, complexity, latency
+from .models import Queried, RegressionClassifier, complexity, latency
 from .trainers import ForestSelection, PlainFit, Restarts, TreeSearch, fit_student
 
 __version__ = _version("stepdown")
@@ -65,7 +68,11 @@ __all__ = [
     "NotSupportedError",
     "PlainFit",
     "ProfWeight",
+    "Queried",
+    "QueryPolicy",
+    "Random",
     "RegressionClassifier",
+    "Representative",
     "Restarts",
     "SRatio",
     "Search",

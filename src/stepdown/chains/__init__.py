@@ -4,6 +4,7 @@ from ._compare import Verdict, compare
 from ._diagnose import Diagnosis, diagnose
 from ._dynamic import DynamicProgramming
 from ._multihop import MultihopClassifier, MultihopRegressor
+from ._queries import PoolState, QueryPolicy, Random, Representative
 from ._search import Fixed, Gate, Search
 
 __all__ = [
@@ -13,6 +14,10 @@ __all__ = [
     "Gate",
     "MultihopClassifier",
     "MultihopRegressor",
+    "PoolState",
+    "QueryPolicy",
+    "Random",
+    "Representative",
     "Search",
     "Verdict",
     "compare",

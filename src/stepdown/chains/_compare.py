@@ -24,8 +24,8 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, _num_samples, column_or_1d
 
 from stepdown import reports
-from stepdown.core import InvalidInputError
-from stepdown.models import complexity, own_rows, predictions
+from stepdown.core import InvalidInputError, NotSupportedError
+from stepdown.models import Queried, complexity, own_rows, predictions
 
 from ._contents import check_labels, check_names
 from ._multihop import _Multihop
@@ -145,6 +145,12 @@ def compare(
             f" {type(multihop).__name__}."
         )
     classify = isinstance(multihop, ClassifierMixin)
+    if isinstance(multihop.teacher, Queried) or getattr(multihop, "query_budget", None) is not None:
+        raise NotSupportedError(
+            "compare: with a query budget every outer fold would have to buy its own answers. Hold labelled rows back,"
+            " and score on them what fit gives with search=Fixed('1-hop'), Fixed('multihop') and so on, and one"
+            " Queried(teacher, budget) as the teacher of all: they share its answers."
+        )
     _check_judgement(rope, level)
     y, sample_weight, groups = _check_rows(X, y, sample_weight, groups, classify=classify)
     scorer, name = read_scorer(scoring, classify=classify)

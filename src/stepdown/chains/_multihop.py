@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted, check_memory
 
 from stepdown.core import (
     HopRecord,
+    InvalidInputError,
     NotSupportedError,
     Teacher,
     Trainer,
@@ -27,7 +28,7 @@ from stepdown.core import (
     derive_seed,
     naming_the_hop,
 )
-from stepdown.models import answers, complexity, fit_to, own_rows, split_pipeline
+from stepdown.models import Queried, answers, complexity, fit_to, own_rows, split_pipeline
 
 from ._inputs import check_classes, check_rows, check_targets, checked_rows, warn_unless_falling
 from ._parameters import (
@@ -42,6 +43,8 @@ from ._parameters import (
     read_trainer,
 )
 from ._problem import Problem, Trained
+from ._queried import solve_queried
+from ._queries import QueryPolicy
 from ._recipes import build_arms, further_rows, preferred_arm
 from ._search import Choice, Search
 
@@ -92,7 +95,9 @@ class _Multihop(MetaEstimatorMixin, BaseEstimator):
         self.memory = memory
         self.verbose = verbose
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None, X_unlabeled: Any = None) -> Self:
+    def fit(
+        self, X: Any, y: Any = None, sample_weight: Any = None, groups: Any = None, X_unlabeled: Any = None
+    ) -> Self:
         """Fit the teacher, choose the chain on the training rows, and train the student.
 
         Parameters
@@ -100,6 +105,7 @@ class _Multihop(MetaEstimatorMixin, BaseEstimator):
         X : array-like of shape (n_samples, n_features)
             Array, sparse matrix or data frame; whatever the inner models take.
         y : array-like of shape (n_samples,)
+            With a query budget it may be left out: X is the pool then that the teacher is asked about.
         sample_weight : array-like of shape (n_samples,), optional
             Non-negative.
         groups : array-like of shape (n_samples,), optional
@@ -282,6 +288,13 @@ class MultihopClassifier(ClassifierMixin, _Multihop):
         Where fitted teachers are cached.
     verbose : int, default=0
         Whether to print what is being done. The logger "stepdown" says the same at level INFO.
+    query_budget : int, optional
+        Most rows of the pool (`X_unlabeled`, or X where there is no y) that the teacher is asked about; `teacher` is
+        then a ``FrozenEstimator`` or a callable ``f(rows)`` that returns labels or probabilities. A bridge learns the
+        answers and labels the rest of the pool. A second `fit` goes on with the same purse. For answers on disk, and
+        for one purse for all clones, give ``Queried(teacher, budget, store=...)`` as the teacher instead.
+    queries : QueryPolicy or "auto", default="auto"
+        Which rows it is asked about: ``Representative()``, which is what "auto" takes, or ``Random()``.
 
     Attributes
     ----------
@@ -315,6 +328,62 @@ class MultihopClassifier(ClassifierMixin, _Multihop):
     >>> [record.name for record in clf.chain_][-1]
     'student'
     """
+
+    def __init__(
+        self,
+        teacher: Any,
+        student: Any,
+        *,
+        methods: TransferMethod | Sequence[TransferMethod] | str = "auto",
+        intermediates: Sequence[tuple[str, Any]] | str = "auto",
+        trainer: Trainer | str = "auto",
+        search: Search | str = "auto",
+        cv: int = 5,
+        scoring: Any = None,
+        n_jobs: int | None = None,
+        random_state: Any = None,
+        memory: Any = None,
+        verbose: int = 0,
+        query_budget: int | None = None,
+        queries: QueryPolicy | str = "auto",
+    ) -> None:
+        super().__init__(
+            teacher,
+            student,
+            methods=methods,
+            intermediates=intermediates,
+            trainer=trainer,
+            search=search,
+            cv=cv,
+            scoring=scoring,
+            n_jobs=n_jobs,
+            random_state=random_state,
+            memory=memory,
+            verbose=verbose,
+        )
+        self.query_budget = query_budget
+        self.queries = queries
+
+    def _solve(
+        self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None, X_unlabeled: Any = None
+    ) -> tuple[Problem, Choice]:
+        queried = self._purse()
+        if queried is None:
+            return super()._solve(X, y, sample_weight, groups, X_unlabeled)
+        return solve_queried(self, queried, X, y, sample_weight, groups, X_unlabeled)
+
+    def _purse(self) -> Queried | None:
+        """The teacher that counts; None where it may be asked freely."""
+        if self.query_budget is None:
+            return self.teacher if isinstance(self.teacher, Queried) else None
+        if isinstance(self.teacher, Queried):
+            raise InvalidInputError(
+                f"query_budget={self.query_budget}: the teacher is a Queried, which has a budget of its own,"
+                f" {self.teacher.budget}. Leave query_budget out."
+            )
+        if getattr(getattr(self, "_queried", None), "teacher", None) is not self.teacher:
+            self._queried = Queried(self.teacher, self.query_budget)
+        return self._queried.set_params(budget=self.query_budget)
 
     def _classes(self, y: NDArray[Any]) -> NDArray[Any]:
         return np.unique(y)
@@ -377,8 +446,10 @@ class MultihopRegressor(RegressorMixin, _Multihop):
 
 
 def _listed(teacher: Any) -> list[Any]:
-    """The complex models, of which there may be several."""
-    return list(teacher) if isinstance(teacher, list | tuple) else [teacher]
+    """The complex models, of which there may be several; a callable has no say in what rows may hold."""
+    listed = list(teacher) if isinstance(teacher, list | tuple) else [teacher]
+    models = [model.teacher if isinstance(model, Queried) else model for model in listed]
+    return [model for model in models if hasattr(model, "fit")]
 
 
 def _comparison(choice: Choice) -> list[dict[str, Any]]:

@@ -37,9 +37,18 @@ from stepdown.models import (
 )
 from stepdown.trainers import PlainFit
 
+from ._pool_from import PoolFrom
 from ._problem import Arm
 
-__all__ = ["build_arms", "constructed_ladder", "default_methods", "preferred_arm"]
+__all__ = [
+    "arms_of_answers",
+    "bridge_of_answers",
+    "build_arms",
+    "constructed_ladder",
+    "default_methods",
+    "preferred_arm",
+    "preferred_of_answers",
+]
 
 log = logging.getLogger("stepdown")
 
@@ -53,6 +62,8 @@ BRIDGE_TEMPERATURE = 1 / 3
 WIDTH_OF_BRIDGE = 2.0
 # Further rows help small data; from some thousand rows on they cost more than they bring.
 MOST_ROWS_TO_MULTIPLY = 1500
+# Answers are few, and so a larger bag costs little.
+TREES_ON_ANSWERS = 100
 
 
 def build_arms(
@@ -215,3 +226,39 @@ def constructed_ladder(teacher: Any, student: Any, data: TransferSet, seed: int 
     """What the wide search chooses from when the user names no intermediates."""
     wider = _wider_nets(teacher, student, data, (4.0, 2.0), seed)
     return [*shrunk(teacher), *(wider or [("bridge", bagged_bridge(student, data.n_samples))]), *grown(student)]
+
+
+def arms_of_answers(
+    student: Any, trainer: Trainer, intermediates: Sequence[tuple[str, Any]] | None, *, cv: int
+) -> list[Arm]:
+    """List the arms where the teacher has answered some rows and won't answer more.
+
+    Parameters
+    ----------
+    intermediates : sequence of (name, estimator), or None
+        At most one, which labels the rest of the pool; None for a constructed one, an empty sequence for none.
+    """
+    answers = KD(weight=1.0, cv=cv)
+    arms = [
+        Arm("simple alone", "simple alone", NoTransfer(), PlainFit(), uses_teacher=False),
+        Arm("simple + trainer", "simple + trainer", NoTransfer(), trainer, uses_teacher=False),
+        Arm("1-hop", "1-hop", answers, trainer),
+    ]
+    for name, model in [("bridge", bridge_of_answers(student))] if intermediates is None else intermediates:
+        taught, alone = Hop(model, answers, None, name), Hop(model, NoTransfer(), None, name)
+        arms.append(Arm("chain, pool from the bridge", "multihop", PoolFrom(answers), trainer, (taught,)))
+        arms.append(Arm("control", "control", PoolFrom(NoTransfer()), trainer, (alone,), uses_teacher=False))
+    return arms
+
+
+def bridge_of_answers(student: Any) -> Any:
+    """A bag of trees that takes every answer at its word: what a teacher says has no noise to be averaged out."""
+    bridge = bagged_bridge(student, 1, n_trees=TREES_ON_ANSWERS)
+    split_pipeline(bridge)[1].set_params(max_features=1 / 3, min_samples_leaf=1)
+    return bridge
+
+
+def preferred_of_answers(arms: Sequence[Arm], student: Any) -> Arm:
+    """As `preferred_arm`, where the teacher may be asked only so often."""
+    order = ("simple + trainer",) if _is_linear(student) else ("multihop", "1-hop")
+    return next(arm for kind in order for arm in arms if arm.kind == kind)

@@ -1,5 +1,6 @@
 """The only room that knows other people's model classes."""
 
+from ._asked import Queried
 from ._bagged_trees import BaggedTreesClassifier, BaggedTreesRegressor
 from ._complexity import Complexity, complexity, latency
 from ._expansion import expand_soft_targets, expansion_blocks
@@ -26,6 +27,7 @@ __all__ = [
     "Complexity",
     "Grade",
     "LabelEncoded",
+    "Queried",
     "RegressionClassifier",
     "SoftFitSupport",
     "answers",

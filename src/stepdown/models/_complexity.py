@@ -18,6 +18,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.tree import BaseDecisionTree
 from sklearn.utils.validation import _num_samples
 
+from ._asked import Queried
 from ._bagged_trees import BaggedTreesClassifier, BaggedTreesRegressor
 from ._networks import n_parameters
 from ._pipelines import is_network
@@ -180,6 +181,8 @@ def _count(model: Any) -> Complexity | None:
         return _count(model.steps[-1][1])
     if isinstance(model, FrozenEstimator):
         return _count(model.estimator)
+    if isinstance(model, Queried):
+        return _count(model.teacher)
     for known, count in _COUNTERS:
         if known(model):
             return count(model)

@@ -1,0 +1,183 @@
+"""A teacher that may be asked about m rows of 500: does a bridge that labels the rest pay, and which rows to ask?
+
+    python benchmarks/queries.py --out benchmarks/results/queries.json
+
+One run is one data set, seed, budget, kind of answers and policy. The teacher (a forest on even seeds, LightGBM on odd
+ones) is fitted on rows of its own and frozen; 500 other rows are the pool, of which none has a label but by asking; the
+students are scored on rows that neither has seen. All ways but "simple alone" share the student's trainer, and all
+learn from the same answers. "default" is the way that the gate took; it is worked out for the default policy only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import time
+import warnings
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from joblib import Parallel, delayed
+from lightgbm import LGBMClassifier
+from scipy.stats import wilcoxon
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.frozen import FrozenEstimator
+from sklearn.tree import DecisionTreeClassifier
+
+from keel import WHEEL, prepared
+from stepdown import Fixed, MultihopClassifier, Queried, QueryPolicy, Random, Representative
+from tabular import HardAnswers
+
+# Those of the development suite with 500 rows for the pool, some 200 for the teacher, and test rows.
+SETS = [
+    "german", "segment", "contraceptive", "phoneme", "vowel", "spambase", "letter", "texture", "satimage", "optdigits",
+    "splice", "magic", "banana",
+]  # fmt: skip
+POOL, MOST_FOR_TEACHER, MOST_TEST = 500, 1000, 2000
+STUDENT = DecisionTreeClassifier(max_depth=4)
+
+
+class SmallMargin(QueryPolicy):
+    """Half of the budget on representative rows, the rest in three rounds on rows that the bridge is least sure of."""
+
+    def choose(self, state: Any, *, seed: int | None = None) -> Any:
+        budget = len(state.known) + state.n_left
+        proba = state.learn() if len(state.known) else None
+        if proba is None:
+            return Representative().choose(state, seed=seed)[: max(2, budget // 2)]
+        two = np.sort(proba[state.open], axis=1)[:, -2:]
+        a_third = int(np.ceil((budget - budget // 2) / 3))
+        return state.open[np.argsort(two[:, 1] - two[:, 0], kind="stable")[: min(state.n_left, a_third)]]
+
+
+POLICIES = {"representative": Representative(), "random": Random(), "small margin": SmallMargin()}
+CONDITIONS = [
+    ("probabilities", "representative"), ("labels", "representative"), ("probabilities", "random"),
+    ("labels", "random"), ("probabilities", "small margin"),
+]  # fmt: skip
+
+
+def runs_of(data: str, seed: int, budgets: list[int]) -> list[dict[str, Any]]:
+    warnings.simplefilter("ignore")
+    X, y, X_test, y_test = prepared(data, n_train=POOL + MOST_FOR_TEACHER, seed=seed)
+    X_test, y_test = X_test[:MOST_TEST], y_test[:MOST_TEST]
+    order = np.random.default_rng(seed).permutation(len(y))
+    pool, theirs = X[order[:POOL]], order[POOL:]
+    kind, model = (
+        ("lightgbm", LGBMClassifier(n_estimators=100, verbose=-1, n_jobs=1, random_state=seed))
+        if seed % 2
+        else ("forest", RandomForestClassifier(100, random_state=seed))
+    )
+    model.fit(X[theirs], y[theirs])
+    runs = []
+    for answers, queries in CONDITIONS:
+        for budget in budgets:
+            started = time.process_time()
+            asked = Queried(FrozenEstimator(model if answers == "probabilities" else HardAnswers(model)), budget)
+            chain = MultihopClassifier(asked, STUDENT, queries=POLICIES[queries], random_state=seed)
+            whole = queries == "representative"
+            if not whole:
+                chain.set_params(search=Fixed())
+            problem, choice = chain._solve(pool, None)
+            assert asked.n_asked == budget
+            arms = [arm for arm in choice.arms if whole or arm.kind in ("1-hop", "multihop")]
+            scores = {arm.kind: float(np.mean(problem.train(arm).model.predict(X_test) == y_test)) for arm in arms}
+            if whole:
+                scores["default"] = scores[choice.arm.kind]
+            runs.append(
+                {
+                    "data": data, "seed": seed, "teacher": kind, "teacher_rows": len(theirs), "answers": answers,
+                    "queries": queries, "budget": budget, "test": scores, "chosen": choice.arm.kind if whole else None,
+                    "teacher_test": float(np.mean(model.predict(X_test) == y_test)),
+                    "seconds": round(time.process_time() - started, 2),
+                }
+            )  # fmt: skip
+    return runs
+
+
+def per_set(runs: list[dict[str, Any]], name: str) -> np.ndarray:
+    sets = sorted({run["data"] for run in runs})
+    return np.array([100 * np.mean([run["test"][name] for run in runs if run["data"] == data]) for data in sets])
+
+
+def difference(gaps: np.ndarray) -> dict[str, float]:
+    """Mean over data sets, its standard error, Wilcoxon's p, the worst and the best set."""
+    numbers = {
+        "mean": gaps.mean(),
+        "std_error": gaps.std(ddof=1) / np.sqrt(len(gaps)) if len(gaps) > 1 else float("nan"),
+        "p": wilcoxon(gaps).pvalue if len(gaps) > 1 and np.any(gaps) else 1.0,
+        "worst": gaps.min(),
+        "best": gaps.max(),
+    }
+    return {key: round(float(value), 4 if key == "p" else 2) for key, value in numbers.items()}
+
+
+def table(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Averages over seeds, then over data sets."""
+    rows = []
+    for answers, queries in CONDITIONS:
+        for budget in sorted({run["budget"] for run in runs}):
+            mine = [r for r in runs if (r["answers"], r["queries"], r["budget"]) == (answers, queries, budget)]
+            row: dict[str, Any] = {"answers": answers, "queries": queries, "budget": budget}
+            row |= {"sets": len({run["data"] for run in mine}), "runs": len(mine)}
+            row["test"] = {name: round(float(per_set(mine, name).mean()), 2) for name in mine[0]["test"]}
+            row["teacher"] = round(100 * float(np.mean([run["teacher_test"] for run in mine])), 2)
+            for a, b in [
+                ("multihop", "1-hop"), ("multihop", "simple + trainer"), ("multihop", "control"),
+                ("1-hop", "simple + trainer"), ("default", "1-hop"),
+            ]:  # fmt: skip
+                if a in row["test"] and b in row["test"]:
+                    row[f"{a} - {b}"] = difference(per_set(mine, a) - per_set(mine, b))
+            other = [r for r in runs if (r["answers"], r["queries"], r["budget"]) == (answers, "random", budget)]
+            if queries != "random":
+                for name in ("multihop", "1-hop"):
+                    gaps = per_set(mine, name) - per_set(other, name)
+                    row[f"{name}: {queries} - random"] = difference(gaps)
+            rows.append(row)
+    return rows
+
+
+def show(rows: list[dict[str, Any]]) -> None:
+    for row in rows:
+        print(f"\n{row['answers']}, {row['queries']}, {row['budget']} rows | {row['sets']} sets | {row['test']}")
+        for name, value in row.items():
+            if isinstance(value, dict) and name != "test":
+                print(
+                    f"   {name:<40} {value['mean']:+6.2f} ± {value['std_error']:.2f}   p {value['p']:.3f}"
+                    f"   worst {value['worst']:+.1f}, best {value['best']:+.1f}"
+                )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--sets", nargs="*", default=SETS)
+    parser.add_argument("--budgets", nargs="*", type=int, default=[40, 100, 250])
+    parser.add_argument("--seeds", type=int, default=4)
+    parser.add_argument("--jobs", type=int, default=1)
+    args = parser.parse_args()
+    prepared(args.sets[0], n_train=100, seed=0)  # fetches the wheel before the processes start
+    started = time.time()
+    parts = Parallel(n_jobs=args.jobs, verbose=1)(
+        delayed(runs_of)(data, seed, args.budgets) for data in args.sets for seed in range(args.seeds)
+    )
+    runs = [run for part in parts for run in part]
+    rows = table(runs)
+    show(rows)
+    print(f"\n{sum(run['seconds'] for run in runs):.0f} core seconds, {time.time() - started:.0f} s")
+    if args.out:
+        packages = ["stepdown", "scikit-learn", "numpy", "scipy", "lightgbm"]
+        versions = {"python": platform.python_version(), **{name: version(name) for name in packages}}
+        asked = {name: value for name, value in vars(args).items() if name not in ("out", "jobs")}
+        record = {"schema": 1, "data": WHEEL, "versions": versions, "arguments": asked, "pool": POOL}
+        record |= {"student": repr(STUDENT), "table": rows, "runs": runs}
+        args.out.parent.mkdir(parents=True, exist_ok=True)
+        args.out.write_text(json.dumps(record, indent=1, default=float) + "\n")
+        print(f"wrote {args.out}")
+
+
+if __name__ == "__main__":
+    main()
