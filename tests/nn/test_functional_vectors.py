@@ -180,6 +180,29 @@ def test_vid():
     )
 
 
+@pytest.mark.parametrize("name", ["first_batch", "later_batch_with_fixed_Z"])
+def test_crd(name):
+    case = cases("D12")[name]
+    given, expected = case["inputs"], case["expected"]
+    known = (given["Z_v1"], given["Z_v2"]) if "Z_v1" in given else None
+    found = losses.crd(
+        tensor(given["v_student"]),
+        tensor(given["v_teacher"]),
+        torch.tensor(given["contrast_idx"]),
+        tensor(given["memory_v1"]),
+        tensor(given["memory_v2"]),
+        temperature=given["T"],
+        momentum=given["momentum"],
+        normalisers=known,
+    )
+    assert_close(found.loss, expected["total"], case)
+    assert_close(found.parts[0], expected["loss_student"], case)
+    assert_close(found.parts[1], expected["loss_teacher"], case)
+    assert_close(found.normalisers, (expected["Z_v1"], expected["Z_v2"]), case)
+    assert_close(found.student_rows, expected["memory_v1_rows"], case)
+    assert_close(found.teacher_rows, expected["memory_v2_rows"], case)
+
+
 @pytest.mark.parametrize("name", ["l1_filter_pruning", "quarter_of_four"])
 def test_strongest_filters(name):
     case = cases("E1")[name]

@@ -3,6 +3,7 @@
 The student's side comes first and carries the gradient; the teacher's side never does.
 """
 
+from ._contrast import Contrast, crd
 from ._features import at, attention_map, hint, strongest_filters, vid, vid_initial_scale
 from ._flow import (
     FlowMatch,
@@ -28,6 +29,7 @@ from ._relational import jeffreys, kullback_leibler, mds, pkt, relational, rkd, 
 from ._responses import kd, logit
 
 __all__ = [
+    "Contrast",
     "FlowMatch",
     "QuadraticInformation",
     "Reduction",
@@ -38,6 +40,7 @@ __all__ = [
     "cauchy_kernel",
     "conditional_probabilities",
     "cosine_kernel",
+    "crd",
     "flow_match",
     "flow_vector",
     "gaussian_kernel",
