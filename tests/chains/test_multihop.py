@@ -278,7 +278,7 @@ def test_parallel_folds_give_the_same(wine) -> None:
 def test_memory_keeps_the_teacher(wine, tmp_path) -> None:
     first = small(memory=str(tmp_path)).fit(*wine)
     second = small(memory=str(tmp_path)).fit(*wine)
-    assert list(tmp_path.rglob("output.pkl"))
+    assert list(tmp_path.rglob("teacher-*.pkl"))
     np.testing.assert_array_equal(first.predict_proba(wine[0]), second.predict_proba(wine[0]))
 
 

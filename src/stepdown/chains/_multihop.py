@@ -14,7 +14,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import check_scoring
 from sklearn.utils import check_random_state, get_tags
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import check_is_fitted, check_memory
+from sklearn.utils.validation import check_is_fitted
 
 from stepdown.core import (
     HopRecord,
@@ -46,6 +46,7 @@ from ._problem import Problem, Trained
 from ._queried import solve_queried
 from ._queries import QueryPolicy
 from ._recipes import build_arms, further_rows, preferred_arm
+from ._resume import Store
 from ._search import Choice, Search
 
 __all__ = ["MultihopClassifier", "MultihopRegressor"]
@@ -168,6 +169,7 @@ class _Multihop(MetaEstimatorMixin, BaseEstimator):
             intermediates=intermediates,
             cv=self.cv,
             own_rows_only=not pool,
+            store=self._store(data, source, seed),
         )
         preferred = preferred_arm(arms, self.student, frozen=frozen, pool=pool)
         choice = search.choose(problem, arms, preferred, scorer=scorer, n_jobs=self.n_jobs)
@@ -196,12 +198,28 @@ class _Multihop(MetaEstimatorMixin, BaseEstimator):
                 check_is_fitted(source)
                 teacher = as_teacher(source)
             else:
-                fit = check_memory(self.memory).cache(fit_to)
-                model = fit(source, data.replace(X_unlabeled=None), seed=derive_seed(seed, "teacher"))
+                model = self._fit_once(source, data.replace(X_unlabeled=None), derive_seed(seed, "teacher"))
                 teacher = Teacher(model) if is_frozen(source) else as_teacher(model)
             if teacher.is_frozen:  # any other has just learned these classes
                 check_classes(teacher.model, data)
         return teacher
+
+    def _fit_once(self, source: Any, data: TransferSet, seed: int | None) -> Any:
+        """The fitted teacher, which searches of all kinds share where there is a folder for it."""
+        store = Store.where_possible(self.memory, data, "teacher", source, seed)
+        model = None if store is None else store.load("teacher")
+        if model is None:
+            model = fit_to(source, data, seed=seed)
+            if store is not None:
+                store.save(model, "teacher")
+        return model
+
+    def _store(self, data: TransferSet, source: Any, seed: int) -> Store | None:
+        """Where this search, and no other, keeps what it makes."""
+        params = self.get_params(deep=False) | {"teacher": source}
+        for name in ("memory", "n_jobs", "verbose", "keep_rungs", "random_state"):
+            params.pop(name, None)
+        return Store.where_possible(self.memory, data, type(self).__name__, seed, *params.items())
 
     def _tell(self, message: str) -> None:
         log.info("%s", message)

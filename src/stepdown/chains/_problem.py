@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -24,9 +24,12 @@ from stepdown.core import (
     derive_seed,
     naming_the_hop,
     run_hops,
+    student_as_teacher,
 )
 from stepdown.methods import SupervisionMethod
 from stepdown.models import complexity
+
+from ._resume import Store
 
 __all__ = ["Arm", "Problem", "Trained"]
 
@@ -74,6 +77,15 @@ class Arm:
         """What the arm shares with others that have the same route: everything but the last hop."""
         return (self.uses_teacher, *((hop.name, repr(hop.method), id(hop.student)) for hop in self.before))
 
+    @property
+    def content(self) -> tuple[Any, ...]:
+        """What `route` says, in terms that mean the same in another process."""
+        return (self.uses_teacher, [(hop.name, hop.student, hop.method, hop.trainer) for hop in self.before])
+
+    def cut(self, n_hops: int) -> Arm:
+        """The arm as far as its first so many intermediates."""
+        return replace(self, before=self.before[:n_hops])
+
 
 @dataclass(frozen=True, slots=True)
 class Trained:
@@ -108,6 +120,8 @@ class Problem:
         Folds of signals.
     own_rows_only : bool
         Whether there are no rows but the training rows and those made of them, not from a pool of the user's.
+    store : Store, optional
+        Where what is made is kept and found again.
     """
 
     teacher: Teacher
@@ -119,27 +133,64 @@ class Problem:
     intermediates: list[tuple[str, Any]] | None = None
     cv: int = 5
     own_rows_only: bool = True
+    store: Store | None = None
     _routes: dict[Any, tuple[list[HopRecord], list[Teacher]]] = field(default_factory=dict, repr=False)
     _supervised: dict[str, TransferSet] = field(default_factory=dict, repr=False)
+    _kept: dict[int, int] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        self._read_signals((True, []), self.teacher)
 
     def lead_up(self, arm: Arm) -> tuple[list[HopRecord], list[Teacher]]:
         """Run the hops before the student's, once for all arms that share them.
 
-        A route that begins like one already run continues from there.
+        A route that begins like one already run continues from there, and one that is on disk is read.
         """
-        if arm.route not in self._routes:
-            start: list[Teacher] = [self.teacher] if arm.uses_teacher else []
-            records: list[HopRecord] = []
-            hops = arm.before
-            for done in range(len(hops) - 1, 0, -1):
-                known = self._routes.get(arm.route[: done + 1])
-                if known is not None:
-                    records, start = list(known[0]), list(known[1])
-                    hops = hops[done:]
-                    break
-            more, teachers = run_hops(start, hops, self.data, seed=self.seed, measure=complexity)
-            self._routes[arm.route] = ([*records, *more], teachers)
-        return self._routes[arm.route]
+        n_hops = len(arm.before)
+        done = next((n for n in range(n_hops, 0, -1) if arm.cut(n).route in self._routes), 0)
+        for n in range(done + 1, n_hops + 1):
+            part = arm.cut(n)
+            records, teachers = self._routes[arm.cut(n - 1).route] if n > 1 else ([], self._start(arm))
+            record, more = self._hop(part, teachers)
+            self._routes[part.route] = ([*records, record], more)
+        return self._routes[arm.route] if n_hops else ([], self._start(arm))
+
+    def _start(self, arm: Arm) -> list[Teacher]:
+        return [self.teacher] if arm.uses_teacher else []
+
+    def _hop(self, arm: Arm, teachers: list[Teacher]) -> tuple[HopRecord, list[Teacher]]:
+        """The last hop of a route: read, or run and kept."""
+        hop, data, seed = arm.before[-1], self.data, self.seed
+        record = None if self.store is None else self.store.load("hop", *arm.content)
+        if record is None:
+            [record], teachers = run_hops(teachers, [hop], data, seed=seed, measure=complexity, first=len(arm.before))
+            if self.store is not None:
+                self.store.save(record, "hop", *arm.content)
+                self.keep_signals(arm, teachers)
+            return record, teachers
+        # The methods and trainers that were read are copies of those that were given.
+        record = replace(record, method=hop.method, trainer=hop.trainer)
+        last = student_as_teacher(record.model, hop, teachers, data, seed=seed)
+        self._read_signals(arm.content, last)
+        return record, [*teachers, last]
+
+    def keep_signals(self, arm: Arm, teachers: list[Teacher]) -> None:
+        """Write what the teachers of a route remember, where it is more than what is on disk."""
+        if self.store is None:
+            return
+        first = 0 if arm.uses_teacher else 1
+        for place, teacher in enumerate(teachers, start=first):
+            mine = {key: signal for (key, rows), (_, signal) in teacher.memo.items() if rows == id(self.data.X)}
+            content = arm.cut(place).content
+            if len(mine) > self._kept.get(id(teacher), 0):
+                self.store.save(mine, "signals", *content)
+                self._kept[id(teacher)] = len(mine)
+
+    def _read_signals(self, content: Any, teacher: Teacher) -> None:
+        mine = None if self.store is None else self.store.load("signals", *content)
+        for key, signal in (mine or {}).items():
+            teacher.remember(key, self.data, signal)
+        self._kept[id(teacher)] = len(mine or {})
 
     def supervised(self, arm: Arm) -> TransferSet | None:
         """What the student of an arm is told; None for a method that trains by a loop of its own."""
@@ -151,6 +202,7 @@ class Problem:
             with naming_the_hop(self.describe(arm)):
                 seed = derive_seed(self.seed, "hop", "student")
                 self._supervised[arm.name] = method.supervise(teachers, self.student, self.data, seed=seed)
+            self.keep_signals(arm, teachers)
         return self._supervised[arm.name]
 
     def fit(self, arm: Arm, rows: NDArray[np.intp] | None = None, *, quick: bool = False) -> Any:
@@ -179,6 +231,14 @@ class Problem:
                 teachers = [teacher.restrict(self.data, rows, part) for teacher in teachers]
             return arm.method.transfer(teachers, self.student, part, trainer=trainer, seed=seed)
 
+    def alone(self, arm: Arm) -> Problem:
+        """The problem as far as fitting one arm needs it: small enough to be sent to another process."""
+        supervised = self.supervised(arm)
+        if supervised is None:
+            return replace(self, store=None, _routes={arm.route: self.lead_up(arm)}, _supervised={}, _kept={})
+        nobody = Teacher(None, None, self.teacher.name)
+        return replace(self, teacher=nobody, store=None, _routes={}, _supervised={arm.name: supervised}, _kept={})
+
     def _added(self, supervised: TransferSet, rows: NDArray[np.intp], quick: bool) -> NDArray[np.intp]:
         """Positions of the rows that a method added and that may be learned from together with `rows`."""
         n_rows = self.data.n_samples
@@ -193,13 +253,23 @@ class Problem:
     def train(self, arm: Arm, score: float | None = None) -> Trained:
         """Fit the student on all rows, for shipping, and write down its hops."""
         records, teachers = self.lead_up(arm)
-        started = time.perf_counter()
         log.info("training the student: %s", arm.name)
-        model = self.fit(arm)
+        model, seconds = self.fit_whole(arm)
         sources = tuple(teacher.name for teacher in arm.method.asks(teachers))
-        seconds = time.perf_counter() - started
         last = HopRecord("student", sources, arm.method, arm.trainer, model, complexity(model), score, seconds)
         return Trained(arm, model, [*records, last])
+
+    def fit_whole(self, arm: Arm) -> tuple[Any, float]:
+        """The student fitted on all rows, and the seconds that it took; kept where there is a store."""
+        key = ("student", *arm.content, arm.method, arm.trainer)
+        done = None if self.store is None else self.store.load(*key)
+        if done is None:
+            started = time.perf_counter()
+            model = self.fit(arm)
+            done = (model, time.perf_counter() - started)
+            if self.store is not None:
+                self.store.save(done, *key)
+        return done
 
     def describe(self, arm: Arm) -> str:
         """Name the student's hop for messages."""

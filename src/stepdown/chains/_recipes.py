@@ -214,11 +214,15 @@ def _is_linear(student: Any) -> bool:
     )
 
 
-def default_methods(student: Any) -> list[TransferMethod]:
-    """What the wide search chooses from when the user names no method."""
-    methods: list[TransferMethod] = [KD(weight=SHARE_OF_TEACHER), KD(weight=SHARE_OF_BRIDGE), Dense(KD())]
+def default_methods(student: Any, cv: int) -> list[TransferMethod]:
+    """What a wide search chooses from when the user names no method; `cv` folds for signals."""
+    methods: list[TransferMethod] = [
+        KD(weight=SHARE_OF_TEACHER, cv=cv),
+        KD(weight=SHARE_OF_BRIDGE, cv=cv),
+        Dense(KD(cv=cv)),
+    ]
     if supports_weight(student) and is_classifier(student):
-        methods += [ConfWeight(), SRatio()]
+        methods += [ConfWeight(cv=cv), SRatio(cv=cv)]
     return methods
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,10 +12,14 @@ from sklearn.base import BaseEstimator
 
 from stepdown.core import InvalidInputError
 
+from ._explore import Exploration, Node
 from ._problem import Arm, Problem
-from ._validate import ArmScores, Scorer, cross_scores
+from ._scoring import Scorer
+from ._validate import ArmScores
 
-__all__ = ["Choice", "Fixed", "Gate", "Search", "leave_home"]
+__all__ = ["Choice", "Fixed", "Gate", "Search", "concluded", "leave_home"]
+
+log = logging.getLogger("stepdown")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +38,8 @@ class Choice:
         Of `arms`; None where nothing was validated.
     candidates : list of dict
         One row a hop tried.
+    nodes : list of Node
+        Intermediates that were valued.
     margin : float
         Of the search, in standard errors.
     """
@@ -43,6 +50,7 @@ class Choice:
     scores: ArmScores | None = None
     candidates: list[dict[str, Any]] = field(default_factory=list)
     margin: float = 0.0
+    nodes: list[Node] = field(default_factory=list)
 
     def best(self, kind: str) -> Arm | None:
         """The arm of a kind: the first, unless another of the kind is validated as better by the margin."""
@@ -70,6 +78,26 @@ def leave_home(arms: Sequence[Arm], scores: ArmScores, home: int, places: Sequen
         if gain > (1 + handicap) * margin * error and scores.mean(place) > scores.mean(chosen):
             chosen = place
     return chosen
+
+
+def concluded(found: Exploration, arms: Sequence[Arm], home: Arm, margin: float) -> Choice:
+    """The choice after all has been tried that was to be tried.
+
+    Parameters
+    ----------
+    arms : sequence of Arm
+        The gate's own. Where the budget wasn't enough for the baseline or for `home`, nothing is compared.
+    home : Arm
+        Left only for one that is clearly better.
+    """
+    base = next(arm for arm in arms if arm.kind == "simple + trainer")
+    if base not in found.ways or home not in found.ways:
+        log.warning("the budget was spent before the ways could be compared: %s is taken unseen", home.name)
+        return Choice(home, None, list(arms), None, found.rows, margin, found.nodes)
+    ways = sorted(found.ways, key=lambda way: arms.index(way) if way in arms else len(arms))
+    scores = found.scores(ways)
+    chosen = leave_home(ways, scores, ways.index(home), range(len(ways)), margin)
+    return Choice(ways[chosen], scores.mean(chosen), ways, scores, found.rows, margin, found.nodes)
 
 
 class Search(BaseEstimator, ABC):
@@ -144,10 +172,9 @@ class Gate(Search):
         scorer: Scorer | None = None,
         n_jobs: int | None = None,
     ) -> Choice:
-        arms = list(arms)
-        scores = cross_scores(problem, arms, folds=self.folds, scorer=scorer, n_jobs=n_jobs)
-        chosen = leave_home(arms, scores, arms.index(preferred), range(len(arms)), self.margin)
-        return Choice(arms[chosen], scores.mean(chosen), arms, scores, margin=self.margin)
+        found = Exploration(problem, folds=self.folds, scorer=scorer, n_jobs=n_jobs)
+        found.score(arms)
+        return concluded(found, arms, preferred, self.margin)
 
 
 class Fixed(Search):

@@ -2,28 +2,23 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
-from inspect import signature
 from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
-from sklearn.metrics._scorer import _BaseScorer
 from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
 
 from stepdown.core import TransferSet, derive_seed
 from stepdown.models import answers, own_rows
 
 from ._problem import Arm, Problem
+from ._scoring import Scorer, takes_weight
 
-__all__ = ["ArmScores", "cross_scores", "split_rows"]
-
-log = logging.getLogger("stepdown")
-
-Scorer = Callable[..., float]
+__all__ = ["ArmScores", "Validation", "split_rows"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,16 +59,8 @@ class ArmScores:
         return float(np.sqrt(spread * len(values) / (len(values) - 1)))
 
 
-def cross_scores(
-    problem: Problem,
-    arms: Sequence[Arm],
-    *,
-    folds: int,
-    scorer: Scorer | None = None,
-    quick: bool = True,
-    n_jobs: int | None = None,
-) -> ArmScores:
-    """Score arms by cross-validation of the last hop.
+class Validation:
+    """Cross-validation of the last hop, an arm or a fold at a time, all on the same folds.
 
     Teacher signals are those of the whole training set: out-of-fold or out-of-bag, so that a row's target was never
     made by a model that saw the row's label. (Targets of *other* rows may depend on it; that second-order leak is
@@ -81,67 +68,108 @@ def cross_scores(
 
     Parameters
     ----------
+    problem : Problem
+    folds : int
+        Fewer where a class has fewer rows.
     scorer : callable, optional
         ``scorer(model, X, y)``; by default correctness of each row, or in regression one minus its squared error
         in units of the variance of y, so that the mean is the coefficient of determination; rows weigh what their
         sample weights say. A scorer of the user's gets the weights where it takes them.
     quick : bool
         Whether trainers are made cheaper.
+    n_jobs : int, optional
+        Folds at a time.
     """
-    data = problem.data
-    splits = split_rows(data, folds, derive_seed(problem.seed, "gate"))
-    for arm in arms:
-        problem.supervised(arm)
-    log.info("comparing %d ways to the student over %d folds", len(arms), len(splits))
-    results = Parallel(n_jobs=n_jobs)(
-        delayed(_score_fold)(problem, arms, train, test, scorer, quick) for train, test in splits
-    )
-    if scorer is not None:
-        return ArmScores(np.array(results, dtype=float).T, "fold")
-    values = np.empty((len(arms), data.n_samples))
-    for (_, test), scores in zip(splits, results, strict=True):
-        values[:, test] = scores
-    weights = None if data.sample_weight is None else data.weights()
-    if not data.is_classification:
-        y = np.asarray(data.y, dtype=np.float64)
-        variance = float(np.average((y - np.average(y, weights=weights)) ** 2, weights=weights))
-        values = 1.0 + values / max(variance, np.finfo(float).tiny)
-    return ArmScores(values, "row", weights)
+
+    def __init__(
+        self,
+        problem: Problem,
+        *,
+        folds: int,
+        scorer: Scorer | None = None,
+        quick: bool = True,
+        n_jobs: int | None = None,
+    ) -> None:
+        self.problem, self.scorer, self.quick, self.n_jobs = problem, scorer, quick, n_jobs
+        self.splits = split_rows(problem.data, folds, derive_seed(problem.seed, "gate"))
+
+    def folds_of(self, arms: Sequence[Arm], places: Sequence[int]) -> list[list[tuple[Any, float]]]:
+        """Scores and seconds of each arm in some of the folds; those on disk are read."""
+        problem, store = self.problem, self.problem.store
+        tasks = [(arm, place) for arm in arms for place in places]
+        found: dict[int, tuple[Any, float]] = {}
+        if store is not None:
+            for number, (arm, place) in enumerate(tasks):
+                known = store.load(*self._key(arm, place))
+                if known is not None:
+                    found[number] = known
+        missing = [number for number in range(len(tasks)) if number not in found]
+        wanted = {tasks[number][0].name: tasks[number][0] for number in missing}
+        alone = {name: problem.alone(arm) for name, arm in wanted.items()}
+
+        def work(number: int) -> Any:
+            arm, place = tasks[number]
+            return delayed(_score_fold)(alone[arm.name], arm, *self.splits[place], self.scorer, self.quick)
+
+        made = Parallel(n_jobs=self.n_jobs, return_as="generator")(work(number) for number in missing)
+        for number, result in zip(missing, made, strict=True):
+            found[number] = result
+            if store is not None:
+                store.save(result, *self._key(*tasks[number]))
+        width = len(places)
+        return [[found[row * width + column] for column in range(width)] for row in range(len(arms))]
+
+    def together(self, folds: Sequence[Sequence[Any]]) -> ArmScores:
+        """Scores of arms from their scores in all folds."""
+        data = self.problem.data
+        if self.scorer is not None:
+            return ArmScores(np.array(folds, dtype=float), "fold")
+        values = np.empty((len(folds), data.n_samples))
+        for row, parts in enumerate(folds):
+            for (_, test), part in zip(self.splits, parts, strict=True):
+                values[row, test] = part
+        weights = None if data.sample_weight is None else data.weights()
+        if not data.is_classification:
+            y = np.asarray(data.y, dtype=np.float64)
+            variance = float(np.average((y - np.average(y, weights=weights)) ** 2, weights=weights))
+            values = 1.0 + values / max(variance, np.finfo(float).tiny)
+        return ArmScores(values, "row", weights)
+
+    def mean_of_fold(self, place: int, score: Any) -> float:
+        """What a fold says by itself: to be compared with other arms in the same fold, and with nothing else."""
+        data = self.problem.data
+        if self.scorer is not None or data.sample_weight is None:
+            return float(np.mean(score))
+        weights = data.weights()[self.splits[place][1]]
+        return float(np.average(score, weights=weights)) if weights.any() else 0.0
+
+    def _key(self, arm: Arm, place: int) -> tuple[Any, ...]:
+        return ("fold", *arm.content, arm.method, arm.trainer, place, self.quick)
 
 
 def _score_fold(
     problem: Problem,
-    arms: Sequence[Arm],
+    arm: Arm,
     train: NDArray[np.intp],
     test: NDArray[np.intp],
     scorer: Scorer | None,
     quick: bool,
-) -> list[Any]:
+) -> tuple[Any, float]:
+    started = time.perf_counter()
     held_out = problem.data.take(test)
     truth = held_out.labels()
-    keywords = (
-        {} if held_out.sample_weight is None or not takes_weight(scorer) else {"sample_weight": held_out.weights()}
-    )
-    scores: list[Any] = []
-    for arm in arms:
-        model = problem.fit(arm, train, quick=quick)
-        if scorer is not None:
-            scores.append(scorer(model, own_rows(model, held_out.X), truth, **keywords))
-        elif problem.data.is_classification:
-            scores.append((answers(model, held_out.X) == truth).astype(float))
-        else:
-            scores.append(-((answers(model, held_out.X) - truth) ** 2))
-    return scores
-
-
-def takes_weight(scorer: Any) -> bool:
-    """Whether a scorer has room for sample weights."""
-    if scorer is None:
-        return False
-    try:
-        return "sample_weight" in signature(scorer).parameters or isinstance(scorer, _BaseScorer)
-    except (TypeError, ValueError):
-        return False
+    model = problem.fit(arm, train, quick=quick)
+    score: Any
+    if scorer is not None:
+        keywords = {}
+        if held_out.sample_weight is not None and takes_weight(scorer):
+            keywords["sample_weight"] = held_out.weights()
+        score = float(scorer(model, own_rows(model, held_out.X), truth, **keywords))
+    elif problem.data.is_classification:
+        score = (answers(model, held_out.X) == truth).astype(float)
+    else:
+        score = -((answers(model, held_out.X) - truth) ** 2)
+    return score, time.perf_counter() - started
 
 
 def split_rows(data: TransferSet, folds: int, seed: int | None) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:

@@ -4,7 +4,7 @@ Nothing here knows a class of model; this room imports no other.
 """
 
 from ._errors import ComplexityWarning, InvalidInputError, NotSupportedError, SignalWarning, StepdownError
-from ._hops import Hop, HopRecord, naming_the_hop, run_hops
+from ._hops import Hop, HopRecord, naming_the_hop, run_hops, student_as_teacher
 from ._method import Trainer, TransferMethod
 from ._seeds import derive_seed
 from ._teacher import RefitOnLabels, Signal, Teacher, as_teacher
@@ -28,4 +28,5 @@ __all__ = [
     "derive_seed",
     "naming_the_hop",
     "run_hops",
+    "student_as_teacher",
 ]

@@ -18,7 +18,7 @@ from ._seeds import derive_seed
 from ._teacher import Teacher, as_teacher
 from ._transfer_set import TransferSet
 
-__all__ = ["Hop", "HopRecord", "naming_the_hop", "run_hops"]
+__all__ = ["Hop", "HopRecord", "naming_the_hop", "run_hops", "student_as_teacher"]
 
 log = logging.getLogger("stepdown")
 
@@ -103,6 +103,7 @@ def run_hops(
     *,
     seed: int | None = None,
     measure: Callable[[Any], Any] | None = None,
+    first: int = 1,
 ) -> tuple[list[HopRecord], list[Teacher]]:
     """Run hops one after another; every student becomes a teacher of those behind it.
 
@@ -118,6 +119,8 @@ def run_hops(
         Each hop derives its own from this and its name.
     measure : callable, optional
         ``measure(model)`` fills `HopRecord.complexity`.
+    first : int
+        What messages call the first of these hops.
 
     Returns
     -------
@@ -145,7 +148,7 @@ def run_hops(
     """
     chain = [as_teacher(teacher) for teacher in teachers]
     records = []
-    for number, hop in enumerate(hops, start=1):
+    for number, hop in enumerate(hops, start=first):
         nearest = chain[-1].name if chain else "labels"
         started = time.perf_counter()
         description = f"hop {number} ({nearest} -> {hop.name}, {type(hop.method).__name__})"
@@ -157,15 +160,31 @@ def run_hops(
         asked = tuple(teacher.name for teacher in hop.method.asks(chain))
         seconds = time.perf_counter() - started
         records.append(HopRecord(hop.name, asked, hop.method, hop.trainer, model, complexity, None, seconds))
-        chain.append(_student_as_teacher(model, hop, list(chain), data, hop_seed))
+        chain.append(student_as_teacher(model, hop, list(chain), data, seed=seed))
     return records, chain
 
 
-def _student_as_teacher(model: Any, hop: Hop, teachers: list[Teacher], data: TransferSet, seed: int | None) -> Teacher:
-    """The student in its next role. Making it again means making its hop again on the given rows."""
+def student_as_teacher(
+    model: Any, hop: Hop, teachers: Sequence[Teacher], data: TransferSet, *, seed: int | None = None
+) -> Teacher:
+    """The student of a hop in its next role. Making it again means making its hop again on the given rows.
+
+    Parameters
+    ----------
+    model : estimator
+        What the hop gave.
+    hop : Hop
+    teachers : sequence of Teacher
+        The earlier models, which the hop had.
+    data : TransferSet
+        The rows that it had.
+    seed : int, optional
+        The root seed that it had, as in `run_hops`.
+    """
+    earlier, hop_seed = list(teachers), derive_seed(seed, "hop", hop.name)
 
     def refit(part: TransferSet, rows: NDArray[np.intp]) -> Any:
-        known = [teacher.restrict(data, rows, part) for teacher in teachers]
-        return hop.method.transfer(known, hop.student, part, trainer=hop.trainer, seed=seed)
+        known = [teacher.restrict(data, rows, part) for teacher in earlier]
+        return hop.method.transfer(known, hop.student, part, trainer=hop.trainer, seed=hop_seed)
 
     return Teacher(model, refit, hop.name)

@@ -84,6 +84,18 @@ class TransferMethod(BaseEstimator, ABC):
         """
         return teachers[-1:]
 
+    def extra_fits(self, n_teachers: int) -> int:
+        """How many models a hop by this method makes for its own ends: beside the student and the teachers' signals.
+
+        Searches keep to their budgets by it. None, unless a method says otherwise.
+
+        Parameters
+        ----------
+        n_teachers : int
+            How many models stand before the student.
+        """
+        return 0
+
     def check_student(self, student: Any, data: TransferSet) -> None:
         """Raise where the parameters, the student or the task can't work, whatever the teachers say.
 

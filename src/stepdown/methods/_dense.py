@@ -53,6 +53,9 @@ class Dense(SupervisionMethod):
         for teacher in teachers:
             self.method.check_teachers([teacher], data)
 
+    def extra_fits(self, n_teachers: int) -> int:
+        return n_teachers * self.method.extra_fits(1)
+
     def asks(self, teachers: Sequence[Teacher]) -> Sequence[Teacher]:
         return teachers
 

@@ -74,6 +74,9 @@ class ProfWeight(SupervisionMethod):
         check_margin(self.margin)
         self._way().check()
 
+    def extra_fits(self, n_teachers: int) -> int:
+        return (1 + (0 if self.signals == "in-sample" else self.cv)) * (1 + self._way().n_losses)
+
     def check_teachers(self, teachers: Sequence[Any], data: TransferSet) -> None:
         require_confidence(self, teachers[-1])
 

@@ -20,6 +20,11 @@ Floats = NDArray[np.float64]
 class ProfileWeights(BaseEstimator, ABC):
     """How `ProfWeight` weighs rows, given their profiles."""
 
+    @property
+    def n_losses(self) -> int:
+        """How often `weigh` asks for losses."""
+        return 0
+
     def check(self) -> None:
         """Raise an `InvalidInputError` where a parameter is out of range; called before anything is fitted."""
         return
@@ -91,6 +96,10 @@ class LearnedWeights(ProfileWeights):
         self.rounds = rounds
         self.steps = steps
         self.learning_rate = learning_rate
+
+    @property
+    def n_losses(self) -> int:
+        return self.rounds
 
     def check(self) -> None:
         if self.gamma <= 0 or self.hidden < 1 or self.rounds < 1 or self.steps < 1 or self.learning_rate <= 0:
