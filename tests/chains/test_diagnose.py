@@ -9,8 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone
-from sklearn.datasets import load_digits
-from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier, RandomForestRegressor
+from sklearn.datasets import load_breast_cancer, load_digits
+from sklearn.ensemble import (
+    GradientBoostingClassifier,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
@@ -96,6 +100,10 @@ def test_an_over_fitted_booster_is_to_be_regularised_first() -> None:
     assert names(wild)[0] == "regularise-the-teacher"
     assert wild.facts["overfit"] > 0.15
     assert wild.facts["confidence_gap"] > 0.02
+    assert wild.facts["repeats_doubted"] > 0.9
+    # One that is clearly better than a bag of trees on unseen rows isn't harmed by what it has learned by heart.
+    better = wild.facts | {"teacher_lead_std_errors": 2.5}
+    assert "regularise-the-teacher" not in [row["name"] for row in advise(better)]
     # Regularised, it isn't told so again.
     tame = found(booster.set_params(n_estimators=15, max_depth=1), X=X, y=noisy)
     assert "regularise-the-teacher" not in names(tame)
@@ -103,8 +111,6 @@ def test_an_over_fitted_booster_is_to_be_regularised_first() -> None:
 
 
 def load_breast():
-    from sklearn.datasets import load_breast_cancer
-
     X, y = load_breast_cancer(return_X_y=True)
     return X[:250], y[:250]
 

@@ -20,6 +20,8 @@ POINT = 0.01
 FEW_ROWS = 10
 # Of labels that honest answers contradict, a model that has memorised its rows repeats most.
 MEMORISED = 0.5
+# Standard errors over rows.
+CLEARLY = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +110,13 @@ RULES: tuple[Rule, ...] = (
             _is("teacher_signal", "out-of-fold"),
             _at_least("overfit", OVERFIT),
             _at_least("label_doubt", NOISY),
+            _at_least("repeats_doubted", MEMORISED),
+            _below("teacher_lead_std_errors", CLEARLY),
         ),
         "Regularise the teacher first (fewer rounds, a stronger penalty, early stopping), or take a bagged one.",
         "It is right on {teacher_accuracy_in_sample:.1%} of the rows when it has seen them and on"
-        " {teacher_accuracy:.1%} when it hasn't, while an estimated {label_doubt:.1%} of the labels are wrong or"
-        " improbable: it learns them by heart.",
+        " {teacher_accuracy:.1%} when it hasn't, where a bag of trees is right on {bag_accuracy:.1%}. It repeats"
+        " {repeats_doubted:.1%} of the labels that such a bag doubts: it learns them by heart.",
     ),
     Rule(
         "thaw-the-teacher",

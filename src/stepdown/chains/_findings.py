@@ -16,6 +16,7 @@ __all__ = ["Answers", "measure"]
 
 # Fewer doubted rows than this say nothing about what the teacher makes of them.
 ENOUGH_DOUBTED = 5
+TINY = 1e-9
 FEW_TREES = 10
 
 
@@ -68,7 +69,7 @@ def measure(
     seen = answers.in_sample.argmax(axis=1) == labels
     in_sample = float(seen.mean())
     unseen = None if frozen else accuracy["teacher"]
-    gaps = right["teacher"] - right["trained"]
+    gaps, lead = right["teacher"] - right["trained"], right["teacher"] - right["bag"]
     doubted = evaluation.doubted_labels(data.labels(), answers.bag.values, data.classes)
     facts: dict[str, Any] = {
         "rows": data.n_samples,
@@ -89,8 +90,9 @@ def measure(
         "training_gain": accuracy["trained"] - accuracy["student"],
         "bag_accuracy": accuracy["bag"],
         "capacity_gap": None if frozen else float(gaps.mean()),
-        "capacity_gap_std_error": None if frozen else float(gaps.std(ddof=1) / np.sqrt(len(gaps))),
-        "teacher_lead": None if unseen is None else unseen - accuracy["bag"],
+        "capacity_gap_std_error": None if frozen else _std_error(gaps),
+        "teacher_lead": None if frozen else float(lead.mean()),
+        "teacher_lead_std_errors": None if frozen else float(lead.mean() / max(_std_error(lead), TINY)),
         "complexity_ratio": _ratio(answers.teacher_size, answers.student_size),
         "same_kind": answers.teacher_size.kind == answers.student_size.kind,
         "agreement": evaluation.fidelity(answers.teacher.values, answers.trained.values),
@@ -142,6 +144,10 @@ def _information(data: TransferSet, answers: Answers, seed: int | None) -> dict[
         "information_bias": (values - 1) * (n_classes - 1) / (2 * data.n_samples),
         "information_clusters": n_clusters,
     }
+
+
+def _std_error(values: NDArray[np.float64]) -> float:
+    return float(values.std(ddof=1) / np.sqrt(len(values)))
 
 
 def _kind(size: Complexity) -> str:
