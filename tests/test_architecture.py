@@ -67,6 +67,19 @@ def test_only_the_recipes_know_particular_methods() -> None:
         assert path.name == "_recipes.py" or names <= allowed, path.name
 
 
+def test_one_file_is_the_door_to_the_room_of_networks() -> None:
+    knows = {
+        path.relative_to(ROOT).as_posix()
+        for path in FILES
+        if path.relative_to(ROOT).parts[0] not in ("nn", "cli") and "import_module(" in (text := path.read_text())
+        if "stepdown.nn" in text
+    }
+    assert knows == {"models/_networks.py"}
+    door = ast.parse((ROOT / "models" / "_networks.py").read_text())
+    reaching = [node for node in door.body if "stepdown.nn." in ast.unparse(node)]
+    assert all(isinstance(node, ast.FunctionDef) for node in reaching), "the room is reached inside functions only"
+
+
 def test_import_leaves_optional_packages_alone() -> None:
     # What scikit-learn imports by itself (it looks for pandas, for instance) is not ours to avoid.
     theirs = "sklearn.ensemble, sklearn.pipeline, sklearn.model_selection, sklearn.inspection"

@@ -138,7 +138,8 @@ def completed(method: Any, *, classify: bool) -> Any:
 
 def between_twins(method: Any) -> Any:
     """A method between networks for a teacher with the student's names of layers; any other method as it is."""
-    return _room("_with_head").between_twins(method) if type(method).__module__.startswith("stepdown.nn") else method
+    theirs = any(cls.__module__.startswith("stepdown.nn.") for cls in type(method).__mro__)
+    return _room("_with_head").between_twins(method) if theirs else method
 
 
 def wider_nets(student: Any, data: TransferSet, factors: Sequence[float], seed: int | None) -> list[tuple[str, Any]]:

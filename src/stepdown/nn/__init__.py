@@ -28,6 +28,7 @@ from ._kd import KD
 from ._ladder import auxiliaries, built_ladder, ladder
 from ._logit import Logit
 from ._method import LayerMethod, LossMethod, Outputs
+from ._network_fit import NetworkFit
 from ._pairs import LayerFlow, PairTable, propose_pairs
 from ._pilots import Pilot, PilotedFlow, flow_through_auxiliaries
 from ._pkt import PKT
@@ -41,6 +42,7 @@ from ._sp import SP
 from ._taps import Taps
 from ._transfer import NonFiniteLossError, Transfer
 from ._vid import VID
+from ._with_head import WithHead
 
 __all__ = [
     "AT",
@@ -62,6 +64,7 @@ __all__ = [
     "Logit",
     "LossMethod",
     "NetworkCost",
+    "NetworkFit",
     "NonFiniteLossError",
     "Outputs",
     "PKT",
@@ -81,6 +84,7 @@ __all__ = [
     "Transfer",
     "VID",
     "WeightedSum",
+    "WithHead",
     "auxiliaries",
     "auxiliary",
     "built_ladder",
