@@ -20,6 +20,7 @@ from sklearn.ensemble import (
 from sklearn.frozen import FrozenEstimator
 
 from ..core import InvalidInputError, Signal, Teacher, TransferSet
+from ._networks import network_grades, network_probes
 from ._out_of_bag import (
     BAGGING,
     FORESTS,
@@ -30,8 +31,8 @@ from ._out_of_bag import (
     is_reached,
     unseen_mean,
 )
-from ._pipelines import bare_model, prepare, split_pipeline, thawed, with_final
-from ._probes import is_network, probes
+from ._pipelines import bare_model, is_network, prepare, split_pipeline, thawed, with_final
+from ._probes import is_mlp, probes
 from ._signals import IN_SAMPLE, OUT_OF_FOLD, out_of_fold, predictions, signal_key, training_signal
 
 __all__ = ["Grade", "graded_signals", "grades"]
@@ -56,7 +57,8 @@ def grades(model: Any, n_grades: int = 5, *, data: TransferSet | None = None) ->
     """The grades of a fitted model, from cheap to full; the last is the model itself.
 
     Forests and bagging give nested prefixes of their members; boosting (scikit-learn, LightGBM, XGBoost) its first
-    rounds; scikit-learn's networks a linear probe on each hidden layer. Anything else is a single grade.
+    rounds; networks, scikit-learn's and skorch nets, linear probes on their hidden layers. Anything else is a single
+    grade.
 
     Parameters
     ----------
@@ -93,7 +95,7 @@ def grades(model: Any, n_grades: int = 5, *, data: TransferSet | None = None) ->
         whole, part_of = parts
         below = [part_of(size) for size in sorted(set(prefix_sizes(whole, n_grades)) - {whole})]
     else:
-        below = [] if data is None else probes(model, data, n_grades)
+        below = [] if data is None else _probes(model, data, n_grades)
     return [*(Grade(name, with_final(thawed(model), part)) for name, part in below), Grade("full", model)]
 
 
@@ -103,7 +105,11 @@ def prefix_sizes(whole: int, n_grades: int) -> list[int]:
 
 
 def _has_grades(model: Any) -> bool:
-    return _sized_parts(model, None) is not None or is_network(model)
+    return _sized_parts(model, None) is not None or is_mlp(model) or is_network(model)
+
+
+def _probes(model: Any, data: TransferSet, n_grades: int) -> list[tuple[str, Any]]:
+    return network_probes(model, data, n_grades - 1) if is_network(model) else probes(model, data, n_grades)
 
 
 PartOf = Callable[[int], tuple[str, Any]]
@@ -293,6 +299,8 @@ def _graded_answers(
 def _ask_grades(model: Any, X: Any, data: TransferSet, n_grades: int) -> Answers:
     """What the grades say about X, ordered or probed by `data`; an ensemble gives exactly `n_grades` answers."""
     parts = _sized_parts(model, data)
+    if parts is None and is_network(model):
+        return network_grades(model, X, data, n_grades)
     if parts is None:
         return [predictions(grade.model, X, data.classes) for grade in grades(model, n_grades, data=data)]
     whole, part_of = parts

@@ -17,7 +17,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
 from ..core import InvalidInputError, RefitOnLabels, Teacher, Trainer, TransferSet
-from ._pipelines import bare_model, is_network, split_pipeline, with_final
+from ._pipelines import bare_model, is_network, prepare, split_pipeline, thawed, with_final
 from ._soft_support import SoftFitSupport
 
 __all__ = [
@@ -28,6 +28,8 @@ __all__ = [
     "completed",
     "fit_network",
     "n_parameters",
+    "network_grades",
+    "network_probes",
     "network_trainer",
     "own_rows",
     "refit_of",
@@ -114,6 +116,38 @@ def refit_of(teacher: Teacher, seed: int | None) -> Any:
 
         return lambda part, rows: fit_to(teacher.model, part, seed=seed)
     return teacher.refit
+
+
+def network_probes(model: Any, data: TransferSet, n_probes: int) -> list[tuple[str, Any]]:
+    """Linear probes on the deepest layers of a net, fitted to rows as the last step of the model sees them."""
+    X = prepare(split_pipeline(thawed(model))[0], own_rows(model, data.X))
+    probes: list[tuple[str, Any]] = _room("_probes").network_probes(bare_model(model), data.replace(X=X), n_probes)
+    return probes
+
+
+def network_grades(model: Any, X: Any, data: TransferSet, n_grades: int) -> list[Any]:
+    """What each probe says about rows, and then the net itself; all probes are asked in one pass.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_rows, n_features)
+        The rows that are asked about.
+    data : TransferSet
+        What the probes are fitted to.
+
+    Returns
+    -------
+    list of (array, bool)
+        As of `predictions`; the last is the whole model's.
+    """
+    from ._signals import predictions  # which needs this file
+
+    probes = network_probes(model, data, n_grades - 1)
+    rows = prepare(split_pipeline(thawed(model))[0], own_rows(model, X))
+    layers = [probe[0].layer for _, probe in probes]
+    features = _room("_probes").layer_features(bare_model(model), rows, layers) if layers else {}
+    below = [predictions(probe[1:], features[probe[0].layer], data.classes) for _, probe in probes]
+    return [*below, predictions(model, X, data.classes)]
 
 
 def network_trainer() -> Trainer:

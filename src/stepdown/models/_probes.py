@@ -20,10 +20,10 @@ from sklearn.utils.validation import validate_data
 from ..core import TransferSet
 from ._pipelines import bare_model, prepare, split_pipeline, thawed
 
-__all__ = ["HiddenLayer", "is_network", "probes"]
+__all__ = ["HiddenLayer", "is_mlp", "probes"]
 
 
-def is_network(model: Any) -> bool:
+def is_mlp(model: Any) -> bool:
     """Whether a network of scikit-learn's stands behind pipelines and freezing."""
     return isinstance(bare_model(model), MLPClassifier | MLPRegressor)
 
@@ -74,7 +74,7 @@ _ACTIVATIONS: dict[str, Callable[[Any], Any]] = {
 
 def probes(model: Any, data: TransferSet, n_grades: int) -> list[tuple[str, Any]]:
     """Linear probes on the hidden layers of a network, the deepest `n_grades` - 1 of them."""
-    if not is_network(model):
+    if not is_mlp(model):
         return []
     network = bare_model(model)
     X = prepare(split_pipeline(thawed(model))[0], data.X)

@@ -14,7 +14,7 @@ from . import functional
 from ._networks import quietly, run
 from ._taps import Taps, bare, main_tensor
 
-__all__ = ["LayerFlow", "PairTable", "propose_pairs"]
+__all__ = ["LayerFlow", "PairTable", "propose_pairs", "stage_ends"]
 
 SILENT = (nn.Dropout, nn.Dropout2d, nn.Identity, nn.Flatten)
 """Modules that change no value in evaluation mode, so that the layer before them is the better name."""
@@ -190,7 +190,7 @@ def propose_pairs(
 
 
 def _flows(network: nn.Module, batch: Any, labels: Tensor | None, names: Iterable[str] | None) -> tuple[LayerFlow, ...]:
-    wanted = _stage_ends(network, batch) if names is None else list(names)
+    wanted = stage_ends(network, batch) if names is None else list(names)
     with Taps(bare(network), wanted) as taps, quietly(network):
         run(bare(network), batch)
         layers = {name: taps[name] for name in taps}
@@ -205,7 +205,7 @@ def _flows(network: nn.Module, batch: Any, labels: Tensor | None, names: Iterabl
     )
 
 
-def _stage_ends(network: nn.Module, batch: Any) -> list[str]:
+def stage_ends(network: nn.Module, batch: Any) -> list[str]:
     """The last module of each stage in the order of running, without the stage that makes the output."""
     stages: list[list[str]] = []
 
