@@ -159,6 +159,18 @@ def test_several_inputs_and_heads_of_ones_own():
         early_exit(network, "a", example=x, head=lambda shape, n: nn.Linear(shape[0], 2))
 
 
+def test_probes_take_means_over_positions_wherever_channels_stand():
+    tokens, x = nn.Sequential(nn.Linear(4, 6), nn.ReLU(), nn.Flatten(), nn.Linear(30, 3)), torch.randn(2, 5, 4)
+    cut = early_exit(tokens, "1", example=x)
+    torch.testing.assert_close(cut(x), cut.head[-1](tokens[:2](x).mean(1)))
+    signals = nn.Sequential(nn.Conv1d(5, 6, 1), nn.ReLU(), nn.Flatten(), nn.Linear(24, 3))
+    cut = early_exit(signals, "1", example=x)
+    torch.testing.assert_close(cut(x), cut.head[-1](signals[:2](x).mean(2)))
+    five = nn.Sequential(nn.Identity(), nn.Flatten(), nn.Linear(16, 3))
+    with pytest.raises(NotSupportedError, match=r"rows of shape \(2, 2, 2, 2, 1\) came; pass head="):
+        early_exit(five, "0", example=torch.zeros(1, 2, 2, 2, 2, 1))
+
+
 def test_what_can_not_be_cut(teacher, data, x):
     rows = torch.randn(5, 4)
     with pytest.raises(InvalidInputError, match="no layer 'conv3'; the nearest"):

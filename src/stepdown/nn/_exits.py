@@ -15,6 +15,7 @@ from ._engine import example_of, network_of, seeded
 from ._networks import output_shape, quietly, run
 from ._pairs import propose_pairs
 from ._prototype import NamedNets, Prototype, net_of, with_module
+from ._pruned import last_layer
 from ._rows import own_rows
 from ._taps import Taps, bare, main_tensor
 
@@ -58,7 +59,7 @@ def early_exit(network: nn.Module, layer: str, *, example: Any, head: Head | Non
     """A copy of a network cut behind a layer, with a fresh head of as many outputs; the trunk's weights are inherited.
 
     Layers behind the cut are gone, with their parameters. The head is a linear probe: means over the positions of a map
-    of channels, if the layer makes one, and a linear layer. Alain & Bengio, "Understanding intermediate layers using
+    or a sequence, if the layer makes one, and a linear layer. Alain & Bengio, "Understanding intermediate layers using
     linear classifier probes", ICLR workshop 2017; exits that are trained: Teerapittayanon, McDanel & Kung,
     "BranchyNet", ICPR 2016.
 
@@ -103,7 +104,7 @@ def early_exit(network: nn.Module, layer: str, *, example: Any, head: Head | Non
     wanted = output_shape(network, example)
     trunk = _trunk(network, layer)
     shape = output_shape(trunk, example)[1:]
-    made = (probe if head is None else head)(shape, wanted[-1])
+    made = _probe(trunk, shape, wanted[-1], example) if head is None else head(shape, wanted[-1])
     like = next((values for values in trunk.parameters() if values.is_floating_point()), torch.empty(0))
     cut = EarlyExit(trunk, made.to(like.device, like.dtype)).train(network.training)
     found = output_shape(cut, example)
@@ -178,14 +179,23 @@ def early_exits(
     )
 
 
-def probe(shape: tuple[int, ...], n_outputs: int) -> nn.Module:
-    """A linear layer behind the means over all positions of a map; channels stand first in a row's shape."""
+def _probe(trunk: nn.Module, shape: tuple[int, ...], n_outputs: int, example: Any) -> nn.Module:
+    """A linear layer behind the means over all positions."""
     if len(shape) == 1:
         return nn.Linear(shape[0], n_outputs)
+    if len(shape) == 2 and not _convolves(trunk, example):
+        # A sequence, whose features stand last. As this pool sees it, the rows are the channels of one image.
+        return nn.Sequential(nn.AdaptiveAvgPool2d((1, None)), nn.Flatten(), nn.Linear(shape[1], n_outputs))
     pools = {2: nn.AdaptiveAvgPool1d, 3: nn.AdaptiveAvgPool2d, 4: nn.AdaptiveAvgPool3d}
     if len(shape) not in pools:
         raise NotSupportedError(f"a layer with rows of shape {shape} came; pass head= for it.")
     return nn.Sequential(pools[len(shape)](1), nn.Flatten(), nn.Linear(shape[0], n_outputs))
+
+
+def _convolves(trunk: nn.Module, example: Any) -> bool:
+    """Whether the last layer is a convolution, so that channels stand before positions."""
+    last = last_layer(trunk, example)
+    return last is not None and isinstance(trunk.get_submodule(last), nn.Conv1d | nn.ConvTranspose1d)
 
 
 class _UpTo(fx.Tracer):

@@ -17,7 +17,7 @@ from ._prototype import NamedNets, Prototype, net_of, size_of, with_module
 from ._rows import own_rows
 from ._taps import Taps, bare
 
-__all__ = ["pruned", "pruned_copies"]
+__all__ = ["last_layer", "pruned", "pruned_copies"]
 
 SMALL = 8
 """Rows that a network is traced on."""
@@ -72,7 +72,10 @@ def pruned(network: nn.Module, ratio: float, *, example: Any, keep: Sequence[str
     pruning = _torch_pruning()
     network = bare(network)
     wanted = output_shape(network, example)
-    kept = [*Taps(network, keep), _last_layer(network, example)]
+    last = last_layer(network, example)
+    if last is None:
+        raise _unable(network, "no layer with weights runs in it")
+    kept = [*Taps(network, keep), last]  # the last is taken for the one that makes the output
     made = copy.deepcopy(network)
     trained = {name: parameter.requires_grad for name, parameter in made.named_parameters()}
     made.requires_grad_(True)  # layers are found by following gradients
@@ -160,8 +163,8 @@ def _unable(network: nn.Module, why: str) -> NotSupportedError:
     )
 
 
-def _last_layer(network: nn.Module, example: Any) -> str:
-    """The layer with a matrix of weights that runs last, which is taken for the one that makes the output."""
+def last_layer(network: nn.Module, example: Any) -> str | None:
+    """The name of the layer with a matrix of weights that runs last on a batch, if there is one."""
     order: list[str] = []
 
     def follow(name: str) -> Any:
@@ -181,6 +184,4 @@ def _last_layer(network: nn.Module, example: Any) -> str:
     finally:
         for handle in handles:
             handle.remove()
-    if not order:
-        raise _unable(network, "no layer with weights runs in it")
-    return order[-1]
+    return order[-1] if order else None
