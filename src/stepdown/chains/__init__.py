@@ -3,6 +3,7 @@
 from ._compare import Verdict, compare
 from ._diagnose import Diagnosis, diagnose
 from ._dynamic import DynamicProgramming
+from ._greedy import Greedy
 from ._multihop import MultihopClassifier, MultihopRegressor
 from ._queries import PoolState, QueryPolicy, Random, Representative
 from ._search import Fixed, Gate, Search
@@ -12,6 +13,7 @@ __all__ = [
     "DynamicProgramming",
     "Fixed",
     "Gate",
+    "Greedy",
     "MultihopClassifier",
     "MultihopRegressor",
     "PoolState",

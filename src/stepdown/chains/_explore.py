@@ -13,12 +13,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from stepdown.core import Hop, SignalWarning, TransferMethod, naming_the_hop
+from stepdown.core import Hop, InvalidInputError, SignalWarning, TransferMethod, naming_the_hop
 from stepdown.methods import NoTransfer, SupervisionMethod
 from stepdown.models import Complexity, between, complexity, training_signal
 from stepdown.trainers import PlainFit
 
-from ._answers import value_of
+from ._answers import check_scores_signals, value_of
 from ._budget import Budget, Ledger
 from ._candidates import Table, hop_row
 from ._problem import Arm, Problem
@@ -96,6 +96,12 @@ class Exploration:
         self._validation = Validation(problem, folds=folds, scorer=scorer, n_jobs=n_jobs)
         self._folds: list[list[Any]] = []
         self._ledger = Ledger(problem)
+        self._row_of: dict[Any, dict[str, Any]] = {}
+        try:
+            check_scores_signals(scorer, problem.data)
+            self._can_value = True
+        except InvalidInputError:
+            self._can_value = False
 
     # Candidates -------------------------------------------------------------------------------------------------
 
@@ -157,8 +163,7 @@ class Exploration:
         size, value, validated, fits, seconds, entries = done
         self._ledger.enter(arm, entries)
         self.budget.give_back(most - fits)
-        origin = source.name if source is not None else ("teacher" if taught else "labels")
-        self.rows.append(hop_row(origin, name, method, value, validated, fits=fits, seconds=seconds))
+        self._note_hop(arm, value, validated, fits, seconds)
         self.nodes.append(Node(name, estimator, route, arm.uses_teacher, size, value, validated))
         return self.nodes[-1]
 
@@ -222,10 +227,20 @@ class Exploration:
         self._ledger.enter(way, entries)
         self.budget.give_back(most - fits)
         for place, value, validated, cost, spent in hops:
-            hop, source = way.before[place - 1], _before(way, place - 1)
-            self.rows.append(hop_row(source, hop.name, hop.method, value, validated, fits=cost, seconds=spent))
+            self._note_hop(way.cut(place), value, validated, cost, spent)
             fits -= cost
         return fits, seconds
+
+    def _note_hop(self, arm: Arm, value: float | None, validated: str, fits: int, seconds: float) -> None:
+        """One row a hop to an intermediate, however often the search comes back to it."""
+        row = self._row_of.get(arm.route)
+        if row is None:
+            place = len(arm.before)
+            row = hop_row(_before(arm, place - 1), arm.before[-1].name, arm.before[-1].method, None, "")
+            self._row_of[arm.route] = row
+            self.rows.append(row)
+        row |= {"score": value, "validated": validated}
+        row |= {"fits": row["fits"] + fits, "seconds": row["seconds"] + seconds}
 
     def _prepare(self, way: Arm) -> tuple[int, float, list[Any], list[Any]]:
         """Fits, seconds and entries of a way up to what the student is told, and its hops that are new."""
@@ -239,8 +254,9 @@ class Exploration:
         for place, cost in new:
             # Nothing is asked that the student's method didn't ask: that could cost refits.
             signal = teachers[place - (not way.uses_teacher)].recall(f"out-of-fold:{problem.cv}", problem.data)
-            value = None if signal is None else value_of(signal.values, problem.data, self._scorer)
-            validated = "" if signal is None else signal.source
+            value, validated = None, ""
+            if signal is not None and self._can_value:
+                value, validated = value_of(signal.values, problem.data, self._scorer), signal.source
             hops.append((place, value, validated, cost, records[place - 1].seconds))
         fits, entries = self._ledger.settle(way, teachers, own_signal=False)
         return fits, seconds, entries, hops
