@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -11,7 +12,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import skops.io
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
+from skrub import TableVectorizer
 from typer.testing import CliRunner
 
 import stepdown
@@ -48,8 +55,8 @@ def fine(result):
     return result
 
 
-def refused(result, *words):
-    assert result.exit_code == 2, result.output
+def refused(result, *words, code=2):
+    assert result.exit_code == code, result.output
     lines = result.stderr.splitlines()
     errors = [line for line in lines if line.startswith("error: ")]
     assert len(errors) == 1
@@ -141,31 +148,43 @@ def test_run_on_parquet_by_regression_with_a_linear_student(call, tmp_path):
         (["--target", "churn", "--student", "tree:max_depth=-3"], ["max_depth"]),
         (["--target", "churn", "--student", "ridge"], ["doesn't do classification"]),
         (["--target", "churn", "--student", "sklearn.tree:ExtraTreeClassifier"], ["--allow-import"]),
-        (["--target", "churn", "--task", "regression"], ["isn't numeric"]),
         (["--target", "churn", "--scoring", "acuracy"], ["unknown scorer", "did you mean 'accuracy'"]),
-        (["--target", "churn", "--teacher", "xgboost"], ["xgboost takes classes numbered", "['no', 'yes']"]),
+        (["--target", "churn", "--scoring", "r2"], ["scoring='r2' doesn't score classes; take 'accuracy'"]),
+        (["--target", "churn", "--scoring", "f1"], ["pos_label=1 is not a valid label", "'f1_macro'"]),
+        (["--target", "churn", "--teacher", "forest:n_estimators=abc"], ["'n_estimators'", "'abc'"]),
+        (["--target", "churn", "--teacher", "lightgbm:n_estimators=abc"], ["can't be fitted", "check its parameters"]),
+        (["--target", "churn", "--teacher", "xgboost:n_estimators=abc"], ["can't be fitted", "check its parameters"]),
+        (["--target", "churn", "--student", "logistic:l1_ratio=1"], ["can't be fitted", "lbfgs"]),
+        (["--target", "churn", "--seed", "-3"], ["--seed", "stepdown {command} --help"]),
+        (["--target", "churn", "--jobs", "0"], ["--jobs 0", "-1 for all cores"]),
+        (["--target", "churn", "--jobs", "many"], ["--jobs", "stepdown {command} --help"]),
+        (["--target", "churn", "--bogus"], ["--bogus"]),
+        ([], ["--target"]),
+        (["--target", "churn", "--teacher-file", "m.skops", "--teacher", "tree"], ["exclude each other"]),
+        (["--target", "churn", "--teacher-file", "m.skops"], ["m.skops: there is no such file"]),
+        (["--target", "churn", "--trust", "a.B"], ["--trust says which types of a --teacher-file"]),
         (["--target", "churn", "--out", "."], ["in use"]),
     ],
 )
 @pytest.mark.parametrize("command", ["run", "compare"])
 def test_bad_requests_are_one_line_and_code_2(call, table, command, arguments, words, tmp_path):
     before = sorted(tmp_path.iterdir())
-    refused(call(command, table, *arguments), *words)
+    refused(call(command, table, *arguments), *(word.format(command=command) for word in words))
     assert sorted(tmp_path.iterdir()) == before
 
 
 @pytest.mark.parametrize(
     ("text", "words"), [("", "empty"), ("a,churn\n1,yes\n2,yes\n", "one class"), ("a,churn\n1,\n", "missing")]
 )
-def test_bad_files_are_one_line_and_code_2(call, tmp_path, text, words):
+def test_bad_data_are_one_line_and_code_1(call, tmp_path, text, words):
     (tmp_path / "bad.csv").write_text(text)
-    refused(call("run", "bad.csv", "--target", "churn"), words)
+    refused(call("run", "bad.csv", "--target", "churn"), words, code=1)
     refused(call("run", "none.csv", "--target", "churn"), "no such file")
 
 
 def test_what_the_library_refuses_is_told_as_plainly(call, tmp_path):
     (tmp_path / "lone.csv").write_text("a,t\n" + "".join(f"{n},{n % 2}\n" for n in range(20)) + "20,2\n")
-    refused(call("run", "lone.csv", "--target", "t", *SMALL), "one row")
+    refused(call("run", "lone.csv", "--target", "t", *SMALL), "one row", code=1)
     assert [path.name for path in tmp_path.iterdir()] == ["lone.csv"]
 
 
@@ -173,6 +192,103 @@ def test_an_import_path_where_it_is_allowed(call, table, tmp_path):
     arguments = ("--teacher", "forest:n_estimators=10", "--student", "sklearn.tree:ExtraTreeClassifier:max_depth=2")
     fine(call("run", table, "--target", "churn", *arguments, "--allow-import", "--out", "out"))
     assert json.loads((tmp_path / "out" / "result.json").read_text())["student"]["class"] == "ExtraTreeClassifier"
+
+
+def test_boosters_of_numbered_classes_take_texts(call, table, tmp_path):
+    for role, other in (("teacher", "tree:max_depth=2"), ("student", "forest:n_estimators=10")):
+        names = {"teacher": other, "student": other} | {role: "xgboost:n_estimators=3"}
+        words = (word for name, model in names.items() for word in (f"--{name}", model))
+        fine(call("run", table, "--target", "churn", *words, "--out", role))
+        summary = json.loads((tmp_path / role / "result.json").read_text())
+        student = skops.io.load(tmp_path / role / "student.skops", trusted=summary["student"]["trusted_types"])
+        rows = pd.read_csv(table).drop(columns="churn")
+        assert set(student.predict(rows)) <= {"yes", "no"}
+
+
+def test_a_student_that_takes_labels_only_is_taught_by_labels(call, table, tmp_path):
+    arguments = ("--teacher", "forest:n_estimators=10", "--student", "knn:n_neighbors=9", "--out", "out")
+    result = fine(call("run", table, "--target", "churn", *arguments))
+    assert "knn learns from labels only" in result.stderr
+    summary = json.loads((tmp_path / "out" / "result.json").read_text())
+    assert {"simple alone", "1-hop"} <= {row["arm"] for row in summary["validation"]}
+    assert summary["student"]["class"] == "KNeighborsClassifier"
+
+
+def test_the_scores_that_a_teacher_flatters_are_marked(call, table):
+    lines = fine(call("run", table, "--target", "churn", *SMALL)).stdout.splitlines()
+    assert any("1-hop †" in line for line in lines)
+    assert not any("simple alone †" in line for line in lines)
+
+
+# A fitted teacher ---------------------------------------------------------------------------------------------------
+
+
+def fitted(table, model, *, target="churn", columns=None):
+    frame = pd.read_csv(table)
+    rows = frame.drop(columns=target)
+    return make_pipeline(TableVectorizer(), SimpleImputer(), model).fit(rows[columns or list(rows)], frame[target])
+
+
+def trusted(path):
+    return ",".join(skops.io.get_untrusted_types(file=path))
+
+
+@pytest.mark.parametrize("hard", [False, True], ids=["probabilities", "answers only"])
+def test_a_fitted_teacher_is_taken_as_it_is(call, table, tmp_path, hard):
+    model = LinearSVC(random_state=0) if hard else RandomForestClassifier(20, random_state=0)
+    columns = [name for name in pd.read_csv(table).columns if name != "churn"]
+    # Fewer columns than the table has, and in another order.
+    skops.io.dump(fitted(table, model, columns=columns[:0:-1]), tmp_path / "model.skops")
+    refused(
+        call("run", table, "--target", "churn", "--teacher-file", "model.skops", "--out", "out"),
+        "types that aren't known to be harmless",
+        "--trust 'numpy.",
+    )
+    arguments = ("--teacher-file", "model.skops", "--trust", trusted(tmp_path / "model.skops"))
+    arguments = (*arguments, "--student", "tree:max_depth=2")
+    result = fine(call("run", table, "--target", "churn", *arguments, "--out", "out"))
+    assert ("gives answers without probabilities" in result.stderr) == hard
+    summary = json.loads((tmp_path / "out" / "result.json").read_text())
+    assert summary["settings"]["teacher"] == "fitted, from model.skops"
+    assert summary["settings"]["teacher_fingerprint"].startswith("sha256:")
+    # The gate may have chosen a way that leaves the teacher aside.
+    assert all(type(model).__name__ in hop["model"] for hop in summary["chain"] if hop["name"] == "teacher")
+    assert {"1-hop", "control"} <= {row["arm"] for row in summary["validation"]}
+    student = skops.io.load(tmp_path / "out" / "student.skops", trusted=summary["student"]["trusted_types"])
+    assert type(student[-1]) is DecisionTreeClassifier
+    rows = pd.read_csv(table).drop(columns="churn")
+    assert set(student.predict(rows)) <= {"yes", "no"}
+    assert any(name in (tmp_path / "out" / "student.txt").read_text() for name in ("member", "region_south", "age"))
+
+
+def test_compare_says_that_a_fitted_teacher_may_have_seen_the_rows(call, table, tmp_path):
+    skops.io.dump(fitted(table, RandomForestClassifier(10, random_state=0)), tmp_path / "model.skops")
+    arguments = ("--teacher-file", "model.skops", "--trust", trusted(tmp_path / "model.skops"), "--student", "logistic")
+    result = fine(call("compare", table, "--target", "churn", *arguments, "--folds", "3", "--repeats", "1"))
+    assert "may have seen the held-out rows" in " ".join(result.stdout.split())
+
+
+def test_files_that_hold_no_teacher_for_the_table(call, table, tmp_path):
+    def asked(path, **options):
+        return call("run", table, "--target", "churn", "--teacher-file", path, "--out", "out", *options.get("more", ()))
+
+    (tmp_path / "model.pkl").write_bytes(pickle.dumps(LogisticRegression()))
+    refused(asked("model.pkl"), "no model file of skops", "Pickles aren't read")
+    skops.io.dump(LogisticRegression(), tmp_path / "unfitted.skops")
+    refused(asked("unfitted.skops"), "isn't fitted")
+    skops.io.dump({"a": 1}, tmp_path / "dict.skops")
+    refused(asked("dict.skops"), "holds a dict, which is no model for classification")
+    bare = LogisticRegression().fit(np.arange(8.0).reshape(4, 2), ["yes", "no", "yes", "no"])
+    skops.io.dump(bare, tmp_path / "bare.skops")
+    refused(asked("bare.skops"), "can't answer rows of the table", "a Pipeline that prepares them itself", code=1)
+    named = LogisticRegression().fit(pd.DataFrame({"age": [1.0, 2.0], "height": [1.0, 2.0]}), ["yes", "no"])
+    skops.io.dump(named, tmp_path / "named.skops")
+    refused(asked("named.skops"), "columns that the table lacks: ['height']", code=1)
+    frame = pd.read_csv(table)
+    other = make_pipeline(TableVectorizer(), SimpleImputer(), RandomForestClassifier(3, random_state=0))
+    other.fit(frame.drop(columns="churn"), frame["churn"].map({"yes": "ja", "no": "nein"}))
+    skops.io.dump(other, tmp_path / "other.skops")
+    refused(asked("other.skops", more=("--trust", trusted(tmp_path / "other.skops"))), "'ja'", code=1)
 
 
 def test_a_bug_keeps_its_traceback(call, table, monkeypatch, tmp_path):
@@ -205,7 +321,11 @@ def test_compare_prints_and_keeps_the_verdict(call, table, tmp_path):
 
 def test_compare_refuses_folds_that_lack_a_class(call, tmp_path):
     (tmp_path / "rare.csv").write_text("a,t\n" + "".join(f"{n},{int(n > 16)}\n" for n in range(20)))
-    refused(call("compare", "rare.csv", "--target", "t", *SMALL), "class 1 has 3 rows")
+    refused(call("compare", "rare.csv", "--target", "t", *SMALL), "class 1 has 3 rows", code=1)
+
+
+def test_a_target_that_is_no_number_is_data(call, table):
+    refused(call("run", table, "--target", "churn", "--task", "regression"), "isn't numeric", code=1)
 
 
 def test_methods_lists_every_method(call):
@@ -234,6 +354,76 @@ def test_a_real_process(table, tmp_path):
     again = subprocess.run([*COMMAND, *arguments], cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert again.returncode == 2
     assert again.stderr.startswith("error: out: the output folder is in use")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="pipes of Unix")
+@pytest.mark.parametrize("told", ["results", "everything"])
+def test_a_reader_that_leaves_stops_nothing(table, tmp_path, told):
+    """Like ``stepdown run ... | head -0``: the folder is whole, the end is quiet, the code is that of SIGPIPE."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    errors = writer if told == "everything" else subprocess.PIPE
+    arguments = ["run", str(table), "--target", "churn", *SMALL, "--out", "out"]
+    try:
+        done = subprocess.run(
+            [*COMMAND, *arguments], cwd=tmp_path, stdout=writer, stderr=errors, text=True, timeout=300, check=False
+        )
+    finally:
+        os.close(writer)
+    assert done.returncode == 128 + signal.SIGPIPE
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "chain.txt",
+        "result.json",
+        "student.skops",
+        "student.txt",
+    ]
+    if told == "results":
+        assert "Broken" not in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_warnings_are_one_line_without_the_source(table, tmp_path):
+    # A student that is larger than its teacher.
+    arguments = ["--teacher", "forest:n_estimators=3,max_depth=2", "--student", "tree:max_depth=5", "--out", "out"]
+    done = subprocess.run(
+        [*COMMAND, "run", str(table), "--target", "churn", *arguments],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=True,
+    )
+    lines = [line for line in done.stderr.splitlines() if "complexity doesn't fall" in line]
+    assert len(lines) == 1
+    assert lines[0].startswith("warning: the chain's complexity doesn't fall: teacher [")
+    assert ".py" not in done.stderr
+    assert "ComplexityWarning" not in done.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of Unix")
+def test_an_interruption_while_files_are_written_leaves_nothing_behind(table, tmp_path):
+    """The process is stopped when the student is in its file and the rest is not."""
+    code = """
+import sys, time
+from stepdown.cli import _results, main
+def slowly(shipped, loaded, data):
+    print("half", file=sys.stderr, flush=True)
+    time.sleep(60)
+_results._check_parity = slowly
+main()
+"""
+    arguments = ["run", str(table), "--target", "churn", *SMALL, "--out", "out"]
+    command = [sys.executable, "-c", code, *arguments]
+    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
+        for line in process.stderr:
+            if line == "half\n":
+                break
+        assert any(entry.suffix == ".part" for entry in tmp_path.iterdir())
+        process.send_signal(signal.SIGINT)
+        rest = process.stderr.read()
+        assert process.wait(60) == 130
+    assert "Traceback" not in rest
+    assert [entry.name for entry in tmp_path.iterdir()] == ["customers.csv"]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of Unix")

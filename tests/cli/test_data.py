@@ -48,6 +48,22 @@ def test_separators_and_byte_order_mark(write, separator):
 
 
 @pytest.mark.parametrize(
+    "header",
+    [
+        '"size, cm";"price, net, in euro, rounded";t',
+        '"a ""quoted"", long, name";b;t',
+        '"name\nof two, lines";b;t',
+        "size, cm;price;t",
+        "size, cm;price, net;t",
+    ],
+)
+def test_separators_inside_names_are_not_counted(write, header):
+    data = read_data(write(f"{header}\n1,5;2,5;x\n2;3;y\n3,5;3;y\n"), "t")
+    assert data.X.shape == (3, 2)
+    assert data.y.tolist() == ["x", "y", "y"]
+
+
+@pytest.mark.parametrize(
     ("values", "task", "labels"),
     [
         (["0", "1", "1"], "classification", [0, 1, 1]),

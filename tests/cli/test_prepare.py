@@ -1,6 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import Pipeline
@@ -9,10 +10,14 @@ from sklearn.tree import DecisionTreeClassifier
 
 from stepdown import MultihopClassifier, MultihopRegressor
 from stepdown.cli._estimators import parse_spec
-from stepdown.cli._prepare import multihop, preparing
+from stepdown.cli._prepare import fit_for, multihop, preparing
 from stepdown.datasets import mixed_table
+from stepdown.methods import ModelCompression
+from stepdown.models import LabelEncoded
 
 TREE, LOGISTIC, MLP = parse_spec("tree:max_depth=2"), parse_spec("logistic"), parse_spec("mlp")
+
+LABELS = np.array(["no", "yes"])
 
 
 def table(seed=0):
@@ -49,13 +54,36 @@ def test_a_student_that_needs_one_scale_gets_it():
 
 
 def test_a_teacher_that_needs_one_scale_brings_it_for_itself():
-    estimator = multihop(MLP, TREE, "classification", random_state=0)
+    estimator = multihop(MLP, TREE, "classification", LABELS, random_state=0)
     assert type(estimator) is MultihopClassifier
     assert type(estimator.teacher) is Pipeline
     assert [type(step) for _, step in estimator.teacher.steps] == [StandardScaler, MLPClassifier]
     assert type(estimator.student) is DecisionTreeClassifier
     # Where the student's columns are scaled already, once is enough.
-    estimator = multihop(MLP, LOGISTIC, "classification")
+    estimator = multihop(MLP, LOGISTIC, "classification", LABELS)
     assert type(estimator.teacher) is MLPClassifier
     assert type(estimator.student) is LogisticRegression
-    assert type(multihop(TREE, TREE, "regression")) is MultihopRegressor
+    assert type(multihop(TREE, TREE, "regression", np.arange(4.0))) is MultihopRegressor
+
+
+def test_labels_are_numbered_for_xgboost_where_they_are_not():
+    pytest.importorskip("xgboost", reason="the boosting extra isn't installed")
+    booster = parse_spec("xgboost:n_estimators=3")
+    for labels in (LABELS, np.array([1, 2]), np.array([False, True])):
+        assert type(fit_for(booster, "classification", labels)) is LabelEncoded
+    assert type(fit_for(booster, "classification", np.array([0, 1, 2]))).__name__ == "XGBClassifier"
+    assert type(fit_for(booster, "regression", np.arange(4.0))).__name__ == "XGBRegressor"
+
+
+def test_a_frozen_teacher_gets_the_table_and_the_student_its_own_steps():
+    teacher = FrozenEstimator(DecisionTreeClassifier().fit([[0.0], [1.0]], LABELS))
+    estimator = multihop(teacher, LOGISTIC, "classification", LABELS)
+    assert estimator.teacher is teacher
+    assert [name for name, _ in estimator.student.steps] == ["columns", "gaps", "scale", "student"]
+
+
+def test_a_student_of_labels_only_is_taught_by_labels():
+    estimator = multihop(TREE, parse_spec("knn"), "classification", LABELS, cv=3)
+    assert repr(estimator.methods) == repr(ModelCompression(targets="labels", cv=3))
+    assert multihop(TREE, parse_spec("knn"), "regression", np.arange(4.0)).methods == "auto"
+    assert multihop(TREE, parse_spec("naive-bayes"), "classification", LABELS).methods == "auto"

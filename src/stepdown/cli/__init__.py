@@ -16,7 +16,8 @@ def main() -> None:
     Raises
     ------
     SystemExit
-        With code 0, with 2 for a request that can't be met, with 130 when interrupted.
+        With code 0, with 1 for data that can't be learned from, with 2 for a request that can't be met, with 130 when
+        interrupted, with 141 when nobody reads the results.
     """
     missing = [package for package in NEEDED if find_spec(package) is None]
     if missing:

@@ -6,6 +6,7 @@ That keeps ``stepdown --help`` from waiting for skrub, skops and pandas.
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -16,17 +17,45 @@ from typing import Annotated, Any
 
 import typer
 from rich import box
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+from typer.core import TyperGroup
 
 from stepdown import methods
 from stepdown.core import NotSupportedError, StepdownError, TransferMethod
 
+from ._errors import exit_code
+from ._estimators import KNOWN
+from ._terminal import hush, show, tell, telling_warnings
+
 __all__ = ["app"]
+
+# As a shell reports a program that SIGPIPE has ended.
+BROKEN_PIPE = 128 + 13
+
+
+class _PlainGroup(TyperGroup):
+    """Says what is wrong with the options in one line, as every other error is said."""
+
+    def main(self, *args: Any, **options: Any) -> Any:
+        try:
+            sys.exit(super().main(*args, **{**options, "standalone_mode": False}) or 0)
+        except Exception as error:
+            # Typer's own errors, by what they can do: where their classes live depends on its version.
+            if not hasattr(error, "format_message") or type(error).__name__ == "NoArgsIsHelpError":
+                if hasattr(error, "show"):
+                    error.show()
+                    sys.exit(2)
+                raise
+            context = getattr(error, "ctx", None)
+            where = context.command_path if context else "stepdown"
+            _tell_error(f"{error.format_message().rstrip('.')}; {where} --help shows the options.")
+            sys.exit(2)
+
 
 app = typer.Typer(
     name="stepdown",
+    cls=_PlainGroup,
     help="Turn an accurate, complex model into an accurate, simple one, and say whether it worked.",
     no_args_is_help=True,
     add_completion=False,
@@ -43,16 +72,89 @@ class Task(StrEnum):
     regression = "regression"
 
 
+MODELS = "Models"
+WORK = "Work"
+EPILOG = (
+    f"Models by name: {', '.join(KNOWN)}; parameters follow as in [bold]mlp:hidden_layer_sizes=(8,4),alpha=0.01[/bold]."
+    " Exit codes: 0 done, 1 the data can't be learned from, 2 the request can't be met, 130 interrupted."
+)
+
 TablePath = Annotated[Path, typer.Argument(metavar="DATA", help="CSV or Parquet file.", show_default=False)]
-Target = Annotated[str, typer.Option(help="Column to predict.", show_default=False)]
-TeacherName = Annotated[str, typer.Option(help="Complex model, as in forest:n_estimators=300.")]
-StudentName = Annotated[str, typer.Option(help="Simple model, as in tree:max_depth=4.")]
-Seed = Annotated[int, typer.Option(help="All randomness.")]
-TaskName = Annotated[Task, typer.Option(help="auto goes by the target.")]
-Jobs = Annotated[int, typer.Option(help="Processes; -1 takes all cores.")]
-Scoring = Annotated[str | None, typer.Option(help="A scorer of scikit-learn; by default accuracy or R².")]
+Target = Annotated[str, typer.Option(metavar="COLUMN", help="Column to predict.", show_default=False)]
+TaskName = Annotated[
+    Task, typer.Option(metavar="TASK", help="classification, regression, or auto, which goes by the target.")
+]
+TeacherName = Annotated[
+    str | None,
+    typer.Option(
+        metavar="MODEL",
+        help="Complex model to train, as in lightgbm:n_estimators=200.",
+        show_default="forest:n_estimators=300",
+        rich_help_panel=MODELS,
+    ),
+]
+TeacherFile = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Fitted complex model instead, taken as it is: written by skops, answering the table's raw columns (a"
+        " Pipeline). Without predict_proba its answers are used.",
+        show_default=False,
+        rich_help_panel=MODELS,
+    ),
+]
+Trust = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="TYPES",
+        help="Types in the teacher's file that may be loaded beyond the harmless ones.",
+        show_default=False,
+        rich_help_panel=MODELS,
+    ),
+]
+StudentName = Annotated[
+    str, typer.Option(metavar="MODEL", help="Simple model, as in tree:max_depth=4.", rich_help_panel=MODELS)
+]
 AllowImport = Annotated[
-    bool, typer.Option("--allow-import", help="Allow package.module:Class as a model; importing runs its code.")
+    bool,
+    typer.Option(
+        "--allow-import",
+        help="Allow package.module:Class as a model; importing runs its code.",
+        rich_help_panel=MODELS,
+    ),
+]
+Seed = Annotated[int, typer.Option(metavar="N", min=0, max=2**32 - 1, help="All randomness.", rich_help_panel=WORK)]
+Jobs = Annotated[int, typer.Option(metavar="N", help="Processes; -1 takes all cores.", rich_help_panel=WORK)]
+Scoring = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SCORER",
+        help="A scorer of scikit-learn's.",
+        show_default="accuracy or r2",
+        rich_help_panel=WORK,
+    ),
+]
+SignalFolds = Annotated[
+    int, typer.Option(metavar="N", min=2, help="Folds of the teacher's out-of-fold answers.", rich_help_panel=WORK)
+]
+OuterFolds = Annotated[
+    int, typer.Option(metavar="N", min=2, help="Outer folds, which choose nothing.", rich_help_panel=WORK)
+]
+Repeats = Annotated[
+    int, typer.Option(metavar="N", min=1, help="How often the outer folds are drawn.", rich_help_panel=WORK)
+]
+RunFolder = Annotated[
+    Path | None,
+    typer.Option(metavar="FOLDER", help="New folder for the student and its story.", show_default="stepdown-DATA"),
+]
+VerdictFolder = Annotated[
+    Path | None, typer.Option(metavar="FOLDER", help="New folder for the verdict.", show_default="none")
+]
+DiagnosisFolder = Annotated[
+    Path | None, typer.Option(metavar="FOLDER", help="New folder for the diagnosis.", show_default="none")
+]
+DemoFolder = Annotated[
+    Path | None, typer.Option(metavar="FOLDER", help="New folder for the results.", show_default="stepdown-demo")
 ]
 
 
@@ -71,72 +173,81 @@ def _common(
     pass
 
 
-@app.command()
+@app.command(epilog=EPILOG)
 def run(
     data: TablePath,
     target: Target,
-    teacher: TeacherName = "forest:n_estimators=300",
-    student: StudentName = "tree:max_depth=4",
-    out: Annotated[Path | None, typer.Option(help="New folder for the results.", show_default="stepdown-DATA")] = None,
     task: TaskName = Task.auto,
-    folds: Annotated[int, typer.Option(min=2, help="Folds of the teacher's out-of-fold answers.")] = 5,
+    out: RunFolder = None,
+    teacher: TeacherName = None,
+    teacher_file: TeacherFile = None,
+    trust: Trust = None,
+    student: StudentName = "tree:max_depth=4",
+    allow_import: AllowImport = False,
+    folds: SignalFolds = 5,
     scoring: Scoring = None,
     seed: Seed = 0,
     jobs: Jobs = 1,
-    allow_import: AllowImport = False,
 ) -> None:
     """Train the simple model with the complex one's knowledge, and save it ready to ship."""
+    asked = locals()
     with _plainly():
-        from ._jobs import run_table
+        from ._jobs import Request, run_table
 
-        run_table(
-            data,
-            target,
-            teacher=teacher,
-            student=student,
-            out=out,
-            task=task.value,
-            folds=folds,
-            scoring=scoring,
-            seed=seed,
-            jobs=jobs,
-            allow_import=allow_import,
-        )
+        run_table(Request(**_as_words(asked)))
 
 
-@app.command()
+@app.command(epilog=EPILOG)
 def compare(
     data: TablePath,
     target: Target,
-    teacher: TeacherName = "forest:n_estimators=300",
-    student: StudentName = "tree:max_depth=4",
-    out: Annotated[Path | None, typer.Option(help="New folder for the verdict.", show_default="none")] = None,
     task: TaskName = Task.auto,
-    folds: Annotated[int, typer.Option(min=2, help="Outer folds, which choose nothing.")] = 5,
-    repeats: Annotated[int, typer.Option(min=1, help="How often the outer folds are drawn.")] = 2,
+    out: VerdictFolder = None,
+    teacher: TeacherName = None,
+    teacher_file: TeacherFile = None,
+    trust: Trust = None,
+    student: StudentName = "tree:max_depth=4",
+    allow_import: AllowImport = False,
+    folds: OuterFolds = 5,
+    repeats: Repeats = 2,
     scoring: Scoring = None,
     seed: Seed = 0,
     jobs: Jobs = 1,
-    allow_import: AllowImport = False,
 ) -> None:
     """Compare all ways to the simple model on held-out rows: the verdict."""
+    asked = locals()
     with _plainly():
-        from ._jobs import compare_table
+        from ._jobs import Request, compare_table
 
-        compare_table(
-            data,
-            target,
-            teacher=teacher,
-            student=student,
-            out=out,
-            task=task.value,
-            folds=folds,
-            repeats=repeats,
-            scoring=scoring,
-            seed=seed,
-            jobs=jobs,
-            allow_import=allow_import,
-        )
+        compare_table(Request(**_as_words(asked)))
+
+
+@app.command(epilog=EPILOG)
+def diagnose(
+    data: TablePath,
+    target: Target,
+    task: TaskName = Task.auto,
+    out: DiagnosisFolder = None,
+    teacher: TeacherName = None,
+    teacher_file: TeacherFile = None,
+    trust: Trust = None,
+    student: StudentName = "tree:max_depth=4",
+    allow_import: AllowImport = False,
+    folds: SignalFolds = 5,
+    seed: Seed = 0,
+    jobs: Jobs = 1,
+) -> None:
+    """Look at models and rows before anything is distilled, and say what to try first."""
+    asked = locals()
+    with _plainly():
+        from ._diagnose import diagnose_table
+        from ._jobs import Request
+
+        diagnose_table(Request(**_as_words(asked), scoring=None))
+
+
+def _as_words(asked: dict[str, Any]) -> dict[str, Any]:
+    return {**asked, "task": asked["task"].value, "trust": tuple(asked["trust"] or ())}
 
 
 @app.command("methods")
@@ -144,21 +255,19 @@ def list_methods() -> None:
     """List the transfer methods."""
     found = [(name, getattr(methods, name)) for name in methods.__all__]
     rows = [(name, _first_sentence(cls)) for name, cls in found if _is_method(cls)]
-    if not Console().is_terminal:
-        width = max(len(name) for name, _ in rows)
-        print("\n".join(f"{name:<{width}}  {what}" for name, what in rows))
-        return
+    width = max(len(name) for name, _ in rows)
     drawn = Table(box=box.SIMPLE_HEAD)
     drawn.add_column("method", style="bold")
     drawn.add_column("what moves")
     for row in rows:
         drawn.add_row(*(Text(cell) for cell in row))
-    Console().print(drawn)
+    with _plainly():
+        show("\n".join(f"{name:<{width}}  {what}" for name, what in rows), drawn)
 
 
 @app.command()
 def demo(
-    out: Annotated[Path | None, typer.Option(help="New folder for the results.", show_default="stepdown-demo")] = None,
+    out: DemoFolder = None,
     seed: Seed = 0,
 ) -> None:
     """Take a forest down to a tree of depth 4 on handwritten digits, and judge the result."""
@@ -171,7 +280,7 @@ def demo(
 @app.command("nn-demo")
 def nn_demo(
     seed: Seed = 0,
-    repeats: Annotated[int, typer.Option(min=1, help="Trainings of all networks, each on its own half.")] = 3,
+    repeats: Annotated[int, typer.Option(min=1, help="Trainings of all networks, each from its own seed.")] = 4,
 ) -> None:
     """Move knowledge between networks on handwritten digits: teacher, auxiliary and four students."""
     with _plainly():
@@ -181,22 +290,29 @@ def nn_demo(
             raise NotSupportedError(str(error)) from error
         from ._nn_demo import run_nn_demo
 
-        found = run_nn_demo(seed, repeats, tell=Console(stderr=True).print)
-        print(found, found.sentences(), sep="\n\n")
+        found = run_nn_demo(seed, repeats, tell=tell)
+        show(f"{found}\n\n{found.sentences()}")
 
 
 @contextmanager
 def _plainly() -> Iterator[None]:
-    """Say what the user can mend in one line and leave with code 2; let every other exception through."""
+    """Say what the user can mend in one line, and leave with its code; let every other exception through."""
     try:
-        yield
+        with telling_warnings():
+            yield
     except StepdownError as error:
-        line = Text.assemble(("error: ", "bold red"), " ".join(str(error).split()))
-        Console(stderr=True).print(line, soft_wrap=True)
-        raise typer.Exit(2) from error
+        _tell_error(str(error))
+        raise typer.Exit(exit_code(error)) from error
+    except BrokenPipeError as error:
+        hush(sys.stdout)
+        raise typer.Exit(BROKEN_PIPE) from error
     except KeyboardInterrupt as interruption:
-        Console(stderr=True).print("interrupted: nothing more was written", soft_wrap=True)
+        tell("interrupted: nothing more was written")
         raise typer.Exit(130) from interruption
+
+
+def _tell_error(message: str) -> None:
+    tell(f"error: {message}", "bold red")
 
 
 def _is_method(cls: Any) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import gzip
 import hashlib
+import io
+import re
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +20,7 @@ from numpy.typing import NDArray
 
 from stepdown.core import InvalidInputError
 
+from ._errors import UsageError
 from ._estimators import nearest
 
 __all__ = ["Data", "read_data"]
@@ -25,6 +28,10 @@ __all__ = ["Data", "read_data"]
 TEXT_ENDINGS = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")
 PARQUET_ENDINGS = (".parquet", ".pq")
 SEPARATORS = ",;\t|"
+QUOTED = re.compile(r'"(?:[^"]|"")*"')
+# What the separator is guessed from.
+MOST_CHARACTERS = 2**16
+MOST_LINES = 50
 # Whole numbers with more distinct values than this are taken for quantities.
 MOST_CLASSES = 20
 
@@ -68,12 +75,14 @@ def read_data(path: Path, target: str, task: str = "auto") -> Data:
 
     Raises
     ------
+    UsageError
+        If the file is missing or of another kind, or the target is absent.
     InvalidInputError
-        If the file is missing, empty, unreadable or of another kind; if columns repeat; if the target is absent, all
-        missing, of one value, or not numeric in regression.
+        If the file is empty or unreadable; if columns repeat; if the target is all missing, of one value, or not
+        numeric in regression.
     """
     if not path.is_file():
-        raise InvalidInputError(f"{path}: there is no such file.")
+        raise UsageError(f"{path}: there is no such file.")
     if path.stat().st_size == 0:
         raise InvalidInputError(f"{path}: the file is empty.")
     name = path.name.lower()
@@ -82,13 +91,13 @@ def read_data(path: Path, target: str, task: str = "auto") -> Data:
     elif name.endswith(PARQUET_ENDINGS):
         frame = _read_parquet(path)
     else:
-        raise InvalidInputError(f"{path}: expected a file ending in {', '.join(TEXT_ENDINGS + PARQUET_ENDINGS)}.")
+        raise UsageError(f"{path}: expected a file ending in {', '.join(TEXT_ENDINGS + PARQUET_ENDINGS)}.")
     if frame.empty:
         raise InvalidInputError(f"{path}: the file holds no rows.")
     columns = [str(column) for column in frame.columns]
     frame.columns = pd.Index(columns)
     if target not in columns:
-        raise InvalidInputError(
+        raise UsageError(
             f"{path}: there is no column {target!r}{nearest(target, columns)} It has: {', '.join(columns[:30])}"
             f"{', ...' if len(columns) > 30 else '.'}"
         )
@@ -204,11 +213,26 @@ def _check_header(path: Path) -> str:
     """Return the separator. Columns that repeat are refused here: pandas would rename them without a word."""
     opener = gzip.open if path.suffix.lower() == ".gz" else open
     with opener(path, "rt", encoding="utf-8-sig", newline="") as file:
-        line = next((line for line in file if line.strip()), "")
-    separator = max(SEPARATORS, key=line.count)
-    header = next(csv.reader([line], delimiter=separator, skipinitialspace=True), [])
+        start = file.read(MOST_CHARACTERS)
+    separator = _separator(start)
+    records = csv.reader(io.StringIO(start, newline=""), delimiter=separator, skipinitialspace=True)
+    header = next((record for record in records if record), [])
     _refuse_repeats(path, [name.strip() for name in header])
     return separator
+
+
+def _separator(start: str) -> str:
+    """Return what stands between the names of the header, outside quotes; on ties, what the rows have as often."""
+    bare = [line for line in QUOTED.sub('""', start).splitlines()[:MOST_LINES] if line.strip()]
+    # The last line may be cut.
+    rows = bare[1:-1] or bare[1:]
+
+    def worth(separator: str) -> tuple[int, float]:
+        names = bare[0].count(separator)
+        alike = sum(row.count(separator) == names for row in rows) / len(rows) if rows and names else 0.0
+        return names, alike
+
+    return max(SEPARATORS, key=worth) if bare else SEPARATORS[0]
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:

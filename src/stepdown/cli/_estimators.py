@@ -12,7 +12,7 @@ from typing import Any
 
 from sklearn.base import is_classifier, is_regressor
 
-from stepdown.core import InvalidInputError
+from ._errors import UsageError
 
 __all__ = ["KNOWN", "Spec", "build", "nearest", "parse_spec"]
 
@@ -50,6 +50,8 @@ KNOWN: Mapping[str, Known] = {
         {"max_iter": 1000},
         needs_scale=True,
     ),
+    # Its sizes are read from the table; the hidden layout is written 64-32.
+    "net": Known("stepdown.nn._table_net:TableNet", None, needs_scale=True),
     "knn": Known("sklearn.neighbors:KNeighborsClassifier", "sklearn.neighbors:KNeighborsRegressor", needs_scale=True),
     "naive-bayes": Known("sklearn.naive_bayes:GaussianNB", None),
 }
@@ -92,7 +94,7 @@ def parse_spec(text: str, *, allow_import: bool = False) -> Spec:
 
     Raises
     ------
-    InvalidInputError
+    UsageError
         For an unknown name, an import path that isn't allowed, or parameters that can't be read.
 
     Examples
@@ -103,17 +105,15 @@ def parse_spec(text: str, *, allow_import: bool = False) -> Spec:
     name, _, rest = text.strip().partition(":")
     if name not in KNOWN and "." in name:
         if not allow_import:
-            raise InvalidInputError(
+            raise UsageError(
                 f"{text!r} is an import path; importing runs that package's code. If you trust it, add --allow-import."
             )
         class_name, _, rest = rest.partition(":")
         if not class_name.isidentifier():
-            raise InvalidInputError(
-                f"{text!r}: expected package.module:Class, or package.module:Class:parameter=value."
-            )
+            raise UsageError(f"{text!r}: expected package.module:Class, or package.module:Class:parameter=value.")
         name = f"{name}:{class_name}"
     elif name not in KNOWN:
-        raise InvalidInputError(f"unknown estimator {name!r}{nearest(name, list(KNOWN))} Known: {', '.join(KNOWN)}.")
+        raise UsageError(f"unknown estimator {name!r}{nearest(name, list(KNOWN))} Known: {', '.join(KNOWN)}.")
     return Spec(text, name, _parse_parameters(text, rest))
 
 
@@ -122,19 +122,31 @@ def _parse_parameters(text: str, parameters: str) -> dict[str, Any]:
     try:
         call = ast.parse(f"f({parameters})", mode="eval").body
     except (SyntaxError, ValueError) as error:
-        raise InvalidInputError(f"{problem}.") from error
+        raise UsageError(f"{problem}.") from error
     if not isinstance(call, ast.Call) or not isinstance(call.func, ast.Name) or call.args:
-        raise InvalidInputError(f"{problem}.")
+        raise UsageError(f"{problem}.")
     values: dict[str, Any] = {}
     for keyword in call.keywords:
         if keyword.arg is None or keyword.arg in values:
-            raise InvalidInputError(f"{problem}, each name once.")
+            raise UsageError(f"{problem}, each name once.")
         try:
             value = keyword.value
-            values[keyword.arg] = value.id if isinstance(value, ast.Name) else ast.literal_eval(value)
+            plain = isinstance(value, ast.Name) or _is_layout(value)
+            values[keyword.arg] = ast.unparse(value).replace(" ", "") if plain else ast.literal_eval(value)
         except (ValueError, TypeError) as error:
-            raise InvalidInputError(f"{problem}; {ast.unparse(keyword.value)!r} is none.") from error
+            raise UsageError(f"{problem}; {ast.unparse(keyword.value)!r} is none.") from error
     return values
+
+
+def _is_layout(value: ast.expr) -> bool:
+    """Whether a value is whole numbers with dashes between, as in ``hidden=64-32``."""
+    if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Sub):
+        return all(_is_layout(part) or _is_count(part) for part in (value.left, value.right))
+    return False
+
+
+def _is_count(value: ast.expr) -> bool:
+    return isinstance(value, ast.Constant) and isinstance(value.value, int)
 
 
 def build(spec: Spec, task: str) -> Any:
@@ -146,36 +158,36 @@ def build(spec: Spec, task: str) -> Any:
 
     Raises
     ------
-    InvalidInputError
+    UsageError
         If there is none for the task, its package is missing, or a parameter is unknown or can't have that value.
     """
     known = None if spec.is_import else KNOWN[spec.name]
     path = spec.name if known is None else (known.classification if task == "classification" else known.regression)
     if path is None:
         able = [name for name, entry in KNOWN.items() if getattr(entry, task)]
-        raise InvalidInputError(f"{spec.name!r} doesn't do {task}. Those that do: {', '.join(able)}.")
+        raise UsageError(f"{spec.name!r} doesn't do {task}. Those that do: {', '.join(able)}.")
     cls = _import(path, spec)
     defaults = {} if known is None else dict(known.defaults)
     try:
         estimator = cls(**defaults)
         parameters = sorted(estimator.get_params(deep=False))
     except (TypeError, AttributeError) as error:
-        raise InvalidInputError(f"{spec.text!r}: {path} is no estimator that can be made without arguments.") from error
+        raise UsageError(f"{spec.text!r}: {path} is no estimator that can be made without arguments.") from error
     unknown = [name for name in spec.parameters if name not in parameters]
     if unknown:
-        raise InvalidInputError(
+        raise UsageError(
             f"{spec.text!r}: {cls.__name__} has no parameter {unknown[0]!r}{nearest(unknown[0], parameters)}"
             f" It has: {', '.join(parameters)}."
         )
     estimator.set_params(**spec.parameters)
     if not (is_classifier(estimator) if task == "classification" else is_regressor(estimator)):
-        raise InvalidInputError(f"{spec.text!r}: {cls.__name__} is no estimator for {task}.")
+        raise UsageError(f"{spec.text!r}: {cls.__name__} is no estimator for {task}.")
     # scikit-learn checks values at the start of fit, which would be after the teacher's.
     if hasattr(estimator, "_parameter_constraints"):
         try:
             estimator._validate_params()
         except ValueError as error:
-            raise InvalidInputError(f"{spec.text!r}: {error}") from error
+            raise UsageError(f"{spec.text!r}: {error}") from error
     return estimator
 
 
@@ -186,6 +198,6 @@ def _import(path: str, spec: Spec) -> Any:
     except ImportError as error:
         extra = EXTRAS.get(spec.name)
         line = f': pip install "stepdown[{extra}]"' if extra else "."
-        raise InvalidInputError(f"{spec.text!r}: {module} can't be imported ({error}){line}") from error
+        raise UsageError(f"{spec.text!r}: {module} can't be imported ({error}){line}") from error
     except AttributeError as error:
-        raise InvalidInputError(f"{spec.text!r}: {module} holds no {name}.") from error
+        raise UsageError(f"{spec.text!r}: {module} holds no {name}.") from error

@@ -1,165 +1,160 @@
-"""The work behind the commands: fit, compare, print, write."""
+"""The work behind the commands: fit, compare, write, print."""
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from rich.console import Console
-from rich.text import Text
+from sklearn.frozen import FrozenEstimator
 from sklearn.metrics import get_scorer_names
 from sklearn.model_selection import RepeatedKFold, RepeatedStratifiedKFold
 from sklearn.pipeline import Pipeline
 
 from stepdown import datasets
 from stepdown.chains import compare
+from stepdown.chains._scoring import check_scorer, read_scorer
 from stepdown.core import InvalidInputError
 from stepdown.reports import render_rich, render_text, summary_sentence
 
 from ._data import Data, read_data
-from ._estimators import Spec, nearest, parse_spec
+from ._errors import UsageError
+from ._estimators import Spec, build, nearest, parse_spec
 from ._output import check_free, free_folder, written_whole
-from ._prepare import multihop, preparing
+from ._prepare import fit_for, learns_from_labels_only, multihop, preparing
+from ._probe import check_fits, few_rows
 from ._progress import told_on
 from ._results import package_versions, run_summary, save_run, save_verdict
+from ._teacher_file import asked_about, digest, load_teacher
+from ._terminal import show, tell
 
-__all__ = ["compare_table", "demonstrate", "run_table"]
+__all__ = ["Request", "compare_table", "demonstrate", "run_table"]
 
-Specs = tuple[Spec, Spec]
+TEACHER = "forest:n_estimators=300"
+# Folds of the teacher's answers within an outer fold.
+INNER_FOLDS = 5
 
 
-def run_table(
-    path: Path,
-    target: str,
-    *,
-    teacher: str,
-    student: str,
-    out: Path | None,
-    task: str,
-    folds: int,
-    scoring: str | None,
-    seed: int,
-    jobs: int,
-    allow_import: bool,
-) -> None:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Request:
+    """What ``run`` and ``compare`` are asked for, as it stands on the command line.
+
+    Parameters
+    ----------
+    folds : int
+        Of the teacher's answers in ``run``, outer ones in ``compare``.
+    repeats : int
+        How often the outer folds are drawn.
+    """
+
+    data: Path
+    target: str
+    teacher: str | None
+    teacher_file: Path | None
+    trust: tuple[str, ...]
+    student: str
+    out: Path | None
+    task: str
+    folds: int
+    repeats: int = 1
+    scoring: str | None
+    seed: int
+    jobs: int
+    allow_import: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """The two models: a teacher by name, or a fitted one with its file; and the student by name."""
+
+    teacher: Spec | FrozenEstimator
+    student: Spec
+    file: Path | None = None
+
+    def settings(self) -> dict[str, Any]:
+        if isinstance(self.teacher, Spec):
+            return {"teacher": self.teacher.text, "student": self.student.text}
+        assert self.file is not None
+        origin = {"teacher_file": self.file.name, "teacher_fingerprint": digest(self.file)}
+        return {"teacher": f"fitted, from {self.file.name}", **origin, "student": self.student.text}
+
+
+def run_table(request: Request) -> None:
     """Train a student on a table and write its folder; whatever can be refused is refused before that."""
-    specs = _specs(teacher, student, allow_import)
-    folder = check_free(out) if out else free_folder(f"stepdown-{path.name.split('.')[0]}")
-    _check_scoring(scoring)
-    options = {"cv": folds, "scoring": scoring, "random_state": seed, "n_jobs": jobs}
-    _run(read_data(path, target, task), specs, folder, options)
+    folder = check_free(request.out) if request.out else free_folder(f"stepdown-{request.data.name.split('.')[0]}")
+    table, models = _checked(request)
+    _run(table, models, folder, _options(request, request.folds))
 
 
-def compare_table(
-    path: Path,
-    target: str,
-    *,
-    teacher: str,
-    student: str,
-    out: Path | None,
-    task: str,
-    folds: int,
-    repeats: int,
-    scoring: str | None,
-    seed: int,
-    jobs: int,
-    allow_import: bool,
-) -> None:
+def compare_table(request: Request) -> None:
     """Judge all ways to a student on held-out rows of a table, and write the verdict where that is wanted."""
-    specs = _specs(teacher, student, allow_import)
-    if out:
-        check_free(out)
-    _check_scoring(scoring)
-    options = {"cv": 5, "scoring": scoring, "random_state": seed, "n_jobs": jobs}
-    summary = _verdict(read_data(path, target, task), specs, options, folds, repeats)
-    _print_summary(summary)
-    if out:
-        with written_whole(out) as part:
+    if request.out:
+        check_free(request.out)
+    table, models = _checked(request)
+    _check_folds(table, request.folds)
+    summary = _verdict(table, models, _options(request, INNER_FOLDS), request.folds, request.repeats)
+    if request.out:
+        with written_whole(request.out) as part:
             save_verdict(part, summary)
-        _name_files(out)
+    _show_summary(summary)
+    if request.out:
+        _name_files(request.out)
 
 
 def demonstrate(out: Path | None, seed: int) -> None:
     """Do all of it on handwritten digits."""
     folder = check_free(out) if out else free_folder("stepdown-demo")
-    specs = _specs("forest:n_estimators=100", "tree:max_depth=4", allow_import=False)
+    models = Models(parse_spec("forest:n_estimators=100"), parse_spec("tree:max_depth=4"))
     options = {"cv": 5, "scoring": None, "random_state": seed, "n_jobs": 1}
-    _run(_digits(), specs, folder, options, verdict_folds=5)
+    _run(_digits(), models, folder, options, verdict_folds=5)
 
 
-def _specs(teacher: str, student: str, allow_import: bool) -> Specs:
-    return parse_spec(teacher, allow_import=allow_import), parse_spec(student, allow_import=allow_import)
+# What can be refused before anything long starts ----------------------------------------------------------------------
 
 
-def _check_scoring(scoring: str | None) -> None:
-    if scoring is not None and scoring not in get_scorer_names():
-        raise InvalidInputError(f"unknown scorer {scoring!r}{nearest(scoring, get_scorer_names())}")
+def _checked(request: Request) -> tuple[Data, Models]:
+    """Read the table and the models; the words of the request are looked at before the file is."""
+    if request.jobs == 0:
+        raise UsageError("--jobs 0 means no process at all; give 1, a larger number, or -1 for all cores.")
+    if request.scoring is not None and request.scoring not in get_scorer_names():
+        raise UsageError(f"--scoring: unknown scorer {request.scoring!r}{nearest(request.scoring, get_scorer_names())}")
+    if request.teacher is not None and request.teacher_file is not None:
+        raise UsageError("--teacher and --teacher-file exclude each other: train a model, or take a fitted one.")
+    if request.trust and request.teacher_file is None:
+        raise UsageError("--trust says which types of a --teacher-file may be loaded, and there is no such file.")
+    student = parse_spec(request.student, allow_import=request.allow_import)
+    if request.teacher_file is None:
+        teacher = parse_spec(request.teacher or TEACHER, allow_import=request.allow_import)
+        table = read_data(request.data, request.target, request.task)
+        models = Models(teacher, student)
+    else:
+        fitted = load_teacher(request.teacher_file, request.trust)
+        table = read_data(request.data, request.target, request.task)
+        models = Models(asked_about(fitted, table, request.teacher_file), student, request.teacher_file)
+    _check_models(table, models, request.scoring)
+    return table, models
 
 
-def _run(table: Data, specs: Specs, folder: Path, options: dict[str, Any], verdict_folds: int | None = None) -> None:
-    """Fit, print, and write the folder; with `verdict_folds` judge by outer folds, too."""
-    estimator = multihop(*specs, table.task, **options)
-    _check_labels(table, specs)
-    _tell(table)
-    with told_on(Console(stderr=True)):
-        prepare = preparing(specs[1])
-        estimator.fit(prepare.fit_transform(table.X), table.y)
-    summary = run_summary(estimator, table, _settings(specs, options))
-    shipped = Pipeline([*prepare.steps, ("student", estimator.student_)])
-    _print_summary(summary)
-    verdict = None
-    if verdict_folds is not None:
-        verdict = _verdict(table, specs, options, verdict_folds, repeats=1)
-        _print_summary(verdict)
-    with written_whole(folder) as part:
-        save_run(part, shipped, estimator.chain_, summary, table)
-        if verdict is not None:
-            save_verdict(part, verdict)
-    _name_files(folder)
-    types = summary["student"]["trusted_types"]
-    lines = [
-        "To load the student without executing code, once you have looked at the types that it asks you to trust:",
-        f'  skops.io.load("{folder / "student.skops"}", trusted=types)   # types, also in result.json:',
-        f"  {', '.join(types) or 'none'}",
-    ]
-    Console().print(Text("\n".join(lines)), soft_wrap=True)
-
-
-def _verdict(table: Data, specs: Specs, options: dict[str, Any], folds: int, repeats: int) -> dict[str, Any]:
-    estimator = multihop(*specs, table.task, **options)
-    splitter = RepeatedStratifiedKFold if table.task == "classification" else RepeatedKFold
-    cv = splitter(n_splits=folds, n_repeats=repeats, random_state=options["random_state"])
-    _check_labels(table, specs)
-    _check_folds(table, folds)
-    _tell(table)
-    whole = Pipeline([*preparing(specs[1]).steps, ("multihop", estimator)])
-    with told_on(Console(stderr=True)), warnings.catch_warnings():
-        # A rare word that only the held-out rows of a fold have is nothing to worry about here.
-        warnings.filterwarnings("ignore", message="Found unknown categories", category=UserWarning)
-        verdict = compare(whole, table.X, table.y, cv=cv, scoring=options["scoring"])
-    summary = verdict.to_dict()
-    summary |= {
-        "settings": _settings(specs, options) | {"folds": folds, "repeats": repeats},
-        "data": {**summary.get("data", {}), **table.origin},
-        "versions": {**summary.get("versions", {}), **package_versions()},
-        "notices": list(table.notices),
-    }
-    return summary | {"sentence": summary_sentence(summary)}
-
-
-def _check_labels(table: Data, specs: Specs) -> None:
-    """XGBoost's classifier takes no other names of classes; it says so only when it is fitted."""
-    names = {spec.name for spec in specs}
-    if "xgboost" in names and table.task == "classification":
-        classes = np.unique(table.y)
-        if classes.dtype.kind not in "bi" or not np.array_equal(classes, np.arange(len(classes))):
-            raise InvalidInputError(
-                f"xgboost takes classes numbered 0, 1, ... only; the target has {classes[:5].tolist()}. Number them, or"
-                " take lightgbm, hist-boosting or boosting."
-            )
+def _check_models(table: Data, models: Models, scoring: str | None) -> None:
+    specs = [spec for spec in (models.teacher, models.student) if isinstance(spec, Spec)]
+    built = [fit_for(spec, table.task, table.y) for spec in specs]
+    classify = table.task == "classification"
+    scorer, name = read_scorer(scoring, classify=classify)
+    try:
+        check_scorer(scorer, name, table.y, [models.teacher, *built][-2:], classify=classify)
+    except InvalidInputError as error:
+        raise UsageError(f"--{error}") from error
+    if any(spec.parameters for spec in specs):
+        places = few_rows(table.y, table.task)
+        rows = preparing(models.student).fit(table.X).transform(table.X.iloc[places])
+        for spec, model in zip(specs, built, strict=True):
+            check_fits(spec, model, rows, table.y[places])
 
 
 def _check_folds(table: Data, folds: int) -> None:
@@ -175,37 +170,105 @@ def _check_folds(table: Data, folds: int) -> None:
             )
 
 
-def _settings(specs: Specs, options: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "teacher": specs[0].text,
-        "student": specs[1].text,
+# The work -------------------------------------------------------------------------------------------------------------
+
+
+def _run(table: Data, models: Models, folder: Path, options: dict[str, Any], verdict_folds: int | None = None) -> None:
+    """Fit, write the folder, print; with `verdict_folds` judge by outer folds, too."""
+    _tell_notices(table, models)
+    estimator = multihop(models.teacher, models.student, table.task, table.y, **options)
+    with _at_work():
+        if isinstance(models.teacher, Spec):
+            prepare = preparing(models.student)
+            estimator.fit(prepare.fit_transform(table.X), table.y)
+            shipped = Pipeline([*prepare.steps, ("student", estimator.student_)])
+        else:
+            estimator.fit(table.X, table.y)
+            shipped = estimator.student_
+        summary = run_summary(estimator, table, _settings(models, options))
+    verdict = None
+    if verdict_folds is not None:
+        verdict = _verdict(table, models, options, verdict_folds, repeats=1)
+    with written_whole(folder) as part:
+        save_run(part, shipped, estimator.chain_, summary, table)
+        if verdict is not None:
+            save_verdict(part, verdict)
+    for found in (summary, verdict):
+        if found is not None:
+            _show_summary(found)
+    _name_files(folder)
+    types = summary["student"]["trusted_types"]
+    show(
+        "To load the student without executing code, once you have looked at the types that it asks you to trust:\n"
+        f'  skops.io.load("{folder / "student.skops"}", trusted=types)   # types, also in result.json:\n'
+        f"  {', '.join(types) or 'none'}"
+    )
+
+
+def _verdict(table: Data, models: Models, options: dict[str, Any], folds: int, repeats: int) -> dict[str, Any]:
+    estimator: Any = multihop(models.teacher, models.student, table.task, table.y, **options)
+    splitter = RepeatedStratifiedKFold if table.task == "classification" else RepeatedKFold
+    cv = splitter(n_splits=folds, n_repeats=repeats, random_state=options["random_state"])
+    _tell_notices(table, models)
+    if isinstance(models.teacher, Spec):
+        estimator = Pipeline([*preparing(models.student).steps, ("multihop", estimator)])
+    with _at_work():
+        verdict = compare(estimator, table.X, table.y, cv=cv, scoring=options["scoring"])
+    summary = verdict.to_dict()
+    summary |= {
+        "settings": _settings(models, options) | {"folds": folds, "repeats": repeats},
+        "data": {**summary.get("data", {}), **table.origin},
+        "versions": {**summary.get("versions", {}), **package_versions()},
+        "notices": list(table.notices),
+    }
+    return summary | {"sentence": summary_sentence(summary)}
+
+
+@contextmanager
+def _at_work() -> Iterator[None]:
+    with told_on(Console(stderr=True)), warnings.catch_warnings():
+        # A rare word that only the held-out rows of a fold have is nothing to worry about here.
+        warnings.filterwarnings("ignore", message="Found unknown categories", category=UserWarning)
+        yield
+
+
+def _options(request: Request, cv: int) -> dict[str, Any]:
+    return {"cv": cv, "scoring": request.scoring, "random_state": request.seed, "n_jobs": request.jobs}
+
+
+def _settings(models: Models, options: dict[str, Any]) -> dict[str, Any]:
+    return models.settings() | {
         "seed": options["random_state"],
-        "cv": options.get("cv", 5),
+        "cv": options["cv"],
         "scoring": options["scoring"],
     }
 
 
-def _tell(table: Data) -> None:
-    for notice in table.notices:
-        Console(stderr=True).print(Text(f"note: {notice}"), soft_wrap=True)
+# What is printed ------------------------------------------------------------------------------------------------------
 
 
-def _print_summary(summary: dict[str, Any]) -> None:
-    if Console().is_terminal:
-        Console().print(render_rich(summary))
-    else:
-        # Rich would fold the tables to 80 columns where nobody looks at a terminal.
-        print(render_text(summary))
-    Console().print()
+def _tell_notices(table: Data, models: Models) -> None:
+    notices = list(table.notices)
+    if learns_from_labels_only(build(models.student, table.task), table.task):
+        notices.append(f"{models.student.name} learns from labels only, so the teacher hands over labels")
+    if not isinstance(models.teacher, Spec):
+        notices.append("the teacher is taken as it is; scores of rows that it was fitted on flatter it")
+        if table.task == "classification" and not hasattr(models.teacher, "predict_proba"):
+            notices.append("the teacher gives answers without probabilities; the student learns from the answers")
+    for notice in notices:
+        tell(f"note: {notice}")
+
+
+def _show_summary(summary: dict[str, Any]) -> None:
+    show(render_text(summary) + "\n", render_rich(summary))
 
 
 def _name_files(folder: Path) -> None:
-    names = "".join(f"\n  {path}" for path in sorted(folder.iterdir()))
-    Console().print(Text(f"Written:{names}"), soft_wrap=True)
+    show("Written:" + "".join(f"\n  {path}" for path in sorted(folder.iterdir())))
 
 
 def _digits() -> Data:
     X, y, names = datasets.digits()
     frame = pd.DataFrame(X, columns=names)
     origin = {"file": "digits, from scikit-learn", "target": "digit", "rows": len(y), "columns": names}
-    return Data(frame, y, "classification", origin)
+    return Data(frame, np.asarray(y), "classification", origin)

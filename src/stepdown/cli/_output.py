@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
-from stepdown.core import InvalidInputError
+from ._errors import UsageError
 
 __all__ = ["check_free", "free_folder", "written_whole"]
 
@@ -20,16 +20,16 @@ def check_free(folder: Path) -> Path:
 
     Raises
     ------
-    InvalidInputError
+    UsageError
         With what to do.
     """
     if folder.exists() and not folder.is_dir():
-        raise InvalidInputError(f"{folder}: the output folder's name belongs to a file; give --out another one.")
+        raise UsageError(f"{folder}: the output folder's name belongs to a file; give --out another one.")
     if folder.is_dir() and any(folder.iterdir()):
-        raise InvalidInputError(f"{folder}: the output folder is in use; give --out another one, or empty it.")
+        raise UsageError(f"{folder}: the output folder is in use; give --out another one, or empty it.")
     above = next(parent for parent in folder.absolute().parents if parent.exists())
     if not above.is_dir() or not os.access(above, os.W_OK):
-        raise InvalidInputError(f"{folder}: nothing can be written in {above}.")
+        raise UsageError(f"{folder}: nothing can be written in {above}.")
     return folder
 
 

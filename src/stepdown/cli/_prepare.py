@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.frozen import FrozenEstimator
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from skrub import TableVectorizer
 
 from stepdown.chains import MultihopClassifier, MultihopRegressor
+from stepdown.methods import ModelCompression
+from stepdown.models import LabelEncoded, soft_fit_support
 
 from ._estimators import Spec, build
 
-__all__ = ["multihop", "preparing"]
+__all__ = ["fit_for", "learns_from_labels_only", "multihop", "preparing"]
 
 
 def preparing(student: Spec) -> Pipeline:
@@ -31,14 +36,39 @@ def preparing(student: Spec) -> Pipeline:
     return Pipeline(steps)
 
 
-def multihop(teacher: Spec, student: Spec, task: str, **options: Any) -> MultihopClassifier | MultihopRegressor:
+def fit_for(spec: Spec, task: str, y: NDArray[Any]) -> Any:
+    """Return the unfitted estimator of a spec that takes these targets; XGBoost's needs its classes numbered."""
+    model = build(spec, task)
+    if spec.name == "xgboost" and task == "classification":
+        classes = np.unique(y)
+        if classes.dtype.kind not in "iu" or not np.array_equal(classes, np.arange(len(classes))):
+            return LabelEncoded(model)
+    return model
+
+
+def learns_from_labels_only(student: Any, task: str) -> bool:
+    """Whether a student takes neither soft targets nor weights, as nearest neighbours do."""
+    return task == "classification" and soft_fit_support(student).kind == "refused"
+
+
+def multihop(
+    teacher: Spec | FrozenEstimator, student: Spec, task: str, y: NDArray[Any], **options: Any
+) -> MultihopClassifier | MultihopRegressor:
     """Return the unfitted estimator of a task.
 
     A teacher that needs columns of one scale brings its own scaler, so that a tree's thresholds stay in the units of
-    the table.
+    the table. A frozen teacher gets the raw columns of the table, and then the student brings the steps that prepare
+    them. A student that takes labels only is taught by labels: those that the teacher would give.
     """
-    complex_model = build(teacher, task)
-    if teacher.needs_scale and not student.needs_scale:
-        complex_model = make_pipeline(StandardScaler(), complex_model)
+    simple_model = fit_for(student, task, y)
+    if learns_from_labels_only(simple_model, task):
+        options["methods"] = ModelCompression(targets="labels", cv=options.get("cv", 5))
+    if isinstance(teacher, Spec):
+        complex_model = fit_for(teacher, task, y)
+        if teacher.needs_scale and not student.needs_scale:
+            complex_model = make_pipeline(StandardScaler(), complex_model)
+    else:
+        complex_model = teacher
+        simple_model = Pipeline([*preparing(student).steps, ("student", simple_model)])
     cls = MultihopClassifier if task == "classification" else MultihopRegressor
-    return cls(complex_model, build(student, task), **options)
+    return cls(complex_model, simple_model, **options)

@@ -10,6 +10,8 @@ from contextlib import contextmanager, nullcontext
 from rich.console import Console
 from rich.markup import escape
 
+from ._terminal import hush
+
 __all__ = ["told_on"]
 
 
@@ -23,12 +25,15 @@ class _Steps(logging.Handler):
         self.started = time.perf_counter()
 
     def emit(self, record: logging.LogRecord) -> None:
+        message = f"{time.perf_counter() - self.started:5.1f} s  {record.getMessage()}"
         try:
-            message = f"{time.perf_counter() - self.started:5.1f} s  {escape(record.getMessage())}"
             if self.console.is_terminal:
-                self.status.update(message)
+                self.status.update(escape(message))
             else:
-                self.console.print(message, highlight=False, soft_wrap=True)
+                # Not by rich, which takes a reader that has left for a reason to exit.
+                print(message, file=self.console.file, flush=True)
+        except BrokenPipeError:
+            hush(self.console.file)  # type: ignore[arg-type]  # rich says IO[str]
         except Exception:
             self.handleError(record)
 

@@ -11,14 +11,16 @@ from zipfile import ZIP_DEFLATED
 
 import numpy as np
 import skops.io
+from sklearn.base import is_classifier
 from sklearn.pipeline import Pipeline
-from sklearn.tree import BaseDecisionTree, export_text
+from sklearn.tree import BaseDecisionTree
 
 from stepdown.core import HopRecord
-from stepdown.models import complexity
+from stepdown.models import bare_model, complexity
 from stepdown.reports import render_json, render_page, render_text, summary_sentence
 
 from ._data import Data
+from ._tree_text import tree_text
 
 __all__ = ["chain_text", "run_summary", "save_run", "save_verdict", "student_text"]
 
@@ -88,7 +90,7 @@ def _hop_row(record: HopRecord) -> dict[str, Any]:
         "from": list(record.teachers),
         "method": None if record.method is None else _one_line(record.method),
         "trainer": None if record.trainer is None else _one_line(record.trainer),
-        "model": _one_line(record.model),
+        "model": _one_line(bare_model(record.model)),
         "complexity": None if size is None else {"kind": size.kind, "size": size.size, "text": str(size)},
         "score": record.score,
         "seconds": record.seconds,
@@ -115,12 +117,14 @@ def student_text(model: Any, names: Sequence[str]) -> str:
         Of the prepared columns.
     """
     head = f"{_one_line(model)}\n{complexity(model)}\n"
+    classes = model.classes_ if is_classifier(model) else None
     if isinstance(model, BaseDecisionTree):
-        return f"{head}\n{export_text(model, feature_names=list(names), max_depth=100)}"
+        return f"{head}\n{tree_text(model, names, classes)}"
     trees = [tree for tree in np.ravel(getattr(model, "estimators_", [])) if isinstance(tree, BaseDecisionTree)]
     if 0 < len(trees) <= MOST_TREES:
-        texts = (export_text(tree, feature_names=list(names), max_depth=100) for tree in trees)
-        return head + "".join(f"\ntree {number}\n{text}" for number, text in enumerate(texts, start=1))
+        # The trees of boosting are regressors, whatever the whole is.
+        told = (tree_text(tree, names, classes if is_classifier(tree) else None, merge=False) for tree in trees)
+        return head + "".join(f"\ntree {number}\n{text}" for number, text in enumerate(told, start=1))
     if hasattr(model, "coef_") and np.shape(model.coef_)[-1:] == (len(names),):
         return f"{head}\n{_coefficients(model, names)}"
     return head

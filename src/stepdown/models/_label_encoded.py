@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from collections.abc import Callable
+from typing import Any, Self, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +18,14 @@ from ..core import InvalidInputError
 __all__ = ["LabelEncoded"]
 
 
-def _gives_probabilities(self: Any) -> bool:
-    return hasattr(self.estimator_ if hasattr(self, "estimator_") else self.estimator, "predict_proba")
+Predict = TypeVar("Predict", bound=Callable[..., Any])
+
+
+def _where_it_gives_probabilities(predict: Predict) -> Predict:
+    def check(self: Any) -> bool:
+        return hasattr(self.estimator_ if hasattr(self, "estimator_") else self.estimator, "predict_proba")
+
+    return cast("Predict", available_if(check)(predict))
 
 
 class LabelEncoded(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
@@ -91,7 +98,7 @@ class LabelEncoded(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         return self.classes_[np.asarray(self.estimator_.predict(X)).ravel().astype(np.intp)]
 
-    @available_if(_gives_probabilities)
+    @_where_it_gives_probabilities
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Return probabilities, of shape (n_samples, n_classes), columns as in ``classes_``."""
         check_is_fitted(self)

@@ -1,0 +1,128 @@
+"""A fitted teacher from a file that loads without executing code, asked about the columns of a table."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import pandas as pd
+import skops.io
+from sklearn.base import is_classifier, is_regressor
+from sklearn.exceptions import NotFittedError
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer
+from sklearn.utils.validation import check_is_fitted
+from skops.io.exceptions import UntrustedTypesFoundException
+
+from stepdown.core import InvalidInputError
+from stepdown.models import bare_model
+
+from ._data import Data
+from ._errors import UsageError
+
+__all__ = ["asked_about", "digest", "load_teacher"]
+
+ASKED_ROWS = 20
+
+
+def load_teacher(path: Path, trust: Sequence[str]) -> Any:
+    """Load a fitted model that skops has written.
+
+    Parameters
+    ----------
+    path : Path
+    trust : sequence of str
+        Types beyond those that skops knows to be harmless; a text may hold several, with commas between them.
+
+    Raises
+    ------
+    UsageError
+        If there is no such file, it is none of skops's, or it holds types that aren't trusted; these are listed.
+    """
+    if not path.is_file():
+        raise UsageError(f"{path}: there is no such file.")
+    trusted = {name.strip() for names in trust for name in names.split(",") if name.strip()}
+    try:
+        strange = [name for name in skops.io.get_untrusted_types(file=path) if name not in trusted]
+        if strange:
+            raise UsageError(
+                f"{path} holds types that aren't known to be harmless; if you know them, add --trust"
+                f" '{','.join(strange)}'"
+            )
+        model = skops.io.load(path, trusted=sorted(trusted))
+    except (BadZipFile, KeyError, UntrustedTypesFoundException) as error:
+        raise UsageError(
+            f"{path} is no model file of skops; write one by skops.io.dump(model, 'model.skops'). Pickles aren't read,"
+            " because loading them executes code."
+        ) from error
+    except (ImportError, AttributeError, TypeError, ValueError) as error:
+        if isinstance(error, UsageError):
+            raise
+        raise UsageError(
+            f"{path} can't be loaded here ({_one_line(error)}); the packages that made it may be of other versions."
+        ) from error
+    return model
+
+
+def digest(path: Path) -> str:
+    """Return what the file is recognised by."""
+    with path.open("rb") as file:
+        return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+
+
+def asked_about(model: Any, table: Data, path: Path) -> FrozenEstimator:
+    """Return the model as a teacher that can't be fitted again, once it has answered some rows of the table.
+
+    It gets the raw columns of the table: those that it was fitted on, by name and in its order, where it knows them.
+
+    Raises
+    ------
+    UsageError
+        If it is no fitted model of the task.
+    InvalidInputError
+        If it can't answer the table's rows.
+    """
+    classify = table.task == "classification"
+    if not hasattr(model, "predict") or not (is_classifier(model) if classify else is_regressor(model)):
+        raise UsageError(f"{path} holds a {type(model).__name__}, which is no model for {table.task}.")
+    try:
+        check_is_fitted(bare_model(model))
+    except (NotFittedError, TypeError) as error:
+        raise UsageError(f"{path} holds a {type(model).__name__} that isn't fitted.") from error
+    names = getattr(model, "feature_names_in_", None)
+    teacher = model
+    if names is not None:
+        wanted = [str(name) for name in names]
+        missing = [name for name in wanted if name not in table.X.columns]
+        if missing:
+            raise InvalidInputError(
+                f"{path} was fitted on columns that the table lacks: {missing[:5]}. Give it the raw columns of the"
+                " table: a Pipeline that prepares them itself."
+            )
+        if wanted != list(table.X.columns):
+            teacher = Pipeline([("columns", FunctionTransformer(partial(_chosen, names=wanted))), ("model", model)])
+    rows = table.X.iloc[:ASKED_ROWS]
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            (teacher.predict_proba if hasattr(teacher, "predict_proba") else teacher.predict)(rows)
+    except (ValueError, TypeError, KeyError) as error:
+        raise InvalidInputError(
+            f"{path} can't answer rows of the table ({_one_line(error)}). It gets the raw columns, so it must be a"
+            " Pipeline that prepares them itself."
+        ) from error
+    return FrozenEstimator(teacher)
+
+
+def _chosen(frame: pd.DataFrame, names: list[str]) -> pd.DataFrame:
+    return frame[names]
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200].rstrip(".")
