@@ -19,6 +19,7 @@ from ._dense import Dense, Teachers
 from ._distributed import GlobalBatch
 from ._engine import FrozenNetwork, TrainingStoppedError
 from ._exits import EarlyExit, early_exit, early_exits
+from ._folding import folded
 from ._head import fit_head
 from ._hint import Hint
 from ._images import ImageBatches
@@ -94,6 +95,7 @@ __all__ = [
     "fit_head",
     "flow_through_auxiliaries",
     "flow_through_auxiliary",
+    "folded",
     "functional",
     "ladder",
     "network_cost",
