@@ -44,7 +44,10 @@ def full_precision(loss: Callable[P, Tensor]) -> Callable[P, Tensor]:
 
 
 def rows(features: Tensor, *, at_least: int = 1) -> Tensor:
-    """Features as a matrix of shape (n_rows, n_features) in float32 or float64.
+    """Features as a matrix of shape (n_rows, n_features) in float32 or float64, for what compares rows of one side.
+
+    Columns stand in the order of memory, so that maps with channels last are not copied; no inner product of rows
+    depends on it.
 
     Raises
     ------
@@ -58,6 +61,8 @@ def rows(features: Tensor, *, at_least: int = 1) -> Tensor:
             f"a batch of {len(features)} row(s) came, and a loss of relations between rows needs at least {at_least}; "
             "drop the last, smaller batch (drop_last=True) or take larger ones."
         )
+    if features.ndim == 4 and features.is_contiguous(memory_format=torch.channels_last):
+        features = features.permute(0, 2, 3, 1)
     matrix = features.reshape(len(features), -1)
     return matrix if matrix.dtype in (torch.float32, torch.float64) else matrix.float()
 
