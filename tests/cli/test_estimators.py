@@ -16,6 +16,8 @@ TASKS = ("classification", "regression")
 def test_every_known_name_builds_or_says_what_does(name, task):
     if name in ("lightgbm", "xgboost"):
         pytest.importorskip(name, reason="the boosting extra isn't installed")
+    if name == "net":
+        pytest.importorskip("skorch", reason="the nn extra isn't installed")
     spec = parse_spec(name)
     if getattr(KNOWN[name], task) is None:
         with pytest.raises(InvalidInputError, match=f"doesn't do {task}. Those that do: tree, forest"):
@@ -130,3 +132,26 @@ def test_scale():
     assert parse_spec("logistic").needs_scale
     assert not parse_spec("tree").needs_scale
     assert build(parse_spec("mlp"), "regression").get_params() == MLPRegressor(max_iter=1000).get_params()
+
+
+def test_a_network_is_written_by_its_hidden_layout():
+    pytest.importorskip("skorch", reason="the nn extra isn't installed")
+    spec = parse_spec("net:hidden=64-32-8,lr=0.02,max_epochs=5")
+    assert dict(spec.parameters) == {"hidden": "64-32-8", "lr": 0.02, "max_epochs": 5}
+    assert spec.needs_scale
+    net = build(spec, "classification")
+    assert (net.hidden, net.lr, net.max_epochs) == ("64-32-8", 0.02, 5)
+    assert build(parse_spec("net:hidden=16"), "classification").hidden == 16
+    with pytest.raises(InvalidInputError, match="did you mean 'max_epochs'"):
+        build(parse_spec("net:epochs=3"), "classification")
+    for wrong in ("net:hidden=a-b", "net:hidden=64+32"):
+        with pytest.raises(InvalidInputError, match="is none"):
+            parse_spec(wrong)
+
+
+def test_a_network_without_torch_says_what_to_install(monkeypatch):
+    for name in [name for name in sys.modules if name == "stepdown.nn" or name.startswith("stepdown.nn.")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(InvalidInputError, match=r'needs torch; install them with: pip install "stepdown\[nn\]"'):
+        build(parse_spec("net:hidden=8"), "classification")

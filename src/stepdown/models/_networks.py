@@ -89,6 +89,8 @@ def check_labels(model: Any, data: TransferSet) -> None:
 
 def check_handed_rows(model: Any, X: Any) -> None:
     """Refuse rows of another type than a net's at the end of a pipeline, which nothing would convert later either."""
+    if getattr(model, "converts_rows", False):
+        return
     if is_network(model) and (wanted := own_rows(model, X)) is not X:
         raise InvalidInputError(
             f"the steps before the {type(model).__name__} hand it {X.dtype} and it takes {wanted.dtype}: the pipeline "

@@ -245,10 +245,17 @@ def _told_net(kind: Any, lesson: _Lesson) -> Any:
                 self.criterion_.__class__ = _told_criterion(type(self.criterion_), lesson)
             return self
 
+        def initialize(self) -> Any:
+            self._know_classes()  # before the module, whose outputs they may be
+            return super().initialize()
+
+        def _know_classes(self) -> None:
+            if lesson.classes is not None and isinstance(self, NeuralNetClassifier):
+                self.classes_inferred_ = lesson.classes
+
         def check_data(self, X: Any, y: Any = None) -> None:
             super().check_data(X, y)
-            if lesson.classes is not None and isinstance(self, NeuralNetClassifier):
-                self.classes_inferred_ = lesson.classes  # skorch knows those of its rows only, and some may be missing
+            self._know_classes()  # skorch knows those of its rows only, and some may be missing
 
         def get_dataset(self, X: Any, y: Any = None) -> Any:
             X = own_rows(self, X)
