@@ -27,7 +27,9 @@ def main() -> None:
         "a linear student": diagnose(forest, LogisticRegression(max_iter=3000), X, y, random_state=0),
         "a booster and noisy labels": diagnose(booster, tree, X, noisy, random_state=0),
         "a frozen forest that has learned them by heart": diagnose(memoriser, tree, X, noisy, random_state=0),
-        "the same, and 40 questions": diagnose(memoriser, tree, X, noisy, X_unlabeled=pool, queries=40, random_state=0),
+        "the same, and 40 questions": diagnose(
+            memoriser, tree, X, noisy, X_unlabeled=pool, query_budget=40, random_state=0
+        ),
     }
     for situation, found in situations.items():
         print(f"{situation}: {', '.join(row['name'] for row in found.recommendations if row['role'] != 'also')}")

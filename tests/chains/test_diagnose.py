@@ -28,6 +28,7 @@ from stepdown import Diagnosis, PlainFit, diagnose
 from stepdown.chains._advice import RULES, Condition, Rule, advise
 from stepdown.core import InvalidInputError, NotSupportedError
 from stepdown.datasets import label_noise
+from stepdown.models import Queried
 
 TREE = DecisionTreeClassifier(max_depth=4)
 FOREST = RandomForestClassifier(40, random_state=0)
@@ -140,10 +141,10 @@ def test_a_pool_that_the_teacher_may_label_and_one_it_may_not(clean) -> None:
     frozen = FrozenEstimator(clone(FOREST).fit(X[TRAIN], NOISY))
     free = found(frozen, y=NOISY, X_unlabeled=X[REST])
     assert free.way == "label-the-pool"
-    assert free.facts["queries"] == free.facts["unlabelled_rows"] == 600
-    few = found(frozen, y=NOISY, X_unlabeled=X[REST], queries=40)
+    assert free.facts["query_budget"] == free.facts["unlabelled_rows"] == 600
+    few = found(frozen, y=NOISY, X_unlabeled=X[REST], query_budget=40)
     assert few.way == "buy-answers"
-    assert few.facts["queries"] == 40
+    assert few.facts["query_budget"] == 40
     assert "600 unlabelled rows and 40 questions" in str(few).replace("\n    ", " ")
     assert clean.facts["unlabelled_rows"] == 0
 
@@ -243,9 +244,10 @@ def test_a_network_as_teacher_and_as_student() -> None:
         ((RandomForestRegressor(), LinearRegression()), {}, NotSupportedError, "teacher: diagnose needs classifiers"),
         ((FOREST, DecisionTreeClassifier), {}, NotSupportedError, "student=.*expected an estimator object"),
         ((FOREST, FrozenEstimator(TREE)), {}, NotSupportedError, "can't be trained"),
-        ((FOREST, TREE), {"queries": 5}, InvalidInputError, "give the pool as X_unlabeled"),
-        ((FOREST, TREE), {"queries": -1, "X_unlabeled": X[REST]}, InvalidInputError, "queries=-1"),
+        ((FOREST, TREE), {"query_budget": 5}, InvalidInputError, "give the pool as X_unlabeled"),
+        ((FOREST, TREE), {"query_budget": -1, "X_unlabeled": X[REST]}, InvalidInputError, "query_budget=-1"),
         ((FOREST, TREE), {"X_unlabeled": X[REST][:, :3]}, InvalidInputError, "X_unlabeled has shape"),
+        ((Queried(FrozenEstimator(FOREST), 9), TREE), {}, NotSupportedError, "would spend its budget"),
         ((FOREST, TREE), {"cv": 1}, InvalidInputError, "cv=1"),
         ((FOREST, TREE), {"y": np.zeros(300)}, InvalidInputError, "one class only"),
         ((FOREST, TREE), {"trainer": "best"}, InvalidInputError, "trainer='best'"),
@@ -286,7 +288,7 @@ def test_a_reason_reads_only_facts_that_are_known_when_the_rule_holds(rule, clea
     if asked & {"overfit", "capacity_gap", "teacher_lead"}:  # differences from it
         known.add("teacher_accuracy")
     if "unlabelled_rows" in asked:
-        known.add("queries")
+        known.add("query_budget")
     assert {field for _, field, _, _ in Formatter().parse(rule.reason) if field} <= known
     assert asked <= set(clean.facts)
 

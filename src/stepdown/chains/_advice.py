@@ -165,9 +165,9 @@ RULES: tuple[Rule, ...] = (
         "buy-answers",
         "way",
         (_at_least("unlabelled_rows", 1), _is("pool_can_be_asked", False)),
-        "Buy answers through a bridge: ask the teacher about as many rows as you may, fit bagged trees to labels and"
-        " answers, and let them label the rest of the pool.",
-        "There are {unlabelled_rows} unlabelled rows and {queries} questions.",
+        "Buy answers through a bridge, `MultihopClassifier(..., query_budget=...)`: bagged trees learn what the teacher"
+        " answers and label the rest of the pool.",
+        "There are {unlabelled_rows} unlabelled rows and {query_budget} questions.",
     ),
     Rule(
         "bridge-hard-answers",

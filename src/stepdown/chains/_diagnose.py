@@ -22,7 +22,16 @@ from stepdown.core import (
     derive_seed,
     naming_the_hop,
 )
-from stepdown.models import bagged_bridge, bare_model, complexity, fit_to, predictions, split_pipeline, training_signal
+from stepdown.models import (
+    Queried,
+    bagged_bridge,
+    bare_model,
+    complexity,
+    fit_to,
+    predictions,
+    split_pipeline,
+    training_signal,
+)
 from stepdown.trainers import PlainFit
 
 from ._advice import advise
@@ -94,7 +103,7 @@ def diagnose(
     y: Any,
     *,
     X_unlabeled: Any = None,
-    queries: int | None = None,
+    query_budget: int | None = None,
     groups: Any = None,
     trainer: Any = "auto",
     cv: int = 5,
@@ -124,8 +133,9 @@ def diagnose(
         Labels.
     X_unlabeled : array-like of shape (n_unlabeled, n_features), optional
         Rows at hand that nobody has labelled.
-    queries : int, optional
-        About how many of them the teacher may be asked; None means all of them.
+    query_budget : int, optional
+        About how many of them the teacher may be asked; None means all of them. None is asked about here; a frozen
+        teacher is asked about the rows of `X`, whatever that costs.
     groups : array-like of shape (n_samples,), optional
         Rows of a group never stand on both sides of a fold.
     trainer : Trainer or "auto", default="auto"
@@ -169,6 +179,11 @@ def diagnose(
     >>> found.way, found.facts["teacher_signal"], found.facts["capacity_gap"] > 0.1
     ('one-hop', 'out-of-bag', True)
     """
+    if isinstance(teacher, Queried):
+        raise NotSupportedError(
+            "teacher: a Queried would spend its budget on the labelled rows. Give the model that it asks, with"
+            " query_budget=, if that may be asked about them for nothing."
+        )
     source = read_teacher(teacher, classify=True)
     for role, model in (("teacher", source), ("student", student)):
         if isinstance(model, BaseEstimator) and not is_classifier(model):
@@ -180,7 +195,7 @@ def diagnose(
     X, y, _, groups = check_rows(chain, X, y, None, groups, [source, student])
     pool = check_pool(chain, X, X_unlabeled, [source, student])
     n_unlabelled = 0 if pool is None else int(pool.shape[0])
-    _check_queries(queries, n_unlabelled)
+    _check_budget(query_budget, n_unlabelled)
     data = TransferSet.for_classification(X, y, groups=groups)
     check_targets(data, cv)
     trainer = read_trainer(trainer, student)
@@ -211,7 +226,7 @@ def diagnose(
         student_size=complexity(trained.model),
     )
     facts, doubted = measure(
-        data, answers, n_unlabelled=n_unlabelled, queries=queries, seed=derive_seed(seed, "clusters")
+        data, answers, n_unlabelled=n_unlabelled, query_budget=query_budget, seed=derive_seed(seed, "clusters")
     )
     return Diagnosis(
         {
@@ -243,10 +258,10 @@ def _student(student: Any, trainer: Any, data: TransferSet, seed: int) -> Teache
     return Teacher(refit(data, None), refit, "student")
 
 
-def _check_queries(queries: int | None, n_unlabelled: int) -> None:
-    if queries is None:
+def _check_budget(query_budget: int | None, n_unlabelled: int) -> None:
+    if query_budget is None:
         return
-    if not isinstance(queries, int | np.integer) or isinstance(queries, bool) or queries < 0:
-        raise InvalidInputError(f"queries={queries!r}: expected a number of rows, at least 0, or None for all.")
+    if not isinstance(query_budget, int | np.integer) or isinstance(query_budget, bool) or query_budget < 0:
+        raise InvalidInputError(f"query_budget={query_budget!r}: expected a number of rows from 0, or None for all.")
     if not n_unlabelled:
-        raise InvalidInputError("queries: there is no row to ask about; give the pool as X_unlabeled.")
+        raise InvalidInputError("query_budget: there is no row to ask about; give the pool as X_unlabeled.")

@@ -43,7 +43,7 @@ class Answers:
 
 
 def measure(
-    data: TransferSet, answers: Answers, *, n_unlabelled: int, queries: int | None, seed: int | None
+    data: TransferSet, answers: Answers, *, n_unlabelled: int, query_budget: int | None, seed: int | None
 ) -> tuple[dict[str, Any], NDArray[np.intp]]:
     """Return the facts, and the positions of the doubted rows.
 
@@ -54,7 +54,7 @@ def measure(
     answers : Answers
     n_unlabelled : int
         Rows in the pool.
-    queries : int or None
+    query_budget : int or None
         About how many of them the teacher may be asked; None means all.
     seed : int, optional
         Of the clusters.
@@ -76,8 +76,12 @@ def measure(
         "classes": len(data.classes),
         "fewest_rows_of_a_class": int(np.bincount(labels).min()),
         "unlabelled_rows": n_unlabelled,
-        "queries": None if not n_unlabelled else n_unlabelled if queries is None else min(queries, n_unlabelled),
-        "pool_can_be_asked": queries is None or queries >= n_unlabelled,
+        "query_budget": None
+        if not n_unlabelled
+        else n_unlabelled
+        if query_budget is None
+        else min(query_budget, n_unlabelled),
+        "pool_can_be_asked": query_budget is None or query_budget >= n_unlabelled,
         "teacher_frozen": frozen,
         "teacher_signal": answers.teacher.source,
         "hard_answers": hard,

@@ -83,7 +83,7 @@ SECTIONS: dict[str, tuple[Finding, ...]] = {
         Finding("label_doubt", "doubted labels", _percent, "wrong, or improbable because classes overlap"),
         Finding("repeats_doubted", "  repeated by teacher", _percent, "much: it has learned them by heart"),
         Finding("unlabelled_rows", "unlabelled rows", count, "at hand"),
-        Finding("queries", "  may be asked", count, "of the teacher"),
+        Finding("query_budget", "  may be asked", count, "of the teacher"),
     ),
     INFORMATION: (
         Finding("information_redundant", "both know", _nats, "handed on, or learned by each"),
