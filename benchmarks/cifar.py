@@ -1,0 +1,146 @@
+"""Information-flow distillation on CIFAR-10: the published networks scored, their student trained anew, the ablation.
+
+    python benchmarks/cifar.py published --data FOLDER --checkpoints FILE.npz
+    python benchmarks/cifar.py students  --data FOLDER --checkpoints FILE.npz
+    python benchmarks/cifar.py ablation  --data FOLDER --checkpoints FILE.npz
+    python benchmarks/cifar.py full      --data FOLDER --networks FOLDER --device cuda
+
+The data are CIFAR-10 in its official binary version. The checkpoints are those published with Passalis, Tzelepi &
+Tefas, "Heterogeneous Knowledge Distillation using Information Flow Modeling", CVPR 2020, as arrays MODEL/parameter,
+MODEL one of `aux_pkt`, `tiny_cifar10`, `very_tiny_cifar10`, `proposed`; `full` needs none. Every training image is in
+the database and every test image is a query. A run is written to --out as soon as it is done, and isn't done again.
+Networks start from random weights, seed by seed the same ones in every arm, and no epoch is chosen by its score.
+
+The arms of `ablation` were compared on the test images, as was the published work; so the best of them is a little
+flattered, by less than the spread of the two seeds it was run with.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+from collections.abc import Mapping
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from cifar_arms import ABLATION, STUDENTS, Arm
+from cifar_networks import PUBLISHED, VERY_TINY, Small, n_parameters, published
+from cifar_training import Lesson, Split, scored, train
+from stepdown.datasets import load_cifar10
+from stepdown.nn import folded
+
+OUT = Path(__file__).parent / "results" / "cifar.json"
+
+
+class Record:
+    """The JSON of all runs; kept on disk after each."""
+
+    def __init__(self, path: Path, images: str) -> None:
+        self.path = path
+        self.content: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {"runs": []}
+        if self.content.setdefault("images", images) != images:
+            raise SystemExit(f"{path} holds runs on {self.content['images']!r}, not on {images!r}; give another --out.")
+        self.content["versions"] = {
+            "python": platform.python_version(),
+            **{name: version(name) for name in ("stepdown", "torch", "numpy", "scikit-learn")},
+        }
+
+    def has(self, **key: Any) -> bool:
+        return any(key.items() <= run.items() for run in self.content["runs"])
+
+    def add(self, run: Mapping[str, Any]) -> None:
+        self.content["runs"].append(dict(run))
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        fresh = self.path.with_suffix(".part")
+        fresh.write_text(json.dumps(self.content, indent=1) + "\n")
+        fresh.replace(self.path)
+        print(json.dumps(run), flush=True)
+
+
+def score_published(options: argparse.Namespace, record: Record, data: Split, test: Split) -> None:
+    for name in PUBLISHED:
+        if not record.has(kind="published", arm=name):
+            network = published(options.checkpoints, name)
+            found = scored(network, data, test, compatible=True)
+            record.add({"kind": "published", "arm": name, "parameters": n_parameters(network), **found})
+
+
+def train_students(options: argparse.Namespace, record: Record, data: Split, test: Split) -> None:
+    arms: dict[str, Arm] = {"students": STUDENTS, "ablation": ABLATION}[options.command]
+    unknown = set(options.arms or ()) - set(arms)
+    if unknown:
+        raise SystemExit(f"no arms {sorted(unknown)}; there are {', '.join(arms)}.")
+    names = options.arms or list(arms)
+    for seed in options.seeds:
+        wanted = [name for name in names if not record.has(kind=options.command, arm=name, seed=seed)]
+        for settings in dict.fromkeys(arms[name].settings for name in wanted):
+            alike = [name for name in wanted if arms[name].settings == settings]
+            for start in range(0, len(alike), options.together):
+                group = {name: arms[name] for name in alike[start : start + options.together]}
+                train_group(options, record, group, seed, data, test)
+
+
+def train_group(
+    options: argparse.Namespace, record: Record, arms: dict[str, Arm], seed: int, data: Split, test: Split
+) -> None:
+    """Train students whose settings are the same side by side, and write how they score."""
+    settings = next(iter(arms.values())).settings
+    if options.epochs is not None:
+        settings = replace(settings, epochs=options.epochs)
+    asked = {arm.teacher for arm in arms.values() if arm.teacher}
+    teachers: dict[str | None, nn.Module] = {name: folded(published(options.checkpoints, name)) for name in asked}
+    lessons = []
+    for arm in arms.values():
+        torch.manual_seed(seed)
+        lessons.append(Lesson(Small(VERY_TINY), arm.method, teachers.get(arm.teacher)))
+    seconds = train(lessons, data, settings, seed=seed)
+    for (name, arm), lesson in zip(arms.items(), lessons, strict=True):
+        about = {"kind": options.command, "arm": name, "seed": seed}
+        how = {"method": " ".join(repr(arm.method).split()), "teacher": arm.teacher, "epochs": settings.epochs}
+        shared = {"changed": settings.changes(), "seconds a student": round(seconds / len(lessons))}
+        record.add({**about, **how, **shared, **scored(lesson.student, data, test)})
+
+
+def main(arguments: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name in ("published", "students", "ablation", "full"):
+        command = commands.add_parser(name)
+        command.add_argument("--data", type=Path, required=True, help="folder with CIFAR-10's binary version")
+        command.add_argument("--images", default="CIFAR-10 as published", help="what is written about the images")
+        command.add_argument("--out", type=Path, default=OUT)
+        command.add_argument("--threads", type=int, default=1)
+        if name != "full":
+            command.add_argument("--checkpoints", type=Path, required=True, help=".npz of the published weights")
+        if name != "published":
+            command.add_argument("--epochs", type=int, help="of every training, instead of the recipe's")
+            command.add_argument("--seeds", type=int, nargs="+", default={"full": [0, 1, 2]}.get(name, [0, 1]))
+        if name in ("students", "ablation"):
+            command.add_argument("--arms", nargs="+", help="some of the arms; by default all")
+            command.add_argument("--together", type=int, default=3, help="students trained side by side")
+        if name == "full":
+            command.add_argument("--networks", type=Path, required=True, help="folder for the trained networks")
+            command.add_argument("--device", default="cpu")
+            command.add_argument("--teacher-width", type=int, default=64, help="64 is ResNet-18")
+    options = parser.parse_args(arguments)
+    torch.set_num_threads(options.threads)
+    record = Record(options.out, options.images)
+    data, test = (Split(*load_cifar10(options.data, split)[:2]) for split in ("train", "test"))
+    if options.command == "full":
+        from cifar_full import train_all
+
+        train_all(options, record, data, test)
+    elif options.command == "published":
+        score_published(options, record, data, test)
+    else:
+        train_students(options, record, data, test)
+
+
+if __name__ == "__main__":
+    main()
