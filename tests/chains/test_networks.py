@@ -222,6 +222,16 @@ def test_frozen_networks_teach_as_they_are(digits):
     assert not any(module._forward_hooks for module in teacher.module_.modules())
 
 
+def test_several_teachers_of_both_kinds(iris):
+    X, y = iris
+    teachers = [small(4, 3, 12), RandomForestClassifier(20)]
+    clf = MultihopClassifier(teachers, DecisionTreeClassifier(max_depth=2), intermediates=[], cv=3, random_state=0)
+    one, two = (clone(clf).fit(X, y) for _ in range(2))
+    assert one.score(X, y) > 0.9
+    rows = X.astype(np.float32)
+    np.testing.assert_array_equal(one.teacher_.predict_proba(rows), two.teacher_.predict_proba(rows))
+
+
 def test_regression_through_networks():
     X, y = load_diabetes(return_X_y=True)
     X, y = X[:200] * 20, (y[:200] - y.mean()) / y.std()

@@ -7,6 +7,7 @@ imported then, and not before: `import stepdown` imports no torch.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
 from typing import Any
 
@@ -17,7 +18,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
 from ..core import InvalidInputError, RefitOnLabels, Teacher, Trainer, TransferSet
-from ._pipelines import bare_model, is_network, prepare, split_pipeline, thawed, with_final
+from ._pipelines import bare_model, inner_estimators, is_network, prepare, split_pipeline, thawed, with_final
 from ._soft_support import SoftFitSupport
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "n_parameters",
     "network_grades",
     "network_probes",
+    "network_randomness",
     "network_trainer",
     "own_rows",
     "refit_of",
@@ -43,7 +45,8 @@ def own_rows(model: Any, X: Any) -> Any:
     """Rows in the type that a network's parameters have; for any other model as they are.
 
     Estimators hand over float64, networks mostly want float32. A pipeline that ends in a net gets the rows converted
-    before its first step, because scikit-learn's scalers keep the type.
+    before its first step, because scikit-learn's scalers keep the type; an ensemble that holds a net gets converted
+    rows for all of its members.
 
     Parameters
     ----------
@@ -55,7 +58,25 @@ def own_rows(model: Any, X: Any) -> Any:
     -------
     array-like of shape (n_samples, n_features)
     """
-    return _room("_rows").own_rows(bare_model(model), X) if is_network(model) else X
+    net = _net_of(model)
+    return X if net is None else _room("_rows").own_rows(net, X)
+
+
+def _net_of(model: Any) -> Any:
+    """The net behind a model, or the first one that an ensemble holds; None where there is none."""
+    bare = bare_model(model)
+    if is_network(bare):
+        return bare
+    return next((net for part in inner_estimators(bare) if (net := _net_of(part)) is not None), None)
+
+
+def network_randomness(model: Any, seed: int | None) -> AbstractContextManager[Any]:
+    """For the time of a fit, torch's randomness from a seed, where the model is or holds a net."""
+    net = _net_of(model)
+    if net is None or seed is None:
+        return nullcontext()
+    context: AbstractContextManager[Any] = _room("_engine").seeded(seed, net.device)
+    return context
 
 
 def answers(model: Any, X: Any) -> NDArray[Any]:
@@ -113,7 +134,7 @@ def renewed(model: Any, original: Any, seed: int | None) -> Any:
 
 def refit_of(teacher: Teacher, seed: int | None) -> Any:
     """How a teacher is made again on folds: a net by its trainer, with its seed and its weights of rows."""
-    if is_network(teacher.model) and isinstance(teacher.refit, RefitOnLabels):
+    if _net_of(teacher.model) is not None and isinstance(teacher.refit, RefitOnLabels):
         from ._soft_fit import fit_to  # which needs this file
 
         return lambda part, rows: fit_to(teacher.model, part, seed=seed)

@@ -17,6 +17,7 @@ from ..core import derive_seed
 __all__ = [
     "bare_model",
     "clone_with_seed",
+    "inner_estimators",
     "is_network",
     "prepare",
     "prepares_without_targets",
@@ -202,7 +203,7 @@ def supports_weight(estimator: Any) -> bool:
         return True  # nothing is fitted, so nothing is ignored
     if is_network(final):
         return True  # by the loss of its training, not by a parameter of ``fit``
-    inner = _inner_estimators(final)
+    inner = inner_estimators(final)
     if has_fit_parameter(final, "sample_weight") or (inner and _hands_keywords_on(final)):
         return all(supports_weight(part) and not is_network(part) for part in inner)
     return False
@@ -213,7 +214,7 @@ def _hands_keywords_on(estimator: Any) -> bool:
     return any(has_fit_parameter(estimator, name) for name in ("params", "fit_params"))
 
 
-def _inner_estimators(estimator: Any) -> list[Any]:
+def inner_estimators(estimator: Any) -> list[Any]:
     """The unfitted estimators that one fits inside itself; defaults that are None stay unsaid."""
     named = [entry[-1] for entry in getattr(estimator, "estimators", None) or [] if isinstance(entry, tuple)]
     single = [getattr(estimator, name, None) for name in ("estimator", "regressor", "final_estimator")]

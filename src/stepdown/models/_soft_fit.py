@@ -19,7 +19,15 @@ from sklearn.pipeline import Pipeline
 from ..core import InvalidInputError, NotSupportedError, TransferSet
 from ._bagged_trees import BaggedTreesClassifier
 from ._expansion import class_weights, fold_class_weight
-from ._networks import check_handed_rows, check_labels, fit_network, own_rows, renewed, soft_network_support
+from ._networks import (
+    check_handed_rows,
+    check_labels,
+    fit_network,
+    network_randomness,
+    own_rows,
+    renewed,
+    soft_network_support,
+)
 from ._pipelines import clone_with_seed, is_network, split_pipeline, supports_weight
 from ._regression_classifier import RegressionClassifier
 from ._soft_boosters import boosts_log_odds, fit_soft_booster
@@ -75,11 +83,12 @@ def fit_to(student: Any, data: TransferSet, *, seed: int | None = None) -> Any:
     model = renewed(clone_with_seed(student, seed), student, seed)
     if isinstance(model, FrozenEstimator):
         return model
+    data = data.replace(X=own_rows(model, data.X))
     if is_network(model):
         check_labels(model, data)
-        data = data.replace(X=own_rows(model, data.X))
     elif data.sample_weight is None and not _is_truly_soft(data):
-        return model.fit(data.X, data.labels())
+        with network_randomness(model, seed):  # of nets that an ensemble holds
+            return model.fit(data.X, data.labels())
     if isinstance(model, Pipeline):
         return _fit_pipeline(model, data, seed)
     return _fit_final(model, data, seed)
