@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from joblib import parallel_config
+from sklearn.datasets import load_digits
 
 from stepdown.cli import _nn_demo
 from stepdown.core import InvalidInputError
@@ -11,10 +13,9 @@ NAMES = ["teacher", "auxiliary", "student alone", "student by KD", "student by P
 
 @pytest.fixture(scope="module")
 def found():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_nn_demo, "EPOCHS", 2)
-        told = []
-        return _nn_demo.run_nn_demo(seed=1, repeats=2, tell=told.append), told
+    told = []
+    with parallel_config(backend="sequential"):
+        return _nn_demo.run_nn_demo(seed=1, repeats=2, tell=told.append, epochs=2), told
 
 
 def test_every_network_is_scored(found):
@@ -26,7 +27,8 @@ def test_every_network_is_scored(found):
         for values in (scores.retrieval[name], scores.accuracy[name]):
             assert len(values) == 2
             assert np.all((np.array(values) > 0.05) & (np.array(values) <= 1))
-    assert len(told) == 2
+    assert told == ["training 2 times teacher, auxiliary and students, 2 epochs each", "1 of 2 done", "2 of 2 done"]
+    assert scores.retrieval["teacher"][0] != scores.retrieval["teacher"][1]  # seeds of their own
 
 
 def test_the_words_follow_from_the_numbers(found):
@@ -35,6 +37,14 @@ def test_the_words_follow_from_the_numbers(found):
     assert f"PKT {gain:+.1f}" in scores.sentences()
     assert f"{100 * np.mean(scores.accuracy['teacher']):.1f} ±" in str(scores)
     assert len(str(scores).splitlines()) == 1 + len(NAMES)
+
+
+def test_the_halves_have_no_row_in_common_and_are_always_the_same():
+    (train, test), (again, _) = _nn_demo.digits(), _nn_demo.digits()
+    both = np.concatenate([train.X, test.X]).reshape(1797, 64)
+    assert np.array_equal(np.unique(both, axis=0), np.unique(load_digits().data.astype(np.uint8), axis=0))
+    assert np.array_equal(train.X, again.X)
+    assert set(np.bincount(test.y)) <= set(range(80, 100))
 
 
 def test_it_repeats_at_least_once():

@@ -15,7 +15,20 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from stepdown.core import InvalidInputError, TransferSet
-from stepdown.nn import KD, PKT, RKD, VID, GlobalBatch, ImageBatches, InformationFlow, Transfer, WeightedSum
+from stepdown.nn import (
+    KD,
+    PKT,
+    RKD,
+    VID,
+    Dense,
+    GlobalBatch,
+    ImageBatches,
+    InformationFlow,
+    Logit,
+    Outputs,
+    Transfer,
+    WeightedSum,
+)
 
 pytestmark = pytest.mark.skipif(not dist.is_gloo_available(), reason="gloo isn't there")
 
@@ -75,8 +88,16 @@ def one_of_two(rank, port, folder):
         found[name] = gradients(GlobalBatch(method), x[part], y[part], student, DistributedDataParallel)
     with pytest.raises(InvalidInputError, match="2 processes run and ImageBatches doesn't know which"):
         next(iter(ImageBatches(images())))
+    torch.manual_seed(rank)
+    found["heard"] = teachers_heard()
     torch.save(found, f"{folder}/{rank}.pt")
     dist.destroy_process_group()
+
+
+def teachers_heard():
+    student, each = torch.randn(4, 3, requires_grad=True), {f"teacher{k}": torch.randn(4, 3) for k in (1, 2, 3)}
+    dense = Dense(Logit(), drop=1, keep=0.5)
+    return [list(dense.terms(Outputs(student), Outputs(student, each), None, epoch=0)) for _ in range(20)]
 
 
 def free_port():
@@ -88,6 +109,9 @@ def free_port():
 def test_gradients_are_those_of_the_joined_batch(tmp_path):
     mp.spawn(one_of_two, args=(free_port(), str(tmp_path)), nprocs=2)
     x, y = rows()
+    heard = [torch.load(tmp_path / f"{rank}.pt")["heard"] for rank in range(2)]
+    assert heard[0] == heard[1]  # which teachers are silent is drawn once for all processes
+    assert len({tuple(names) for names in heard[0]}) > 3
     for rank in range(2):
         found = torch.load(tmp_path / f"{rank}.pt")
         for name, method in METHODS.items():
