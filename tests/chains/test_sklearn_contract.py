@@ -1,8 +1,11 @@
 """scikit-learn's own checks over several inner pairs."""
 
+import numpy as np
 import pytest
-from lightgbm import LGBMClassifier
+from lightgbm import LGBMClassifier, LGBMRegressor
+from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
@@ -10,24 +13,57 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from stepdown import MultihopClassifier, MultihopRegressor, TreeSearch
+from stepdown import Fixed, MultihopClassifier, MultihopRegressor, TreeSearch
 
 FOREST = RandomForestClassifier(5, max_depth=4)
 TREE = DecisionTreeClassifier(max_depth=3)
 QUICK = TreeSearch(n_candidates=4, n_refined=1)
+
+
+class RowMean(RegressorMixin, BaseEstimator):
+    """Answers rows of any width, as a frozen teacher has to here: the checks bring tables of many shapes.
+
+    A frozen classifier can't stand among the pairs: it would have to know the labels of every check beforehand.
+    """
+
+    def fit(self, X, y):
+        raise AssertionError("a frozen teacher is not fitted")
+
+    def predict(self, X):
+        return np.asarray(X.mean(axis=1)).ravel()
+
+    def __sklearn_is_fitted__(self):
+        return True
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
+        return tags
+
+
+# One way, nothing to choose from: these pairs are about teachers, and the gate has been through the checks above.
+ONE_HOP = {"search": Fixed("1-hop"), "trainer": QUICK, "random_state": 0, "cv": 2}
+SMALL = DecisionTreeRegressor(max_depth=3)
+LIGHT = {"n_estimators": 3, "verbose": -1, "n_jobs": 1}
 
 PAIRS = [
     MultihopClassifier(FOREST, TREE, trainer=QUICK, random_state=0, cv=2),
     MultihopClassifier(FOREST, RandomForestClassifier(2, max_depth=2), random_state=0, cv=2),
     MultihopClassifier(FOREST, LogisticRegression(max_iter=50), random_state=0, cv=2),
     MultihopClassifier(FOREST, MLPClassifier((3,), solver="lbfgs", max_iter=15), random_state=0, cv=2),
-    MultihopClassifier(LGBMClassifier(n_estimators=3, verbose=-1, n_jobs=1), TREE, trainer=QUICK, random_state=0, cv=2),
+    MultihopClassifier(LGBMClassifier(**LIGHT), TREE, trainer=QUICK, random_state=0, cv=2),
     MultihopClassifier(make_pipeline(StandardScaler(), FOREST), TREE, trainer=QUICK, random_state=0, cv=2),
     MultihopClassifier(FOREST, make_pipeline(StandardScaler(), TREE), random_state=0, cv=2),
     MultihopRegressor(
         RandomForestRegressor(5), DecisionTreeRegressor(max_depth=3), trainer=QUICK, random_state=0, cv=2
     ),
     MultihopRegressor(RandomForestRegressor(5), Ridge(), random_state=0, cv=2),
+    MultihopClassifier(DecisionTreeClassifier(max_depth=5), TREE, **ONE_HOP),
+    MultihopClassifier(LogisticRegression(max_iter=50), TREE, **ONE_HOP),
+    MultihopClassifier(MLPClassifier((3,), solver="lbfgs", max_iter=15), TREE, **ONE_HOP),
+    MultihopRegressor(LGBMRegressor(**LIGHT), SMALL, **ONE_HOP),
+    MultihopRegressor(Ridge(), SMALL, **ONE_HOP),
+    MultihopRegressor(FrozenEstimator(RowMean()), SMALL, **ONE_HOP),
 ]
 
 
