@@ -33,7 +33,7 @@ class Small(nn.Module):
         self.conv2, self.conv2_bn = nn.Conv2d(one, two, 3), nn.BatchNorm2d(two)
         self.conv3, self.conv3_bn = nn.Conv2d(two, three, 3), nn.BatchNorm2d(three)
         self.pool1, self.pool2, self.pool3 = nn.MaxPool2d(2), nn.MaxPool2d(2), nn.MaxPool2d(2)
-        self.relu1, self.relu2, self.relu3 = nn.ReLU(), nn.ReLU(), nn.ReLU()
+        self.relu1, self.relu2, self.relu3 = nn.ReLU(inplace=True), nn.ReLU(inplace=True), nn.ReLU(inplace=True)
         self.fc1, self.features = nn.Linear(4 * three, hidden), nn.ReLU()
         self.fc2 = nn.Linear(hidden, n_classes)
 

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from report_networks import cifar, nn_loss, nn_step
+
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
 
@@ -148,6 +150,9 @@ SECTIONS: dict[str, Callable[[dict[str, Any]], str]] = {
     "bridges.json": bridges,
     "cost.json": cost,
     "tree_search.json": tree_search,
+    "cifar.json": cifar,
+    "nn_step.json": nn_step,
+    "nn_loss.json": nn_loss,
 }
 
 

@@ -251,6 +251,24 @@ def test_regression_and_answers_without_probabilities(diabetes, rows) -> None:
     assert any(row["target"] == "line" for row in clf.candidates_)
 
 
+class TakesNoWeights(RandomForestClassifier):
+    """Of the right complexity, and not for every method."""
+
+    def fit(self, X, y):
+        return super().fit(X, y)
+
+
+@pytest.mark.parametrize("search", [DynamicProgramming(150), Greedy(max_fits=150)], ids=repr)
+def test_hops_whose_models_do_not_suit_the_method_are_left_out(search, rows, monkeypatch) -> None:
+    """Nobody named these candidates, so nobody can have known."""
+    ladder = [("no weights", TakesNoWeights(10, max_depth=4))]
+    monkeypatch.setattr("stepdown.chains._explore.constructed_ladder", lambda *given: ladder)
+    clf = MultihopClassifier(RandomForestClassifier(60), TREE, search=search, random_state=0, trainer=PlainFit())
+    tried = {(row["target"], row["method"].split("(")[0]) for row in clf.fit(*rows).candidates_}
+    assert {("no weights", "NoTransfer"), ("student", "ConfWeight")} <= tried
+    assert not tried & {("no weights", "ConfWeight"), ("no weights", "SRatio")}
+
+
 def test_folds_at_a_time_change_nothing(rows) -> None:
     one = chain(DynamicProgramming()).fit(*rows)
     with parallel_config("threading", n_jobs=2):

@@ -41,23 +41,22 @@ class RowMean(RegressorMixin, BaseEstimator):
         return tags
 
 
-# One way, nothing to choose from: these pairs are about teachers, and the gate has been through the checks above.
-ONE_HOP = {"search": Fixed("1-hop"), "trainer": QUICK, "random_state": 0, "cv": 2}
 SMALL = DecisionTreeRegressor(max_depth=3)
 LIGHT = {"n_estimators": 3, "verbose": -1, "n_jobs": 1}
+COMMON = {"random_state": 0, "cv": 2}
+# One way, nothing to choose from: most pairs are about the models, and the gate goes through the checks with four.
+ONE_HOP = {"search": Fixed("1-hop"), "trainer": QUICK, **COMMON}
 
 PAIRS = [
-    MultihopClassifier(FOREST, TREE, trainer=QUICK, random_state=0, cv=2),
-    MultihopClassifier(FOREST, RandomForestClassifier(2, max_depth=2), random_state=0, cv=2),
-    MultihopClassifier(FOREST, LogisticRegression(max_iter=50), random_state=0, cv=2),
-    MultihopClassifier(FOREST, MLPClassifier((3,), solver="lbfgs", max_iter=15), random_state=0, cv=2),
-    MultihopClassifier(LGBMClassifier(**LIGHT), TREE, trainer=QUICK, random_state=0, cv=2),
-    MultihopClassifier(make_pipeline(StandardScaler(), FOREST), TREE, trainer=QUICK, random_state=0, cv=2),
-    MultihopClassifier(FOREST, make_pipeline(StandardScaler(), TREE), random_state=0, cv=2),
-    MultihopRegressor(
-        RandomForestRegressor(5), DecisionTreeRegressor(max_depth=3), trainer=QUICK, random_state=0, cv=2
-    ),
-    MultihopRegressor(RandomForestRegressor(5), Ridge(), random_state=0, cv=2),
+    MultihopClassifier(FOREST, TREE, trainer=QUICK, **COMMON),
+    MultihopClassifier(FOREST, MLPClassifier((3,), solver="lbfgs", max_iter=15), **COMMON),
+    MultihopRegressor(RandomForestRegressor(5), SMALL, trainer=QUICK, **COMMON),
+    MultihopRegressor(RandomForestRegressor(5), Ridge(), **COMMON),
+    MultihopClassifier(FOREST, RandomForestClassifier(2, max_depth=2), search=Fixed("multihop"), **COMMON),
+    MultihopClassifier(FOREST, LogisticRegression(max_iter=50), search=Fixed("1-hop"), **COMMON),
+    MultihopClassifier(LGBMClassifier(**LIGHT), TREE, **ONE_HOP),
+    MultihopClassifier(make_pipeline(StandardScaler(), FOREST), TREE, **ONE_HOP),
+    MultihopClassifier(FOREST, make_pipeline(StandardScaler(), TREE), **ONE_HOP),
     MultihopClassifier(DecisionTreeClassifier(max_depth=5), TREE, **ONE_HOP),
     MultihopClassifier(LogisticRegression(max_iter=50), TREE, **ONE_HOP),
     MultihopClassifier(MLPClassifier((3,), solver="lbfgs", max_iter=15), TREE, **ONE_HOP),

@@ -44,7 +44,7 @@ def test_every_student_becomes_a_teacher_of_those_behind_it(data, forest) -> Non
     records, teachers = run_hops([forest], [Hop(tree, Recorder(), name="a"), Hop(tree, Recorder(), name="b")], data)
     assert [names for names, _ in Recorder.calls] == [["teacher"], ["teacher", "a"]]
     assert [teacher.name for teacher in teachers] == ["teacher", "a", "b"]
-    assert [record.teachers for record in records] == [("teacher",), ("teacher", "a")]
+    assert [record.teachers for record in records] == [("teacher",), ("a",)]  # whom such a method asks
 
 
 def test_the_seed_of_a_hop_does_not_depend_on_the_hops_before_it(data, forest) -> None:

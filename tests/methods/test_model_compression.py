@@ -89,7 +89,7 @@ def test_data_frames_and_sparse_rows_are_added(cancer, forest):
     sparse = cancer.replace(X=sp.csr_matrix(cancer.X), X_unlabeled=sp.csr_matrix(cancer.X[:20]))
     teacher = as_teacher(forest.__class__(5, random_state=0).fit(sparse.X, sparse.y))
     assert ModelCompression().supervise([teacher], TREE, sparse, seed=0).X.shape == (220, 6)
-    with pytest.raises(InvalidInputError, match="sparse matrix; give a dense one"):
+    with pytest.raises(InvalidInputError, match="it needs dense ones without missing values"):
         ModelCompression(synthesiser=Munge()).supervise([teacher], TREE, sparse, seed=0)
 
 

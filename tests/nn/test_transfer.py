@@ -137,7 +137,7 @@ def test_methods_are_estimators(name):
     assert repr(copied) == repr(method)
     assert copied.layers() == method.layers()
     with pytest.raises(NotSupportedError, match=r"stepdown\.nn\.Transfer"):
-        method.transfer([], None, TransferSet([[0]], [0]))
+        method.transfer([], nn.Linear(1, 2), TransferSet([[0]], [0]))
 
 
 @pytest.mark.parametrize("name", METHODS)

@@ -7,6 +7,7 @@ from ._greedy import Greedy
 from ._multihop import MultihopClassifier, MultihopRegressor
 from ._queries import PoolState, QueryPolicy, Random, Representative
 from ._search import Fixed, Gate, Search
+from ._select import Rung
 
 __all__ = [
     "Diagnosis",
@@ -20,6 +21,7 @@ __all__ = [
     "QueryPolicy",
     "Random",
     "Representative",
+    "Rung",
     "Search",
     "Verdict",
     "compare",

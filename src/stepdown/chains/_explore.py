@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from stepdown.core import Hop, InvalidInputError, SignalWarning, TransferMethod, naming_the_hop
+from stepdown.core import Hop, InvalidInputError, NotSupportedError, SignalWarning, TransferMethod, naming_the_hop
 from stepdown.methods import NoTransfer, SupervisionMethod
 from stepdown.models import Complexity, between, complexity, training_signal
 from stepdown.trainers import PlainFit
@@ -96,6 +96,7 @@ class Exploration:
         self._validation = Validation(problem, folds=folds, scorer=scorer, n_jobs=n_jobs)
         self._folds: list[list[Any]] = []
         self._ledger = Ledger(problem)
+        self._methods: dict[str, TransferMethod] = {}
         self._row_of: dict[Any, dict[str, Any]] = {}
         try:
             check_scores_signals(scorer, problem.data)
@@ -146,11 +147,14 @@ class Exploration:
         Returns
         -------
         Node or None
-            None where the budget doesn't allow it.
+            None where the budget doesn't allow it, or the method doesn't suit the models.
         """
+        method = self._same(method)
         problem, hop = self.problem, Hop(estimator, method, None, name)
         route = (hop,) if source is None else (*source.route, hop)
         arm = Arm(name, "multihop", method, PlainFit(), route, taught if source is None else source.uses_teacher)
+        if not self._suits(method, estimator, arm.cut(len(route) - 1)):
+            return None
         most = self._ledger.most(arm, own_signal=True)
         if not self.budget.take(most):
             return None
@@ -166,6 +170,23 @@ class Exploration:
         self._note_hop(arm, value, validated, fits, seconds)
         self.nodes.append(Node(name, estimator, route, arm.uses_teacher, size, value, validated))
         return self.nodes[-1]
+
+    def _same(self, method: TransferMethod) -> TransferMethod:
+        """The first method seen that is spelt like this one: routes are shared by identity."""
+        return self._methods.setdefault(repr(method), method)
+
+    def _suits(self, method: TransferMethod, student: Any, before: Arm) -> bool:
+        """Whether a method can teach a model behind others: candidates of several kinds don't suit every method."""
+        earlier = [self.problem.teacher.model] if before.uses_teacher else []
+        earlier += [hop.student for hop in before.before]
+        try:
+            method.check_student(student, self.problem.data)
+            if earlier:
+                method.check_teachers(earlier, self.problem.data)
+        except NotSupportedError as error:
+            log.info("left out: %s", error)
+            return False
+        return True
 
     def _visit(self, arm: Arm) -> tuple[Complexity, float, str, int, float, list[Any]]:
         problem, started = self.problem, time.perf_counter()
@@ -213,6 +234,8 @@ class Exploration:
     def _begin(self, way: Arm) -> tuple[int, float] | None:
         """Run what stands before the student, and reserve the fits of its folds."""
         problem = self.problem
+        if not self._suits(way.method, problem.student, way):
+            return None
         folds = self._fits_of_fold(way) * len(self._validation.splits)
         most = self._ledger.most(way, own_signal=False)
         if not self.budget.take(most + folds):
@@ -225,6 +248,8 @@ class Exploration:
                 problem.store.save(done, *key)
         fits, seconds, entries, hops = done
         self._ledger.enter(way, entries)
+        for hop in way.before:
+            self._same(hop.method)
         self.budget.give_back(most - fits)
         for place, value, validated, cost, spent in hops:
             self._note_hop(way.cut(place), value, validated, cost, spent)

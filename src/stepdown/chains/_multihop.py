@@ -28,7 +28,7 @@ from stepdown.core import (
     derive_seed,
     naming_the_hop,
 )
-from stepdown.models import Queried, answers, complexity, fit_to, own_rows, split_pipeline
+from stepdown.models import Queried, answers, complexity, own_rows, split_pipeline
 
 from ._inputs import check_classes, check_rows, check_targets, checked_rows, warn_unless_falling
 from ._parameters import (
@@ -46,8 +46,9 @@ from ._problem import Problem, Trained
 from ._queried import solve_queried
 from ._queries import QueryPolicy
 from ._recipes import build_arms, further_rows, preferred_arm
-from ._resume import Store
+from ._resume import Store, fit_once
 from ._search import Choice, Search
+from ._select import Selecting, rungs_of
 
 __all__ = ["MultihopClassifier", "MultihopRegressor"]
 
@@ -64,7 +65,7 @@ def _student_has(attribute: str) -> Callable[[Predict], Predict]:
     return cast("Callable[[Predict], Predict]", available_if(check))
 
 
-class _Multihop(MetaEstimatorMixin, BaseEstimator):
+class _Multihop(Selecting, MetaEstimatorMixin, BaseEstimator):
     """What classifier and regressor share: everything but the targets."""
 
     def __init__(
@@ -82,6 +83,7 @@ class _Multihop(MetaEstimatorMixin, BaseEstimator):
         random_state: Any = None,
         memory: Any = None,
         verbose: int = 0,
+        keep_rungs: bool = False,
     ) -> None:
         self.teacher = teacher
         self.student = student
@@ -95,6 +97,7 @@ class _Multihop(MetaEstimatorMixin, BaseEstimator):
         self.random_state = random_state
         self.memory = memory
         self.verbose = verbose
+        self.keep_rungs = keep_rungs
 
     def fit(
         self, X: Any, y: Any = None, sample_weight: Any = None, groups: Any = None, X_unlabeled: Any = None
@@ -154,7 +157,7 @@ class _Multihop(MetaEstimatorMixin, BaseEstimator):
             source, self.student, data, trainer, methods, intermediates, frozen=frozen, cv=self.cv, seed=seed
         )
         search.check(arms)
-        scorer = None if self.scoring is None else check_scoring(self.student, scoring=self.scoring)
+        scorer = self._scorer()
         check_arms(arms, source, self.student, data)
         self._tell(f"fitting the teacher, {type(split_pipeline(source)[1]).__name__}")
         started = time.perf_counter()
@@ -184,7 +187,14 @@ class _Multihop(MetaEstimatorMixin, BaseEstimator):
         self.chain_ = [first, *trained.records] if choice.arm.uses_teacher else list(trained.records)
         self.comparison_ = _comparison(choice)
         self.candidates_ = choice.candidates
+        if self.keep_rungs:
+            self.rungs_ = rungs_of(problem, choice, trained, self._scorer())
+        elif hasattr(self, "rungs_"):
+            del self.rungs_
         warn_unless_falling(self.chain_, constructed=isinstance(self.intermediates, str))
+
+    def _scorer(self) -> Any:
+        return None if self.scoring is None else check_scoring(self.student, scoring=self.scoring)
 
     def _seed(self) -> int:
         state = self.random_state
@@ -198,21 +208,12 @@ class _Multihop(MetaEstimatorMixin, BaseEstimator):
                 check_is_fitted(source)
                 teacher = as_teacher(source)
             else:
-                model = self._fit_once(source, data.replace(X_unlabeled=None), derive_seed(seed, "teacher"))
+                rows = data.replace(X_unlabeled=None)
+                model = fit_once(self.memory, source, rows, derive_seed(seed, "teacher"))
                 teacher = Teacher(model) if is_frozen(source) else as_teacher(model)
             if teacher.is_frozen:  # any other has just learned these classes
                 check_classes(teacher.model, data)
         return teacher
-
-    def _fit_once(self, source: Any, data: TransferSet, seed: int | None) -> Any:
-        """The fitted teacher, which searches of all kinds share where there is a folder for it."""
-        store = Store.where_possible(self.memory, data, "teacher", source, seed)
-        model = None if store is None else store.load("teacher")
-        if model is None:
-            model = fit_to(source, data, seed=seed)
-            if store is not None:
-                store.save(model, "teacher")
-        return model
 
     def _store(self, data: TransferSet, source: Any, seed: int) -> Store | None:
         """Where this search, and no other, keeps what it makes."""
@@ -293,7 +294,7 @@ class MultihopClassifier(ClassifierMixin, _Multihop):
     trainer : Trainer or "auto", default="auto"
         How the student is fitted. "auto" takes the best known for its kind (`stepdown.trainers.trainer_for`).
     search : Search or "auto", default="auto"
-        How the chain is chosen: ``Gate()``, ``Fixed()`` or ``DynamicProgramming()``.
+        How the chain is chosen: ``Gate()``, ``Fixed()``, ``Greedy()`` or ``DynamicProgramming()``.
     cv : int, default=5
         Folds of the teacher's out-of-fold signals; bagged teachers give out-of-bag signals instead.
     scoring : str, callable or None, default=None
@@ -302,10 +303,15 @@ class MultihopClassifier(ClassifierMixin, _Multihop):
         Processes for validation folds.
     random_state : int, RandomState or None, default=None
         Seeds everything whose own ``random_state`` is None.
-    memory : str or joblib.Memory, optional
-        Where fitted teachers are cached.
+    memory : str, path or joblib.Memory, optional
+        A folder where the fitted teacher and everything that the search makes is kept, so that a search that was
+        killed goes on where it was when it is started again with the same arguments; `random_state` must be an integer
+        for that. Files are pickles, which run code when they are read: the folder must be your own.
     verbose : int, default=0
         Whether to print what is being done. The logger "stepdown" says the same at level INFO.
+    keep_rungs : bool, default=False
+        Whether to keep every model on the way, for `select` and ``pareto_``. The student is then trained by the best
+        way of every kind.
     query_budget : int, optional
         Most rows of the pool (`X_unlabeled`, or X where there is no y) that the teacher is asked about; `teacher` is
         then a ``FrozenEstimator`` or a callable ``f(rows)`` that returns labels or probabilities. A bridge learns the
@@ -325,7 +331,9 @@ class MultihopClassifier(ClassifierMixin, _Multihop):
     comparison_ : list of dict
         One row a way to the student: validated score and standard error, difference to "simple + trainer".
     candidates_ : list of dict
-        One row a hop that a wide search tried.
+        One row a hop that the search tried: score, fits and seconds. ``candidates_.to_frame()`` makes a data frame.
+    rungs_ : list of Rung
+        With `keep_rungs`: the models from the teacher down, with complexity and validated score.
     classes_ : array of shape (n_classes,)
 
     References
@@ -362,6 +370,7 @@ class MultihopClassifier(ClassifierMixin, _Multihop):
         random_state: Any = None,
         memory: Any = None,
         verbose: int = 0,
+        keep_rungs: bool = False,
         query_budget: int | None = None,
         queries: QueryPolicy | str = "auto",
     ) -> None:
@@ -378,6 +387,7 @@ class MultihopClassifier(ClassifierMixin, _Multihop):
             random_state=random_state,
             memory=memory,
             verbose=verbose,
+            keep_rungs=keep_rungs,
         )
         self.query_budget = query_budget
         self.queries = queries
@@ -439,12 +449,12 @@ class MultihopRegressor(RegressorMixin, _Multihop):
     ----------
     teacher, student : regressor
         The complex and the simple model; a list of teachers is averaged.
-    methods, intermediates, trainer, search, cv, scoring, n_jobs, random_state, memory, verbose
+    methods, intermediates, trainer, search, cv, scoring, n_jobs, random_state, memory, verbose, keep_rungs
         As in `MultihopClassifier`; ``scoring=None`` means the coefficient of determination.
 
     Attributes
     ----------
-    student_, teacher_, chain_, comparison_, candidates_
+    student_, teacher_, chain_, comparison_, candidates_, rungs_
         As in `MultihopClassifier`.
 
     Examples

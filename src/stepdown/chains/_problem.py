@@ -74,8 +74,11 @@ class Arm:
 
     @property
     def route(self) -> tuple[Any, ...]:
-        """What the arm shares with others that have the same route: everything but the last hop."""
-        return (self.uses_teacher, *((hop.name, repr(hop.method), id(hop.student)) for hop in self.before))
+        """What the arm shares with others that have the same route: everything but the last hop.
+
+        Methods and models count by identity, because to spell an estimator takes scikit-learn a millisecond.
+        """
+        return (self.uses_teacher, *((hop.name, id(hop.method), id(hop.student)) for hop in self.before))
 
     @property
     def content(self) -> tuple[Any, ...]:
@@ -165,8 +168,9 @@ class Problem:
         if record is None:
             [record], teachers = run_hops(teachers, [hop], data, seed=seed, measure=complexity, first=len(arm.before))
             if self.store is not None:
-                self.store.save(record, "hop", *arm.content)
+                # First what it was told: who asks a teacher first decides the seed, and a read hop asks nobody.
                 self.keep_signals(arm, teachers)
+                self.store.save(record, "hop", *arm.content)
             return record, teachers
         # The methods and trainers that were read are copies of those that were given.
         record = replace(record, method=hop.method, trainer=hop.trainer)

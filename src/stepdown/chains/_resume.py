@@ -19,10 +19,11 @@ import numpy as np
 from sklearn.utils.validation import check_memory
 
 from stepdown.core import TransferSet
+from stepdown.models import fit_to
 
 from ._summary import package_versions
 
-__all__ = ["Store"]
+__all__ = ["Store", "fit_once"]
 
 _MAGIC = b"stepdown store 1\n"
 
@@ -133,6 +134,17 @@ class Store:
 
     def _path(self, key: tuple[Any, ...]) -> Path:
         return self.folder / f"{key[0]}-{hash_of(*key)}.pkl"
+
+
+def fit_once(memory: Any, model: Any, data: TransferSet, seed: int | None) -> Any:
+    """The fitted model, read where it has been fitted to the same rows before."""
+    store = Store.where_possible(memory, data, "teacher", model, seed)
+    fitted = None if store is None else store.load("teacher")
+    if fitted is None:
+        fitted = fit_to(model, data, seed=seed)
+        if store is not None:
+            store.save(fitted, "teacher")
+    return fitted
 
 
 def _digest(body: bytes) -> bytes:

@@ -14,6 +14,7 @@ from ._networks import (
     completed,
     network_trainer,
     own_rows,
+    trainer_on_labels,
     wider_nets,
 )
 from ._pipelines import bare_model, clone_with_seed, is_network, prepare, split_pipeline, supports_weight, with_final
@@ -57,6 +58,7 @@ __all__ = [
     "soft_fit_support",
     "split_pipeline",
     "supports_weight",
+    "trainer_on_labels",
     "training_signal",
     "wider_nets",
     "with_final",

@@ -186,7 +186,8 @@ class Queried(ClassifierMixin, BaseEstimator):
             if classes is None and not answers[0].is_label:
                 raise InvalidInputError(
                     f"{self._name} answers with {len(answers[0].value)} probabilities a row, and nobody has said what"
-                    " they stand for: give Queried(classes=...), or labelled rows of all classes. Nothing more was asked."
+                    " they stand for: give Queried(classes=...), or labelled rows of all classes. Nothing more was"
+                    " asked."
                 )
             log.info("%d of %d rows asked", len(known), self.budget)
 
@@ -304,7 +305,8 @@ class Queried(ClassifierMixin, BaseEstimator):
             others = [list(names)[:20] for names in stored - {tuple(columns.tolist())} if names is not None]
             raise InvalidInputError(
                 f"stored answers are {sorted(widths)} probabilities a row, for the classes"
-                f" {others or 'nobody has said'}; the teacher's classes are {columns.tolist()[:20]}. Give each teacher a store of its own."
+                f" {others or 'nobody has said'}; the teacher's classes are {columns.tolist()[:20]}. Give each"
+                " teacher a store of its own."
             )
         values = np.array([answer.value for answer in answers], dtype=np.float64)
         values = values / values.sum(axis=1, keepdims=True)

@@ -7,6 +7,7 @@ fitted again and again, only its ``tree_`` is kept, and the out-of-bag answers a
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any, Self
 
 import numpy as np
@@ -81,7 +82,7 @@ class _BaggedTrees(BaseEstimator):
         None unless these are the rows of `fit`, in their order.
         """
         X = self._rows(X, reset=False)
-        same = X.shape[0] == len(self.oob_values_) and np.array_equal(_digest(X), self._digest)
+        same = X.shape[0] == len(self.oob_values_) and _digest(X) == self._digest
         return self._unseen if same else None
 
     def _answer(self, tree: Any, X: Any) -> NDArray[np.float64]:
@@ -98,10 +99,13 @@ class _BaggedTrees(BaseEstimator):
         return total / len(self.trees_)
 
 
-def _digest(X: Any) -> NDArray[np.float64]:
-    """Column sums weighted by place: other rows, or the same in another order, have others."""
-    places = np.arange(1.0, X.shape[0] + 1.0)
-    return np.asarray(X.T @ places if issparse(X) else places @ np.nan_to_num(X), dtype=np.float64)
+def _digest(X: Any) -> str:
+    """Other rows, or the same in another order, have another; in whatever layout they lie."""
+    parts = (X.data, X.indices, X.indptr) if issparse(X) else (X,)
+    digest = hashlib.blake2b(str(X.shape).encode())
+    for part in parts:
+        digest.update(np.ascontiguousarray(part).data)
+    return digest.hexdigest()
 
 
 class BaggedTreesClassifier(ClassifierMixin, _BaggedTrees):

@@ -317,16 +317,18 @@ def _out_of_bag_prefixes(model: Any, data: TransferSet, n_grades: int) -> Answer
     if members is None:
         return None
     scores = _member_scores(members, data, getattr(bare_model(model), "classes_", None))
-    order = np.argsort(scores, kind="stable")
-    total, count = np.zeros((members.n_rows, members.n_outputs)), np.zeros(members.n_rows)
-    answers: Answers = []
-    done = 0
-    for size in prefix_sizes(len(order), n_grades):
-        for member in order[done:size]:
-            rows = members.unseen(int(member))
-            if rows.size:
-                total[rows] += members.ask(int(member), rows)
-                count[rows] += 1
-        done = size
-        answers.append((unseen_mean(model, data, total, count), False))
-    return answers if is_reached(count) else None
+    sizes = prefix_sizes(len(scores), n_grades)
+    rank = np.empty(len(scores), dtype=np.intp)
+    rank[np.argsort(scores, kind="stable")] = np.arange(len(scores))
+    totals, counts = np.zeros((n_grades, members.n_rows, members.n_outputs)), np.zeros((n_grades, members.n_rows))
+    # In the members' own order, so that the whole is to the last bit what `out_of_bag` gives.
+    for member in range(len(scores)):
+        rows = members.unseen(member)
+        if rows.size:
+            says = members.ask(member, rows)
+            for grade in np.flatnonzero(np.asarray(sizes) > rank[member]):
+                totals[grade, rows] += says
+                counts[grade, rows] += 1
+    if not is_reached(counts[-1]):
+        return None
+    return [(unseen_mean(model, data, total, count), False) for total, count in zip(totals, counts, strict=True)]

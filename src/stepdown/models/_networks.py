@@ -37,6 +37,7 @@ __all__ = [
     "refit_of",
     "renewed",
     "soft_network_support",
+    "trainer_on_labels",
     "wider_nets",
 ]
 
@@ -191,6 +192,14 @@ def completed(method: Any, *, classify: bool) -> Any:
     Any other method is returned as it is.
     """
     return _room("_with_head").completed(method) if classify and _is_loss_method(method) else method
+
+
+def trainer_on_labels(trainer: Trainer, methods: Sequence[Any]) -> Trainer:
+    """The trainer of the way on labels alone: with the head fitted, too, where one of the methods has it fitted."""
+    if not any(type(method).__module__ == "stepdown.nn._with_head" for method in methods):
+        return trainer
+    fitting: Trainer = _room("_with_head").HeadFit()
+    return fitting
 
 
 def between_twins(method: Any) -> Any:
