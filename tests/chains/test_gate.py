@@ -9,7 +9,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from stepdown import MultihopClassifier, TransferSet
 from stepdown.chains._problem import Arm, Problem
-from stepdown.chains._search import Choice, leave_home
+from stepdown.chains._search import Choice, leave_home, margin_among
 from stepdown.chains._validate import ArmScores
 from stepdown.core import as_teacher
 from stepdown.methods import KD, ModelCompression, NoTransfer
@@ -47,6 +47,20 @@ def test_home_is_left_for_what_is_clearly_better(arms, gains, chosen) -> None:
 def test_margins_at_the_ends() -> None:
     assert leave_home([ONE, TWO], scores(0.0, 0.001), 0, range(2), 0.0) == 1
     assert leave_home([ONE, TWO], scores(0.0, 0.9), 0, range(2), np.inf) == 0
+
+
+def test_many_rivals_do_not_win_by_being_many() -> None:
+    """Thirty ways that are equally good: home is left for one of them as seldom as for a single one."""
+    arms = [Arm(f"way {number}", "multihop", KD(), PlainFit()) for number in range(31)]
+    rng = np.random.default_rng(0)
+    left = {"one margin": 0, "for so many": 0}
+    for _ in range(200):
+        equal = ArmScores(rng.normal(size=(31, 100)), "row")
+        for name, margin in [("one margin", 2.0), ("for so many", margin_among(2.0, 30))]:
+            left[name] += leave_home(arms, equal, 0, range(31), margin) != 0
+    assert left["for so many"] <= 12 < 30 < left["one margin"]
+    assert margin_among(2.0, 1) == pytest.approx(2.0)
+    assert (margin_among(0.0, 30), margin_among(np.inf, 30)) == (0.0, np.inf)
 
 
 def test_of_a_kind_the_first_is_the_best_unless_another_is_clearly_better() -> None:

@@ -43,7 +43,8 @@ class DynamicProgramming(Search):
         No hop begins after this many seconds.
     folds : int, default=3
     margin : float, default=2.0
-        As in `Gate`: how many standard errors better than the preferred way the winner must be.
+        As in `Gate`: how many standard errors better than the gate's own choice the winner must be, were it the only
+        rival; the more ways the search adds, the more is asked.
     patience : int, default=2
         Early stop: this many candidates in a row that are no better, by any way, than on labels alone end the search
         for intermediates.

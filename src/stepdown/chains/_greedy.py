@@ -15,7 +15,7 @@ from ._explore import Exploration, Node, quietly
 from ._problem import Arm, Problem
 from ._recipes import default_methods
 from ._scoring import Scorer
-from ._search import Choice, Search, concluded
+from ._search import Choice, Search, concluded, leave_home, margin_among
 
 __all__ = ["Greedy"]
 
@@ -26,9 +26,9 @@ class Greedy(Search):
     """Begin with one hop and insert the intermediate that helps most, while it clearly helps.
 
     In every round each candidate is put where its complexity belongs, by the method after which it is worth most
-    itself; the student is cross-validated behind it by every method. The best insertion is taken if it is better than
-    the chain so far by more than `margin` standard errors; else the search ends. The chain it ends with stands in for
-    one hop among the ways of the small gate, by whose rule it has to show itself.
+    itself; the student is cross-validated behind it by every method. The best insertion is taken if it is clearly
+    better than the chain so far; else the search ends. The chain it ends with stands in for one hop among the ways of
+    the small gate, by whose rule it has to show itself.
 
     Multihop [1]_ selects intermediates dynamically; how isn't published, and this rule is our own.
 
@@ -42,7 +42,7 @@ class Greedy(Search):
         No hop begins after this many seconds.
     folds : int, default=3
     margin : float, default=2.0
-        In standard errors of the paired difference.
+        In standard errors of the paired difference, for one rival; the more there are, the more is asked.
 
     References
     ----------
@@ -106,7 +106,7 @@ class Greedy(Search):
         known = [way for way in one_hops if way in found.ways]
         if not known:
             return None
-        chain = _best(found, known)
+        chain = _clear_winner(found, known[0], known[1:], self.margin)
         ladder: list[Node] | None = None
         while len(chain.before) + 1 < self.max_hops:
             if ladder is None:
@@ -116,19 +116,18 @@ class Greedy(Search):
                 way = self._inserted(found, chain, ladder, place, methods)
                 for method in methods if way is not None else []:
                     assert way is not None
-                    longer = replace(way, name=f"{way.name} -> student by {method}", method=method)
-                    found.score([longer], rival=chain)
-                    tried.append(longer)
+                    last = replace(way, name=f"{way.name} -> student by {method}", method=method)
+                    found.score([last], rival=chain)
+                    tried.append(last)
                 log.info("inserting %s: %d ways tried", candidate.name, len(tried))
             tried = [way for way in tried if way in found.ways]
             if not tried:
                 break
-            best = _best(found, tried)
-            gain, error = found.scores([best, chain]).difference(0, 1)
-            if not gain > self.margin * error:
+            longer = _clear_winner(found, chain, tried, self.margin)
+            if longer is chain:
                 break
-            log.info("better by %.3g: %s", gain, best.name)
-            chain = best
+            log.info("longer: %s", longer.name)
+            chain = longer
         return chain
 
     def _inserted(
@@ -158,6 +157,8 @@ class Greedy(Search):
         return replace(chain, name=path, kind="multihop", before=before)
 
 
-def _best(found: Exploration, ways: Sequence[Arm]) -> Arm:
-    scores = found.scores(ways)
-    return ways[max(range(len(ways)), key=scores.mean)]
+def _clear_winner(found: Exploration, home: Arm, rivals: Sequence[Arm], margin: float) -> Arm:
+    """The best scored of the rivals that are clearly better, or else `home`."""
+    ways = [home, *rivals]
+    places = range(1, len(ways))
+    return ways[leave_home(ways, found.scores(ways), 0, places, margin_among(margin, len(rivals)))]

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from scipy.stats import norm
 from sklearn.base import BaseEstimator
 
 from stepdown.core import InvalidInputError
@@ -17,7 +18,7 @@ from ._problem import Arm, Problem
 from ._scoring import Scorer
 from ._validate import ArmScores
 
-__all__ = ["Choice", "Fixed", "Gate", "Search", "concluded", "leave_home"]
+__all__ = ["Choice", "Fixed", "Gate", "Search", "concluded", "leave_home", "margin_among"]
 
 log = logging.getLogger("stepdown")
 
@@ -61,7 +62,8 @@ class Choice:
             return self.arm
         if self.scores is None:
             return self.arms[places[0]]
-        return self.arms[leave_home(self.arms, self.scores, places[0], places, self.margin)]
+        margin = margin_among(self.margin, len(places) - 1)
+        return self.arms[leave_home(self.arms, self.scores, places[0], places, margin)]
 
 
 def leave_home(arms: Sequence[Arm], scores: ArmScores, home: int, places: Sequence[int], margin: float) -> int:
@@ -80,6 +82,15 @@ def leave_home(arms: Sequence[Arm], scores: ArmScores, home: int, places: Sequen
     return chosen
 
 
+def margin_among(margin: float, rivals: int) -> float:
+    """The margin for the best of many: as unlikely to be passed by luck as two standard errors by a single rival.
+
+    Bonferroni's correction, as a factor, so that no margin stays none. Of 30 ways that are equally good the best looks
+    two standard errors better as a rule.
+    """
+    return margin * float(norm.isf(norm.sf(2.0) / max(1, rivals))) / 2.0
+
+
 def concluded(found: Exploration, arms: Sequence[Arm], home: Arm, margin: float) -> Choice:
     """The choice after all has been tried that was to be tried.
 
@@ -88,7 +99,8 @@ def concluded(found: Exploration, arms: Sequence[Arm], home: Arm, margin: float)
     arms : sequence of Arm
         The gate's own. Where the budget wasn't enough for the baseline or for `home`, nothing is compared.
     home : Arm
-        Left only for one that is clearly better.
+        Left only for one that is clearly better, first among `arms`, by the rule of the gate, and then for one of the
+        ways that the search added, by a margin that grows with their number.
     """
     base = next(arm for arm in arms if arm.kind == "simple + trainer")
     if base not in found.ways or home not in found.ways:
@@ -96,7 +108,10 @@ def concluded(found: Exploration, arms: Sequence[Arm], home: Arm, margin: float)
         return Choice(home, None, list(arms), None, found.rows, margin, found.nodes)
     ways = sorted(found.ways, key=lambda way: arms.index(way) if way in arms else len(arms))
     scores = found.scores(ways)
-    chosen = leave_home(ways, scores, ways.index(home), range(len(ways)), margin)
+    own = [place for place, way in enumerate(ways) if way in arms]
+    further = [place for place, way in enumerate(ways) if way not in arms]
+    chosen = leave_home(ways, scores, ways.index(home), own, margin)
+    chosen = leave_home(ways, scores, chosen, further, margin_among(margin, len(further)))
     return Choice(ways[chosen], scores.mean(chosen), ways, scores, found.rows, margin, found.nodes)
 
 
