@@ -41,6 +41,16 @@ def test_batches_are_laid_out_with_channels_last(images):
         assert x.is_contiguous(memory_format=torch.channels_last)
 
 
+def test_images_can_be_mirrored_without_being_cut(images):
+    x, y = joined(ImageBatches((images, LABELS), 10, flip=True))
+    plain = images[y.numpy()] / 255
+    mirrored = [np.allclose(image, whole[:, :, ::-1]) for image, whole in zip(x.numpy(), plain, strict=True)]
+    as_they_are = [np.allclose(image, whole) for image, whole in zip(x.numpy(), plain, strict=True)]
+    assert np.logical_xor(mirrored, as_they_are).all()
+    assert any(mirrored)
+    assert any(as_they_are)
+
+
 def test_every_image_is_a_window_of_its_padded_self(images):
     batches = ImageBatches((images, LABELS), 4, shuffle=True, padding=2, flip=True)
     padded = np.pad(images, ((0, 0), (0, 0), (2, 2), (2, 2))) / 255

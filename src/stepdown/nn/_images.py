@@ -188,7 +188,8 @@ class ImageBatches:
             of_image, of_row = padded.shape[1] * padded.shape[2], padded.shape[2]
             corners = of_image * torch.arange(n, device=rows.device)[:, None] + of_row * ys
             pixels = (corners[:, :, None] + xs[:, None, :]).view(-1)
-            images = padded.view(-1, n_channels).index_select(0, pixels)
+            # Indexing keeps the layout that the images came in; only padding brings channels last for certain.
+            images = padded.reshape(-1, n_channels).index_select(0, pixels)
         # Whole rows of pixels at a time, in which the channels' factors and summands repeat.
         values = images.reshape(n, height, width * n_channels).float()
         values.mul_(self._scale.view(-1).expand(width, n_channels).reshape(-1))
