@@ -10,15 +10,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from report_networks import cifar, nn_loss, nn_step
+from report_networks import cifar, nn_cache, nn_demo, nn_flow_scale, nn_loss, nn_step, retrieval
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
 
 HEAD = """# Results
 
-Written by `python benchmarks/report.py` from the JSON files in `benchmarks/results`; `make bench-tabular` and
-`make bench-cost` make them anew. What disappoints stays in.
+Written by `python benchmarks/report.py` from the JSON files in `benchmarks/results`; each by the script of its
+name; `make bench-tabular`, `make bench-queries` and `make bench-cost` run the main ones. What disappoints stays in.
 
 ## Does it pay?
 Differences in test accuracy, in points: mean over data sets ± its standard error, with the p-value of Wilcoxon's test
@@ -58,7 +58,7 @@ def tabular(record: dict[str, Any]) -> str:
             for name, value in row.items()
             if isinstance(value, dict)
         )
-    return "\n\n".join(parts)
+    return "\n\n".join([*parts, flattery(record["runs"])])
 
 
 def cost(record: dict[str, Any]) -> str:
@@ -140,6 +140,69 @@ def queries(record: dict[str, Any]) -> str:
     return "\n\n".join(lines)
 
 
+def chain_search(record: dict[str, Any]) -> str:
+    asked = record["arguments"]
+    lines = [
+        "### Wider searches",
+        f"{len(asked['sets'])} sets with at most {asked['rows']} rows, both teachers, {asked['seeds']} seed(s); student"
+        f" `{record['student']}`. Points of test accuracy by which a search within its default budget differs from the"
+        " default; how often it took another way; its processor time over the default's (median).",
+        "| teacher | search | minus default | p | worst | best | another way | time |\n" + "|---" * 8 + "|",
+    ]
+    for row in record["table"]:
+        worst, best = (f"{sign(points, 1)} ({name})" for name, points in (row["worst"], row["best"]))
+        lines[-1] += (
+            f"\n| {row['condition']} | `{row['search']}` | {sign(row['minus default'])} ± {row['std_error']:.2f} |"
+            f" {row['p']:.3f} | {worst} | {best} | {100 * row['another way']:.0f} % |"
+            f" {row['time over default']:.1f} |"
+        )
+    return "\n\n".join(lines)
+
+
+def search_overhead(record: dict[str, Any]) -> str:
+    lines = [
+        "### What a search costs beside its fits",
+        f"{record['models']}, `{record['data']}`: the share of processor time that is spent neither in fits nor in"
+        f" asking fitted models; medians of {record['repeats']} runs.",
+        "| search | rows | share |\n|---|---|---|",
+    ]
+    lines[-1] += "".join(
+        f"\n| `{row['search']}` | {row['rows']:,} | {100 * row['overhead']:.1f} % |" for row in record["rows"]
+    )
+    profile = record["profile"]
+    lines += [
+        f"Where `{profile['search']}` spends most by itself at {profile['rows']} rows:",
+        "| function | calls | share |\n|---|---|---|"
+        + "".join(
+            f"\n| `{row['function']}` | {row['calls']:,} | {100 * row['own_share']:.1f} % |"
+            for row in profile["functions"]
+        ),
+    ]
+    return "\n\n".join(lines)
+
+
+def flattery(runs: list[dict[str, Any]]) -> str:
+    """By how much validated scores favour a way over labels alone, against what the test rows say."""
+    rows = []
+    groups = dict.fromkeys((run["condition"], run["size"]) for run in runs if run["validated"])
+    for condition, size in groups:
+        mine = [r for r in runs if (r["condition"], r["size"]) == (condition, size) and r["validated"]]
+        for kind in ("1-hop", "multihop", "control"):
+            gaps: dict[str, list[float]] = {}
+            for run in mine:
+                if kind in run["kinds"]:
+                    way, labels = run["kinds"][kind], run["kinds"]["simple + trainer"]
+                    inner, test = (run[name][way] - run[name][labels] for name in ("validated", "test"))
+                    gaps.setdefault(run["data"], []).append(100 * (inner - test))
+            means = [sum(values) / len(values) for values in gaps.values()]
+            rows.append(f"| {condition} | {size} | {kind} | {sign(sum(means) / len(means))} | {sign(max(means), 1)} |")
+    return (
+        "### How far validated scores flatter\nThe gate's advantage of a way over labels alone, minus its advantage on"
+        " test rows, in points, all students together: mean over data sets, and the most flattered set. `compare` has"
+        " no such leak.\n\n| condition | rows | way | mean | most |\n|---|---|---|---|---|\n" + "\n".join(rows)
+    )
+
+
 def sign(value: float, digits: int = 2) -> str:
     return f"{value:+.{digits}f}".replace("-", "−")
 
@@ -148,11 +211,17 @@ SECTIONS: dict[str, Callable[[dict[str, Any]], str]] = {
     "tabular.json": tabular,
     "queries.json": queries,
     "bridges.json": bridges,
+    "chain_search.json": chain_search,
     "cost.json": cost,
     "tree_search.json": tree_search,
+    "search_overhead.json": search_overhead,
     "cifar.json": cifar,
+    "nn_flow_scale.json": nn_flow_scale,
+    "nn_demo.json": nn_demo,
     "nn_step.json": nn_step,
     "nn_loss.json": nn_loss,
+    "nn_cache.json": nn_cache,
+    "retrieval.json": retrieval,
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from statistics import mean
+from statistics import mean, stdev
 from typing import Any
 
 METRICS = ("cosine", "euclidean")
@@ -114,6 +114,79 @@ def nn_loss(record: dict[str, Any]) -> str:
             _table(["rows of a batch", "against", "times as fast", "memory"], rows),
         ]
     )
+
+
+def nn_flow_scale(record: dict[str, Any]) -> str:
+    return "\n\n".join(
+        [
+            "### Schedules in short trainings",
+            f"`benchmarks/nn_flow_scale.py`: {record['about']['data']}; {record['epochs']} epochs, seeds"
+            f' {_range(record["seeds"])}; percent, mean and, of the seeds, standard deviation. "published" is the'
+            ' critical period with weights of 100, 70, 49 ...; "relative" the same shape with 1 as the largest weight.',
+            _table(
+                ["", "mAP", "accuracy"],
+                [
+                    [name, _spread(found["retrieval"]), _spread(found["accuracy"])]
+                    for name, found in record["percent"].items()
+                ],
+            ),
+        ]
+    )
+
+
+def nn_demo(record: dict[str, Any]) -> str:
+    names = list(dict.fromkeys(name for found in record["retrieval"].values() for name in found))
+    rows = [[name, *(_spread(found[name]) for found in record["retrieval"].values())] for name in names]
+    return "\n\n".join(
+        [
+            "### The settings of `stepdown nn-demo`",
+            f"`benchmarks/nn_demo.py`: mAP in percent on a third of the training half of scikit-learn's digits,"
+            f" {record['about']['epochs']} epochs, seeds {_range(record['seeds'])}; a column for each choice of the"
+            " student's widths. The demonstration shows the other half, which chose nothing.",
+            _table(["", *record["retrieval"]], rows),
+        ]
+    )
+
+
+def nn_cache(record: dict[str, Any]) -> str:
+    rows = [
+        [name, found["ratio of an epoch"], found["filling, in epochs"], f"{found['bytes a row on disk']:,}"]
+        for name, found in record["teachers"].items()
+    ]
+    return "\n\n".join(
+        [
+            "### A teacher's features from the disk",
+            f"An epoch of {record['about']['rows']:,} rows with the teacher's network against the same with"
+            " `CachedTeacher`, on one core.",
+            _table(["teacher", "times as fast", "filling, in epochs", "bytes a row"], rows),
+        ]
+    )
+
+
+def retrieval(record: dict[str, Any]) -> str:
+    asked = record["arguments"]
+    rows = [
+        [found["metric"], name, f"{ratio:.1f}"]
+        for found in record["results"]
+        for name, ratio in found["ratios"].items()
+    ]
+    return "\n\n".join(
+        [
+            "### Retrieval scores",
+            f"{asked['queries']:,} queries against {asked['database']:,} rows of {asked['features']} features, ranked"
+            " in full, one core: `retrieval_scores` against scikit-learn's brute force in one call (`kneighbors`),"
+            " in batches, and in batches with the scores worked out from the ranks.",
+            _table(["metric", "against", "times as fast"], rows),
+        ]
+    )
+
+
+def _spread(values: Sequence[float]) -> str:
+    return f"{mean(values):.1f} ± {stdev(values):.1f}"
+
+
+def _range(numbers: Sequence[int]) -> str:
+    return f"{min(numbers)} to {max(numbers)}"
 
 
 def _pair(run: dict[str, Any], suffix: str = "") -> str:

