@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 APP := $(VENV)/.app
 READY := $(VENV)/.ready
 
-.PHONY: demo test check format lint types bench-tabular bench-queries bench-cost clean
+.PHONY: demo test check format lint types bench-tabular bench-queries bench-study bench-cost clean
 
 demo: $(APP)  ## fit, compare and write a small model on a real data set
 	$(BIN)/stepdown demo --out stepdown-demo
@@ -32,6 +32,11 @@ bench-tabular: $(READY)  ## the development suite (about an hour on two cores); 
 
 bench-queries: $(READY)  ## a teacher that may be asked only so often (about five minutes on one core)
 	$(BIN)/python benchmarks/queries.py --out benchmarks/results/queries.json
+
+bench-study: $(READY)  ## when several hops help: estimators and networks (about an hour on one core); writes its page
+	$(BIN)/python benchmarks/study.py --anew --out benchmarks/results/study.json
+	$(BIN)/python benchmarks/study_networks.py --anew --out benchmarks/results/study_networks.json
+	$(BIN)/python benchmarks/report_study.py
 
 bench-cost: $(READY)  ## what the default fit and the tree search cost, as ratios
 	$(BIN)/python benchmarks/cost.py --out benchmarks/results/cost.json

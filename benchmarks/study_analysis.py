@@ -221,6 +221,15 @@ ADVICE: dict[str, list[Worth]] = {
     "bridge-hard-answers": [Worth(BRIDGE, "chain, bare", "1-hop", _given("hard answers"))],
     "bridge-memorised-noise": [
         Worth(BRIDGE, "chain, bare", "1-hop", _given("frozen")),
+        *(
+            Worth(
+                f"{BRIDGE}, {told}",
+                "chain, bare",
+                "1-hop",
+                lambda run, n=noise: run["given"] == "frozen" and run["noise"] == n,
+            )
+            for noise, told in ((0.0, "labels as they came"), (0.2, "labels drawn anew"))
+        ),
         Worth("bridge − 1-hop with further rows", "chain, bare", "1-hop, further rows", _given("frozen")),
         Worth("bridge − a bridge that never saw the teacher", "chain, bare", "control", _given("frozen")),
     ],
@@ -307,6 +316,12 @@ def told_of_labels(runs: Sequence[Run]) -> list[dict[str, Any]]:
 
 
 BASE = "simple + trainer"
+AGAINST = (
+    ("chain, bare", "1-hop"),
+    ("chain, bare", "control"),
+    ("1-hop, regularised teacher", "1-hop"),
+    ("control", "1-hop"),
+)
 
 
 def policies(runs: Sequence[Run]) -> list[dict[str, Any]]:
@@ -314,6 +329,7 @@ def policies(runs: Sequence[Run]) -> list[dict[str, Any]]:
     rows = []
     for situation, mine in grouped(runs, ("given", "noise")):
         row = {name: over_sets(mine, gap(name, BASE)) for name in POLICIES}
+        row |= {f"{one} − {other}": over_sets(mine, gap(one, other)) for one, other in AGAINST}
         row["as advised"] = over_sets(mine, lambda run: gap(advised(run), BASE)(run))
         row["as advised − 1-hop"] = over_sets(mine, lambda run: gap(advised(run), "1-hop")(run))
         row["best of three in hindsight"] = over_sets(mine, _best)

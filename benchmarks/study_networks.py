@@ -10,7 +10,7 @@ stopped early, by the labels of a fifth of the rows, which it didn't learn from;
 the teacher. Nothing is chosen on test rows, and no setting was tuned for this study: KD has its defaults, information
 flow the weights and the diagonal of `stepdown nn-demo`.
 
-The file is written after each run; runs that it holds already aren't made again.
+The file is written after each run; runs that it holds already aren't made again, unless --anew says so.
 """
 
 from __future__ import annotations
@@ -241,16 +241,25 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, help="8 on digits, 4 on CIFAR-10 unless told")
     parser.add_argument("--cifar", type=Path, help="folder of its binary version; without it digits are taken")
     parser.add_argument("--images", default="CIFAR-10 as published", help="what is written about the images")
+    parser.add_argument("--anew", action="store_true", help="make all runs on these data again")
     args = parser.parse_args()
     setting = digits() if args.cifar is None else cifar(args.cifar)
-    content: dict[str, Any] = json.loads(args.out.read_text()) if args.out.exists() else {"schema": 1, "runs": []}
-    content |= {"versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}}
-    if args.cifar is not None and content.setdefault("images", args.images) != args.images:
-        raise SystemExit(f"{args.out} holds runs on {content['images']!r}, not on {args.images!r}; give another --out.")
-    content.setdefault("settings", {})[setting.name] = {
+    content: dict[str, Any] = {"schema": 1, "settings": {}, "runs": []}
+    if args.out.exists():
+        content = json.loads(args.out.read_text())
+    if args.anew:
+        content["runs"] = [run for run in content["runs"] if run["data"] != setting.name]
+    about = {
+        "images": None if args.cifar is None else args.images,
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+    }
+    held = content["settings"].get(setting.name, about)
+    if not args.anew and any(held[name] != value for name, value in about.items()):
+        raise SystemExit(f"{args.out} holds runs of {held}, not of {about}; pass --anew or another --out.")
+    content["settings"][setting.name] = about | {
         "widths": setting.widths,
         "parameters": {name: _size(setting.net(name)) for name in setting.widths},
-        "epochs": setting.epochs,
+        "epochs": {str(rows): epochs for rows, epochs in setting.epochs.items()},
         "test_rows": len(setting.data.y_test),
     }
     done = {(run["data"], run["rows"], run["noise"], run["seed"]) for run in content["runs"]}

@@ -1,0 +1,326 @@
+"""Write docs/when-hops-help.md and its figures from the study's JSON, so that no number in them is typed by hand.
+
+python benchmarks/report_study.py
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from report_study_networks import NET_ARMS, between_networks, network_answer, network_differences
+from study_analysis import FEWEST_SETS
+from study_figures import draw_networks, draw_situations, draw_ways
+from study_words import GIVEN, cell, interval, labels_of, many, name_of, number, table
+
+ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "benchmarks" / "results"
+PAGE = ROOT / "docs" / "when-hops-help.md"
+FIGURES = ROOT / "docs" / "figures"
+POINT = 1.0
+TREE = "tree of depth 4"
+
+HEAD = """# When several hops helped: the study
+
+Written by `python benchmarks/report_study.py` from `benchmarks/results/study.json` and `study_networks.json`; `make
+bench-study` makes them anew. It asks when a chain teacher → bridge → student is better than one hop with the same
+trainer, and what does better than either. What disappoints stays in. [`diagnose`](diagnose.md) asks the same of your
+own rows; [below](#what-each-advice-of-diagnose-was-worth) its advice is held against this study.
+"""
+
+
+def main() -> None:
+    record = json.loads((RESULTS / "study.json").read_text())
+    networks = json.loads((RESULTS / "study_networks.json").read_text())
+    FIGURES.mkdir(exist_ok=True)
+    differences = network_differences(networks)
+    draw_situations(enough(record["situations"]), FIGURES / "study-situations.svg", name_of)
+    draw_ways(record["policies"], FIGURES / "study-ways.svg", name_of)
+    draw_networks(differences, FIGURES / "study-networks.svg", NET_ARMS)
+    parts = [HEAD.strip(), *answer(record, differences), *estimators(record), *between_networks(networks, differences)]
+    parts += [*advice(record), *limits(record, networks)]
+    PAGE.write_text("\n\n".join(parts) + "\n")
+    print(f"wrote {PAGE}")
+
+
+def enough(rows: Sequence[dict[str, Any]], effect: str = "bridge") -> list[dict[str, Any]]:
+    """Situations of which enough data sets were run."""
+    return [row for row in rows if row["effects"].get(effect, {}).get("sets", 0) >= FEWEST_SETS]
+
+
+def answer(record: dict[str, Any], differences: list[dict[str, Any]]) -> Iterator[str]:
+    rows = enough(record["situations"])
+    better = [row for row in rows if row["effects"]["bridge"]["low"] > 0]
+    worse = [row for row in rows if row["effects"]["bridge"]["high"] < 0]
+    ways = {(row["given"], row["noise"]): row["ways"] for row in record["policies"]}
+    yield "## The answer"
+    yield (
+        f"**Where hops paid.** Of {len(rows)} situations with estimators (student × rows × labels × how the teacher is"
+        f" given) the bridge was better than one hop in {len(better)} (95 % interval above 0), worse in"
+        f" {len(worse)}, and"
+        f" not told apart from it in {len(rows) - len(better) - len(worse)}."
+    )
+    if better:
+        yield "Better:\n" + "\n".join(_line(row) for row in _by_mean(better))
+    if worse:
+        yield "Worse:\n" + "\n".join(_line(row) for row in _by_mean(worse))
+    yield "**By how the teacher is given**, all students and sizes together:"
+    yield table(
+        ["teacher", "labels", "bridge − 1-hop", "1-hop − labels alone", "bridge − labels alone", "bridge − control"],
+        [
+            [GIVEN[row["given"]], labels_of(row["noise"]), *(cell(row["ways"][name]) for name in OVERALL)]
+            for row in record["policies"]
+        ],
+    )
+    sizes = sorted({row["rows"] for row in rows if row["student"] == TREE})
+    yield f"**By rows**, for a {TREE}: bridge − 1-hop."
+    yield table(
+        ["teacher", "labels", *(f"{size:,} rows" for size in sizes)],
+        [
+            [
+                GIVEN[given],
+                labels_of(noise),
+                *(cell(_effect(rows, TREE, size, noise, given), interval_too=True) for size in sizes),
+            ]
+            for given, noise in ways
+        ],
+    )
+    yield (
+        "**The control** is a bridge that learned from the labels alone. Where the last column holds 0, what helped was"
+        " out-of-bag knowledge, not the teacher's."
+    )
+    yield "**What else one could do.** In points against one hop, in the same runs:"
+    yield table(
+        ["teacher", "labels", "teacher regularised, 1-hop", "a bag of trees instead, 1-hop (control)", "bridge"],
+        [
+            [GIVEN[given], labels_of(noise), *(cell(ways[given, noise][name]) for name in INSTEAD)]
+            for given, noise in ways
+        ],
+    )
+    yield "**Between networks.** " + network_answer(differences)
+    yield f"![Every way against labels alone](figures/{FIGURES.joinpath('study-ways.svg').name})"
+
+
+def _effect(rows: Sequence[dict[str, Any]], student: str, size: int, noise: float, given: str) -> dict[str, Any] | None:
+    asked = {"student": student, "rows": size, "noise": noise, "given": given}
+    return next((row["effects"]["bridge"] for row in rows if all(row[key] == asked[key] for key in asked)), None)
+
+
+OVERALL = ("chain, bare − 1-hop", "1-hop", "chain, bare", "chain, bare − control")
+INSTEAD = ("1-hop, regularised teacher − 1-hop", "control − 1-hop", "chain, bare − 1-hop")
+
+
+def estimators(record: dict[str, Any]) -> Iterator[str]:
+    rows = record["situations"]
+    shown = enough(rows)
+    tests = [row["effects"]["bridge"]["p"] for row in shown]
+    few = len(rows) - len(shown)
+    yield "## Estimators"
+    yield (
+        f"{len(record['sets'])} data sets of `{record['data']}` ({', '.join(record['sets'])}),"
+        f" {'seed' if len(record['seeds']) == 1 else 'seeds'} {', '.join(map(str, record['seeds']))},"
+        f" {len(record['runs'])} runs. Teachers: a forest of 100 trees and LightGBM with 100 rounds; the students other"
+        " than the tree learn from the forest only. One column is one way; the numbers are points of test accuracy,"
+        " mean over data sets ± standard error. *Labels drawn anew*: each label is replaced, with probability 0.2, by a"
+        " class drawn at random, so that somewhat fewer than a fifth are wrong."
+    )
+    yield (
+        "- **Made again**: the teacher may be fitted to folds, so that its answers are on unseen rows. **Frozen**: it"
+        " answers about rows that it has learned. **Hard answers**: frozen, and without probabilities.\n"
+        "- **Bridge**: bagged trees learn from the teacher and teach the student by what they say out of bag."
+        " **Averaged**: the student hears teacher and bridge. **Further rows**: one hop with the unlabelled rows that a"
+        " chain under a frozen teacher makes for itself; part of a bridge's gain there is theirs.\n"
+        "- Bridge and one hop follow the default's recipes, which differ in temperature and in the weight of the"
+        " labels;"
+        " the same method in all hops is in [a table of its own](#the-same-method-in-every-hop)."
+    )
+    yield "![Bridge against one hop](figures/study-situations.svg)"
+    head = ["student", "rows", "labels", "teacher", "bridge − 1-hop", "95 % interval", "p", "sets better / worse"]
+    yield table(
+        [*head, "averaged − 1-hop", "bridge − further rows", "bridge − control"],
+        [
+            [
+                row["student"],
+                row["rows"],
+                labels_of(row["noise"]),
+                GIVEN[row["given"]],
+                cell(effects["bridge"]),
+                interval(effects["bridge"]),
+                f"{effects['bridge']['p']:.3f}",
+                f"{effects['bridge']['better']} / {effects['bridge']['worse']}",
+                cell(effects["averaged"]),
+                cell(effects.get("bridge, against further rows")),
+                cell(effects["bridge, against the control"]),
+            ]
+            for row in shown
+            if (effects := row["effects"])
+        ],
+    )
+    yield many(tests, "the first difference") + (
+        f" {few} situations with fewer than {FEWEST_SETS} data sets are left out." if few else ""
+    )
+    yield "### By teacher"
+    yield table(
+        ["student", "rows", "labels", "given", "forest", "LightGBM"],
+        [
+            [row["student"], row["rows"], labels_of(row["noise"]), GIVEN[row["given"]], *map(cell, row["effects"])]
+            for row in _side_by_side(record["by teacher"])
+        ],
+    )
+    yield "Bridge − 1-hop, as above, for each teacher."
+    yield "### The same method in every hop"
+    methods = list(dict.fromkeys(name for row in record["by method"] for name in row["effects"]))
+    yield table(
+        ["student", "rows", "labels", "teacher", *methods],
+        [
+            [row["student"], row["rows"], labels_of(row["noise"]), GIVEN[row["given"]]]
+            + [cell(row["effects"][name], interval_too=True) for name in methods]
+            for row in enough(record["by method"], methods[0])
+        ],
+    )
+    yield "Chain − 1-hop with 95 % intervals. " + many(
+        [row["effects"][name]["p"] for row in enough(record["by method"], methods[0]) for name in methods], "these"
+    )
+    yield "### What goes with it"
+    yield (
+        "Rank correlation, over runs, of the bridge's advantage with what `diagnose` measures beforehand on training"
+        " rows;"
+        " intervals by bootstrap over data sets. The six largest of each."
+    )
+    yield table(
+        ["teacher", "fact", "correlation", "95 % interval"],
+        [
+            [
+                "made again" if kind == "again" else "frozen",
+                f"`{row['fact']}`",
+                number(row["correlation"]),
+                interval(row),
+            ]
+            for kind in ("frozen", "again")
+            for row in [row for row in record["what goes with it"] if row["given"] == kind][:6]
+        ],
+    )
+
+
+def _side_by_side(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    found: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for row in rows:
+        keys = {name: row[name] for name in ("student", "rows", "noise", "given")}
+        found.setdefault(tuple(keys.values()), keys | {"of": {}})["of"][row["teacher"]] = row["effect"]
+    return [
+        row | {"effects": [row["of"]["forest"], row["of"]["lightgbm"]]}
+        for row in found.values()
+        if row["of"]["forest"]["sets"] >= FEWEST_SETS
+    ]
+
+
+def advice(record: dict[str, Any]) -> Iterator[str]:
+    yield "## What each advice of diagnose was worth"
+    yield (
+        "In the runs in which [a rule](diagnose.md#what-it-recommends) held, and in comparable ones in which it didn't:"
+        " what the rule tells to do, less what could be done instead. A rule that claims a gain is *borne out* where"
+        " the"
+        " interval lies above 0 and *contradicted* where it lies below. A rule that says that the simpler way will"
+        " do is"
+        f" *borne out* where the interval lies above −{POINT:.0f} point and *contradicted* where it lies below 0."
+        " All else is"
+        " *open*. Situations aren't equally frequent in practice as here, and the rules were written with results on"
+        " these"
+        " data sets at hand."
+    )
+    rows = [row for row in record["advice"] if "told" in row]
+    yield table(
+        ["rule", "difference", "told", "95 % interval", "sets", "runs", "reading", "not told"],
+        [
+            [
+                f"`{row['advice']}`",
+                row["difference"],
+                cell(row["told"]),
+                interval(row["told"]),
+                row["told"]["sets"],
+                row["told"]["runs"],
+                reading(row),
+                cell(row.get("not told")),
+            ]
+            for row in rows
+        ],
+    )
+    yield many([row["told"]["p"] for row in rows if "p" in row["told"]], "the differences of this table")
+    told = "; ".join(
+        f"{labels_of(row['noise'])}: told in {row['told']} of {row['runs']} runs, {row['wrong']:.1f} % of the labels"
+        f" wrong, {row['doubted']:.1f} % doubted"
+        for row in record["labels"]
+    )
+    yield f"`look-at-the-labels` — {told}."
+    yield (
+        "Not in this study: `few-rows`, `seen-rows` and `compare`, which advise no way; `label-the-pool` and"
+        " `buy-answers`,"
+        " which need unlabelled rows."
+    )
+    yield "### Following the advice"
+    yield (
+        "Always the same way, the recommended way of each run, and the best of three (labels alone, 1-hop, bridge)"
+        " picked"
+        " on the test rows, which nobody can: all less labels alone with the student's trainer."
+    )
+    names = ("1-hop", "chain, bare", "as advised", "best of three in hindsight")
+    yield table(
+        ["teacher", "labels", "always 1-hop", "always the bridge", "as advised", "in hindsight", "as advised − 1-hop"],
+        [
+            [
+                GIVEN[row["given"]],
+                labels_of(row["noise"]),
+                *(cell(row["ways"][name]) for name in names),
+                cell(row["ways"]["as advised − 1-hop"], interval_too=True),
+            ]
+            for row in record["policies"]
+        ],
+    )
+
+
+def reading(row: dict[str, Any]) -> str:
+    """What a difference says about the rule, where the rule was told on enough data sets."""
+    told = row["told"]
+    if told["sets"] < FEWEST_SETS:
+        return "too few sets"
+    if told["high"] < 0:
+        return "**contradicted**"
+    return "borne out" if told["low"] > (0 if row["gain"] else -POINT) else "open"
+
+
+def limits(record: dict[str, Any], networks: dict[str, Any]) -> Iterator[str]:
+    regularised = "; ".join(f"`{model}`" for model in record["regularised"].values())
+    versions = dict(record["versions"])
+    for about in networks["settings"].values():
+        versions |= about["versions"]
+    yield "## Limits"
+    yield "\n".join(
+        [
+            "- Small data: at most 1,000 training rows; the default recipes were designed on these very data sets,"
+            " so expect"
+            " less elsewhere.",
+            "- One seed a data set where one is named above: intervals are over data sets and hold the noise of a"
+            " seed, too.",
+            "- Labels were made wrong at random. Noise that follows the features is another matter.",
+            f"- The regularised teachers were fixed beforehand, not tuned: {regularised}. A tuned one may do better.",
+            "- The networks are tiny and their trainings short, and intervals over seeds say nothing about other data.",
+            "- Intervals are by Student's t, p-values by Wilcoxon's signed-rank test. Intervals aren't corrected for"
+            " many"
+            " comparisons; below the tables stands how many there were and what survives Holm's correction.",
+            "- Versions: " + ", ".join(f"{name} {value}" for name, value in versions.items()) + ".",
+        ]
+    )
+
+
+def _line(row: dict[str, Any]) -> str:
+    return f"- {name_of(row)}: {cell(row['effects']['bridge'], interval_too=True)}"
+
+
+def _by_mean(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    return sorted(rows, key=lambda row: -abs(row["effects"]["bridge"]["mean"]))
+
+
+if __name__ == "__main__":
+    main()

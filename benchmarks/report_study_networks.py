@@ -1,0 +1,121 @@
+"""What the page docs/when-hops-help.md says of networks; see `report_study.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from study_analysis import summary
+from study_words import cell, labels_of, many, table
+
+NET_ARMS = ("bridge", "dense", "1-hop, stopped teacher", "control")
+SCORES = {"KD": "KD, accuracy", "information flow": "information flow, accuracy", "retrieval": "information flow, mAP"}
+
+
+def network_answer(differences: list[dict[str, Any]]) -> str:
+    said = []
+    for arm, name in (
+        ("bridge", "A wider network in between"),
+        ("dense", "Both as teachers"),
+        ("1-hop, stopped teacher", "One hop from a teacher that was stopped early"),
+    ):
+        mine = [row["arms"][arm] for row in differences]
+        low, high = sum(row["low"] > 0 for row in mine), sum(row["high"] < 0 for row in mine)
+        said.append(f"{name} was better than one hop in {low} of {len(mine)} comparisons and worse in {high}.")
+    return " ".join(said) + " The table is [below](#networks)."
+
+
+def network_differences(record: dict[str, Any]) -> list[dict[str, Any]]:
+    """Every way less one hop, over seeds: of each data set, size, noise, and score."""
+    rows = []
+    situations = dict.fromkeys((run["data"], run["rows"], run["noise"]) for run in record["runs"])
+    for data, n, noise in sorted(situations, key=lambda key: (key[0] != "digits", key[1:])):
+        mine = [run for run in record["runs"] if (run["data"], run["rows"], run["noise"]) == (data, n, noise)]
+        for score in SCORES:
+            of: Callable[[dict[str, Any]], dict[str, float]] = lambda run, s=score: (  # noqa: E731
+                run["retrieval"] if s == "retrieval" else run["test"][s]
+            )
+            alone = [run["retrieval"] if score == "retrieval" else run["test"]["labels"] for run in mine]
+            one = [of(run)["1-hop"] for run in mine]
+            rows.append(
+                {
+                    "data": data,
+                    "rows": n,
+                    "noise": noise,
+                    "score": score,
+                    "seeds": len(mine),
+                    "1-hop": 100 * sum(one) / len(one),
+                    "1-hop − labels alone": summary(
+                        100 * (b - a["labels alone"]) for a, b in zip(alone, one, strict=True)
+                    ),
+                    "arms": {arm: summary(100 * (of(run)[arm] - of(run)["1-hop"]) for run in mine) for arm in NET_ARMS},
+                }
+            )
+    return rows
+
+
+def between_networks(record: dict[str, Any], rows: list[dict[str, Any]]) -> Iterator[str]:
+    settings = record["settings"]
+    yield "## Networks"
+    for name, about in settings.items():
+        sizes = ", ".join(f"{which} {count:,}" for which, count in about["parameters"].items())
+        images = f" Images: {about['images']}." if about["images"] else ""
+        epochs = ", ".join(f"{epochs} epochs of {int(n):,} rows" for n, epochs in about["epochs"].items())
+        yield f"- **{name}**: parameters: {sizes}; {epochs}; {about['test_rows']} test rows.{images}"
+    yield (
+        "In a run all students start from the same weights and see the same batches. **Bridge**: a wider network"
+        " that the"
+        " teacher has taught, asked alone. **Dense**: teacher and bridge together. **Stopped teacher**: one hop from a"
+        " teacher that was stopped early by a fifth of its rows, which it didn't learn from. **Control**: the wider"
+        " network"
+        " learned from the labels alone. Information flow doesn't use labels; its head is fitted afterwards. mAP: mean"
+        " average precision of ranking training rows, by their true labels, for each test row. Points, mean over"
+        " seeds ±"
+        " standard error."
+    )
+    yield "![Between networks](figures/study-networks.svg)"
+    yield table(
+        [
+            "data",
+            "rows",
+            "labels",
+            "score",
+            "seeds",
+            "1-hop",
+            "1-hop − labels alone",
+            *(f"{arm} − 1-hop" for arm in NET_ARMS),
+        ],
+        [
+            [
+                row["data"],
+                row["rows"],
+                labels_of(row["noise"]),
+                SCORES[row["score"]],
+                row["seeds"],
+                f"{row['1-hop']:.1f} %",
+                cell(row["1-hop − labels alone"]),
+                *(cell(row["arms"][arm], interval_too=True) for arm in NET_ARMS),
+            ]
+            for row in rows
+        ],
+    )
+    for arm in ("bridge", "dense"):
+        yield many([row["arms"][arm]["p"] for row in rows], f"{arm} − 1-hop (Wilcoxon's test over seeds)")
+    noisy = [run for run in record["runs"] if run["noise"]]
+    shares = {
+        name: [run["wrong_labels_repeated"][name] for run in noisy if run["data"] == data]
+        for data in settings
+        for name in ("teacher", "stopped teacher")
+    }
+    told = ", ".join(
+        f"{data}: {_mean(noisy, data, 'teacher')} by the teacher, {_mean(noisy, data, 'stopped teacher')} by the"
+        " stopped one"
+        for data in settings
+    )
+    if shares:
+        yield f"Of the labels that were made wrong, the share that is repeated on training rows: {told}."
+
+
+def _mean(runs: Sequence[dict[str, Any]], data: str, name: str) -> str:
+    values = [run["wrong_labels_repeated"][name] for run in runs if run["data"] == data]
+    return f"{100 * sum(values) / len(values):.0f} %"
