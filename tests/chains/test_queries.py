@@ -22,6 +22,7 @@ from stepdown import (
     KD,
     DynamicProgramming,
     Fixed,
+    Greedy,
     MultihopClassifier,
     MultihopRegressor,
     Queried,
@@ -322,6 +323,7 @@ class Closed(QueryPolicy):
         ({"queries": Closed()}, {}, r"Closed\(\) chose 2 rows; expected 1 to 40 different"),
         ({"methods": KD()}, {}, "leave methods='auto'"),
         ({"search": DynamicProgramming()}, {}, r"use Gate\(\) or Fixed\(\)"),
+        ({"search": Greedy()}, {}, r"search=Greedy\(\): its methods would ask .* use Gate\(\) or Fixed\(\)"),
         ({"search": Fixed("many hops")}, {}, "no such way to the student"),
         ({"intermediates": [("a", TREE), ("b", TREE)]}, {}, "there is one bridge, which labels the pool; got 2"),
         ({"student": KNeighborsClassifier(), "trainer": "auto"}, {}, "KNeighborsClassifier"),
@@ -340,6 +342,17 @@ def test_what_cannot_work_is_refused_before_anything_is_asked(digits, changes, a
     with pytest.raises((ValueError, TypeError), match=message):
         chain(service, **{"query_budget": 40} | changes).fit(X[:60], **{name: values[name] for name in arguments})
     assert service.n_rows == 0
+
+
+def test_the_models_of_the_search_can_be_kept_and_the_teacher_is_none_of_them(digits) -> None:
+    X, y, model = digits
+    service = Service(model)
+    clf = chain(service, query_budget=20, keep_rungs=True).fit(X[:60], y[:60], X_unlabeled=X[60:200])
+    assert service.n_rows == 20
+    names = [rung.name for rung in clf.rungs_]
+    assert "teacher" not in names
+    assert "bridge" in names
+    assert clf.select(max_rules=16).name.startswith("student")
 
 
 def test_labels_that_the_teacher_does_not_know_are_refused(digits) -> None:

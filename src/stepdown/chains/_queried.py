@@ -21,6 +21,7 @@ from stepdown.methods._rows import stack_rows
 from stepdown.models import Queried, fit_to, predictions, signal_key
 
 from ._dynamic import DynamicProgramming
+from ._greedy import Greedy
 from ._inputs import check_rows
 from ._parameters import check_arms, check_model, check_pool, read_intermediates, read_search, read_trainer
 from ._problem import Arm, Problem
@@ -126,10 +127,10 @@ def _checked(owner: Any) -> Search:
             "methods: with a query budget the student learns the answers and the pool; leave methods='auto'."
         )
     search = read_search(owner.search)
-    if isinstance(search, DynamicProgramming):
+    if isinstance(search, DynamicProgramming | Greedy):
         raise NotSupportedError(
-            "search=DynamicProgramming(): its methods would ask about every row. With a query budget use Gate() or"
-            " Fixed()."
+            f"search={type(search).__name__}(): its methods would ask about every row. With a query budget use"
+            " Gate() or Fixed()."
         )
     signal_key("out-of-fold", owner.cv)
     return search

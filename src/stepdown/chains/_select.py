@@ -9,7 +9,7 @@ from typing import Any
 from sklearn.utils.validation import check_is_fitted
 
 from stepdown.core import InvalidInputError
-from stepdown.models import Complexity, complexity, latency, own_rows, training_signal
+from stepdown.models import Complexity, Queried, complexity, latency, own_rows, training_signal
 
 from ._answers import check_scores_signals, value_of
 from ._candidates import Table
@@ -92,9 +92,9 @@ def rungs_of(problem: Problem, choice: Choice, chosen: Trained, scorer: Scorer |
             arm = replace(way.cut(place), name=hop.name)
             if arm.route not in found:
                 found[arm.route] = said(arm)
-    best: dict[str, tuple[Arm, float | None, str]] = {
-        "teacher": said(replace(choice.arm, name="teacher", before=(), uses_teacher=True))
-    }
+    best: dict[str, tuple[Arm, float | None, str]] = {}
+    if not isinstance(problem.teacher.model, Queried):  # which can't be asked about new rows, so it can't ship
+        best["teacher"] = said(replace(choice.arm, name="teacher", before=(), uses_teacher=True))
     for one in found.values():
         known = best.setdefault(one[0].name, one)
         if one[1] is not None and (known[1] is None or one[1] > known[1]):
