@@ -19,33 +19,13 @@ from sklearn.pipeline import make_pipeline
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 from skrub import TableVectorizer
-from typer.testing import CliRunner
 
 import stepdown
 from stepdown import cli, methods
-from stepdown.cli._app import app
 from stepdown.datasets import mixed_table
 
 SMALL = ["--teacher", "forest:n_estimators=20", "--student", "tree:max_depth=3"]
 COMMAND = [sys.executable, "-c", "from stepdown.cli import main; main()"]
-
-
-@pytest.fixture
-def table(tmp_path):
-    path = tmp_path / "customers.csv"
-    pd.DataFrame(mixed_table(200, seed=0)).drop(columns="spending").to_csv(path, index=False)
-    return path
-
-
-@pytest.fixture
-def call(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "200")
-
-    def call(*words):
-        return CliRunner().invoke(app, [str(word) for word in words])
-
-    return call
 
 
 def fine(result):

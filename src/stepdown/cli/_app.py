@@ -9,10 +9,8 @@ import inspect
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from enum import StrEnum
 from importlib import import_module
 from importlib.metadata import version
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -25,7 +23,35 @@ from stepdown import methods
 from stepdown.core import NotSupportedError, StepdownError, TransferMethod
 
 from ._errors import exit_code
-from ._estimators import KNOWN
+from ._options import (
+    EPILOG,
+    AllowImport,
+    Budget,
+    DemoFolder,
+    DiagnosisFolder,
+    Jobs,
+    MemoryFolder,
+    MostBytes,
+    MostMicroseconds,
+    MostRules,
+    OuterFolds,
+    Repeats,
+    RunFolder,
+    Scoring,
+    SearchName,
+    Seed,
+    SignalFolds,
+    StudentName,
+    TablePath,
+    Target,
+    Task,
+    TaskName,
+    TeacherFile,
+    TeacherName,
+    Trust,
+    Unlabeled,
+    VerdictFolder,
+)
 from ._terminal import hush, show, tell, telling_warnings
 
 __all__ = ["app"]
@@ -64,100 +90,6 @@ app = typer.Typer(
 )
 
 
-class Task(StrEnum):
-    """What is to be learned."""
-
-    auto = "auto"
-    classification = "classification"
-    regression = "regression"
-
-
-MODELS = "Models"
-WORK = "Work"
-EPILOG = (
-    f"Models by name: {', '.join(KNOWN)}; parameters follow as in [bold]mlp:hidden_layer_sizes=(8,4),alpha=0.01[/bold]."
-    " Exit codes: 0 done, 1 the data can't be learned from, 2 the request can't be met, 130 interrupted."
-)
-
-TablePath = Annotated[Path, typer.Argument(metavar="DATA", help="CSV or Parquet file.", show_default=False)]
-Target = Annotated[str, typer.Option(metavar="COLUMN", help="Column to predict.", show_default=False)]
-TaskName = Annotated[
-    Task, typer.Option(metavar="TASK", help="classification, regression, or auto, which goes by the target.")
-]
-TeacherName = Annotated[
-    str | None,
-    typer.Option(
-        metavar="MODEL",
-        help="Complex model to train, as in lightgbm:n_estimators=200.",
-        show_default="forest:n_estimators=300",
-        rich_help_panel=MODELS,
-    ),
-]
-TeacherFile = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="FILE",
-        help="Fitted complex model instead, taken as it is: written by skops, answering the table's raw columns (a"
-        " Pipeline). Without predict_proba its answers are used.",
-        show_default=False,
-        rich_help_panel=MODELS,
-    ),
-]
-Trust = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="TYPES",
-        help="Types in the teacher's file that may be loaded beyond the harmless ones.",
-        show_default=False,
-        rich_help_panel=MODELS,
-    ),
-]
-StudentName = Annotated[
-    str, typer.Option(metavar="MODEL", help="Simple model, as in tree:max_depth=4.", rich_help_panel=MODELS)
-]
-AllowImport = Annotated[
-    bool,
-    typer.Option(
-        "--allow-import",
-        help="Allow package.module:Class as a model; importing runs its code.",
-        rich_help_panel=MODELS,
-    ),
-]
-Seed = Annotated[int, typer.Option(metavar="N", min=0, max=2**32 - 1, help="All randomness.", rich_help_panel=WORK)]
-Jobs = Annotated[int, typer.Option(metavar="N", help="Processes; -1 takes all cores.", rich_help_panel=WORK)]
-Scoring = Annotated[
-    str | None,
-    typer.Option(
-        metavar="SCORER",
-        help="A scorer of scikit-learn's.",
-        show_default="accuracy or r2",
-        rich_help_panel=WORK,
-    ),
-]
-SignalFolds = Annotated[
-    int, typer.Option(metavar="N", min=2, help="Folds of the teacher's out-of-fold answers.", rich_help_panel=WORK)
-]
-OuterFolds = Annotated[
-    int, typer.Option(metavar="N", min=2, help="Outer folds, which choose nothing.", rich_help_panel=WORK)
-]
-Repeats = Annotated[
-    int, typer.Option(metavar="N", min=1, help="How often the outer folds are drawn.", rich_help_panel=WORK)
-]
-RunFolder = Annotated[
-    Path | None,
-    typer.Option(metavar="FOLDER", help="New folder for the student and its story.", show_default="stepdown-DATA"),
-]
-VerdictFolder = Annotated[
-    Path | None, typer.Option(metavar="FOLDER", help="New folder for the verdict.", show_default="none")
-]
-DiagnosisFolder = Annotated[
-    Path | None, typer.Option(metavar="FOLDER", help="New folder for the diagnosis.", show_default="none")
-]
-DemoFolder = Annotated[
-    Path | None, typer.Option(metavar="FOLDER", help="New folder for the results.", show_default="stepdown-demo")
-]
-
-
 def _show_version(wanted: bool) -> None:
     if wanted:
         print(f"stepdown {version('stepdown')}")
@@ -184,8 +116,15 @@ def run(
     trust: Trust = None,
     student: StudentName = "tree:max_depth=4",
     allow_import: AllowImport = False,
+    unlabeled: Unlabeled = None,
+    query_budget: Budget = None,
+    search: SearchName = "gate",
+    max_rules: MostRules = None,
+    max_bytes: MostBytes = None,
+    max_us_per_row: MostMicroseconds = None,
     folds: SignalFolds = 5,
     scoring: Scoring = None,
+    memory: MemoryFolder = None,
     seed: Seed = 0,
     jobs: Jobs = 1,
 ) -> None:
@@ -194,7 +133,9 @@ def run(
     with _plainly():
         from ._jobs import Request, run_table
 
-        run_table(Request(**_as_words(asked)))
+        given = {name: asked.pop(name) for name in ("max_rules", "max_bytes", "max_us_per_row")}
+        limits = {name: limit for name, limit in given.items() if limit is not None}
+        run_table(Request(**_as_words(asked), limits=limits))
 
 
 @app.command(epilog=EPILOG)
@@ -208,6 +149,8 @@ def compare(
     trust: Trust = None,
     student: StudentName = "tree:max_depth=4",
     allow_import: AllowImport = False,
+    unlabeled: Unlabeled = None,
+    search: SearchName = "gate",
     folds: OuterFolds = 5,
     repeats: Repeats = 2,
     scoring: Scoring = None,

@@ -8,6 +8,7 @@ import hashlib
 import io
 import re
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from stepdown.core import InvalidInputError
 from ._errors import UsageError
 from ._estimators import nearest
 
-__all__ = ["Data", "read_data"]
+__all__ = ["Data", "fingerprint", "read_data", "read_table", "refuse_cells"]
 
 TEXT_ENDINGS = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")
 PARQUET_ENDINGS = (".parquet", ".pq")
@@ -52,6 +53,8 @@ class Data:
         Plain JSON types: where the rows came from, and a digest of the file.
     notices : tuple of str
         What the user should know before trusting the result.
+    unlabeled : DataFrame, optional
+        Further rows with the columns of X.
     """
 
     X: Any
@@ -59,6 +62,7 @@ class Data:
     task: str
     origin: dict[str, Any]
     notices: tuple[str, ...] = ()
+    unlabeled: Any = None
 
 
 def read_data(path: Path, target: str, task: str = "auto") -> Data:
@@ -81,27 +85,65 @@ def read_data(path: Path, target: str, task: str = "auto") -> Data:
         If the file is empty or unreadable; if columns repeat; if the target is all missing, of one value, or not
         numeric in regression.
     """
-    if not path.is_file():
-        raise UsageError(f"{path}: there is no such file.")
-    if path.stat().st_size == 0:
-        raise InvalidInputError(f"{path}: the file is empty.")
-    name = path.name.lower()
-    if name.endswith(TEXT_ENDINGS):
-        frame = _read_text(path)
-    elif name.endswith(PARQUET_ENDINGS):
-        frame = _read_parquet(path)
-    else:
-        raise UsageError(f"{path}: expected a file ending in {', '.join(TEXT_ENDINGS + PARQUET_ENDINGS)}.")
-    if frame.empty:
-        raise InvalidInputError(f"{path}: the file holds no rows.")
-    columns = [str(column) for column in frame.columns]
-    frame.columns = pd.Index(columns)
+    frame = read_table(path)
+    columns = list(frame.columns)
     if target not in columns:
         raise UsageError(
             f"{path}: there is no column {target!r}{nearest(target, columns)} It has: {', '.join(columns[:30])}"
             f"{', ...' if len(columns) > 30 else '.'}"
         )
     return _take_target(frame, target, task, path)
+
+
+def read_table(path: Path, texts: Sequence[str] = ()) -> pd.DataFrame:
+    """Read a CSV or Parquet file as it is.
+
+    Parameters
+    ----------
+    path : Path
+    texts : sequence of str
+        Columns of a CSV file that hold texts even where these look like numbers.
+
+    Raises
+    ------
+    UsageError
+        If the file is missing or of another kind.
+    InvalidInputError
+        If it is empty or unreadable, or columns repeat.
+    """
+    if not path.is_file():
+        raise UsageError(f"{path}: there is no such file.")
+    if path.stat().st_size == 0:
+        raise InvalidInputError(f"{path}: the file is empty.")
+    name = path.name.lower()
+    if name.endswith(TEXT_ENDINGS):
+        frame = _read_text(path, texts)
+    elif name.endswith(PARQUET_ENDINGS):
+        frame = _read_parquet(path)
+    else:
+        raise UsageError(f"{path}: expected a file ending in {', '.join(TEXT_ENDINGS + PARQUET_ENDINGS)}.")
+    if frame.empty:
+        raise InvalidInputError(f"{path}: the file holds no rows.")
+    frame.columns = pd.Index([str(column) for column in frame.columns])
+    return frame
+
+
+def fingerprint(path: Path) -> str:
+    """Return what the file is recognised by."""
+    with path.open("rb") as file:
+        return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+
+
+def refuse_cells(X: pd.DataFrame, path: Path) -> None:
+    """Refuse columns with values that no model can take."""
+    infinite = [str(column) for column in X.select_dtypes("number") if np.isinf(X[column].to_numpy(float)).any()]
+    if infinite:
+        raise InvalidInputError(f"{path}: columns {infinite[:5]} hold infinite values; clip them or leave them empty.")
+    nested = [name for name in X if X[name].dtype == object and any(map(_is_nested, X[name]))]
+    if nested:
+        raise InvalidInputError(
+            f"{path}: columns {nested[:5]} hold lists, records or raw bytes; spread them over columns or drop them."
+        )
 
 
 def _take_target(frame: pd.DataFrame, target: str, task: str, path: Path) -> Data:
@@ -115,24 +157,15 @@ def _take_target(frame: pd.DataFrame, target: str, task: str, path: Path) -> Dat
     X = frame.drop(columns=target)
     if not X.columns.size:
         raise InvalidInputError(f"{path}: {target!r} is the only column, so nothing is left to learn from.")
-    infinite = [str(column) for column in X.select_dtypes("number") if np.isinf(X[column].to_numpy(float)).any()]
-    if infinite:
-        raise InvalidInputError(f"{path}: columns {infinite[:5]} hold infinite values; clip them or leave them empty.")
-    nested = [name for name in X if X[name].dtype == object and any(map(_is_nested, X[name]))]
-    if nested:
-        raise InvalidInputError(
-            f"{path}: columns {nested[:5]} hold lists, records or raw bytes; spread them over columns or drop them."
-        )
+    refuse_cells(X, path)
     if task == "auto":
         task = _task_of(frame[target])
         other = "regression" if task == "classification" else "classification"
         notices.append(f"{target!r} is taken for {task}; --task {other} says otherwise")
     y = _labels(frame[target], path) if task == "classification" else _quantities(frame[target], path)
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
     origin = {
         "file": path.name,
-        "fingerprint": f"sha256:{digest}",
+        "fingerprint": fingerprint(path),
         "target": target,
         "rows": len(y),
         "rows_without_target": int(missing.sum()),
@@ -188,13 +221,20 @@ def _quantities(column: pd.Series[Any], path: Path) -> NDArray[Any]:
     return y
 
 
-def _read_text(path: Path) -> pd.DataFrame:
+def _read_text(path: Path, texts: Sequence[str]) -> pd.DataFrame:
     try:
         separator = _check_header(path)
         with warnings.catch_warnings():
             # Rows longer than the header would shift all columns by one, or lose their last field.
             warnings.simplefilter("error", pd.errors.ParserWarning)
-            return pd.read_csv(path, sep=separator, encoding="utf-8-sig", skipinitialspace=True, index_col=False)
+            return pd.read_csv(
+                path,
+                sep=separator,
+                encoding="utf-8-sig",
+                skipinitialspace=True,
+                index_col=False,
+                dtype=dict.fromkeys(texts, str),
+            )
     except pd.errors.ParserWarning as error:
         raise InvalidInputError(
             f"{path}: some rows have more fields than the header names columns; name every column, or mend the rows."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from types import MappingProxyType
@@ -14,7 +14,7 @@ from sklearn.base import is_classifier, is_regressor
 
 from ._errors import UsageError
 
-__all__ = ["KNOWN", "Spec", "build", "nearest", "parse_spec"]
+__all__ = ["KNOWN", "Spec", "build", "nearest", "parse_parameters", "parse_spec", "refuse_unknown"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class Spec:
         return not self.is_import and KNOWN[self.name].needs_scale
 
 
-def nearest(word: str, known: list[str]) -> str:
+def nearest(word: str, known: Sequence[str]) -> str:
     """Return "; did you mean 'x'?" where something is near, else nothing."""
     close = get_close_matches(word, known, n=1)
     return f"; did you mean {close[0]!r}?" if close else "."
@@ -114,10 +114,11 @@ def parse_spec(text: str, *, allow_import: bool = False) -> Spec:
         name = f"{name}:{class_name}"
     elif name not in KNOWN:
         raise UsageError(f"unknown estimator {name!r}{nearest(name, list(KNOWN))} Known: {', '.join(KNOWN)}.")
-    return Spec(text, name, _parse_parameters(text, rest))
+    return Spec(text, name, parse_parameters(text, rest))
 
 
-def _parse_parameters(text: str, parameters: str) -> dict[str, Any]:
+def parse_parameters(text: str, parameters: str) -> dict[str, Any]:
+    """Read ``parameter=value,...``, the end of `text`, which errors name."""
     problem = f"{text!r}: parameters are written name=value,name=value, with Python literals as values"
     try:
         call = ast.parse(f"f({parameters})", mode="eval").body
@@ -173,12 +174,7 @@ def build(spec: Spec, task: str) -> Any:
         parameters = sorted(estimator.get_params(deep=False))
     except (TypeError, AttributeError) as error:
         raise UsageError(f"{spec.text!r}: {path} is no estimator that can be made without arguments.") from error
-    unknown = [name for name in spec.parameters if name not in parameters]
-    if unknown:
-        raise UsageError(
-            f"{spec.text!r}: {cls.__name__} has no parameter {unknown[0]!r}{nearest(unknown[0], parameters)}"
-            f" It has: {', '.join(parameters)}."
-        )
+    refuse_unknown(spec.text, cls.__name__, spec.parameters, parameters)
     estimator.set_params(**spec.parameters)
     if not (is_classifier(estimator) if task == "classification" else is_regressor(estimator)):
         raise UsageError(f"{spec.text!r}: {cls.__name__} is no estimator for {task}.")
@@ -189,6 +185,16 @@ def build(spec: Spec, task: str) -> Any:
         except ValueError as error:
             raise UsageError(f"{spec.text!r}: {error}") from error
     return estimator
+
+
+def refuse_unknown(text: str, owner: str, given: Mapping[str, Any], parameters: Sequence[str]) -> None:
+    """Refuse parameters that `owner` doesn't have."""
+    unknown = [name for name in given if name not in parameters]
+    if unknown:
+        raise UsageError(
+            f"{text!r}: {owner} has no parameter {unknown[0]!r}{nearest(unknown[0], parameters)}"
+            f" It has: {', '.join(parameters) or 'none'}."
+        )
 
 
 def _import(path: str, spec: Spec) -> Any:

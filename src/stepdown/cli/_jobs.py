@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,21 +18,26 @@ from sklearn.model_selection import RepeatedKFold, RepeatedStratifiedKFold
 from sklearn.pipeline import Pipeline
 
 from stepdown import datasets
-from stepdown.chains import compare
+from stepdown.chains import Fixed, Gate, compare
 from stepdown.chains._scoring import check_scorer, read_scorer
 from stepdown.core import InvalidInputError
+from stepdown.models import Queried
 from stepdown.reports import render_rich, render_text, summary_sentence
 
-from ._data import Data, read_data
+from ._budget import asked_line, asked_summary, asking, purse
+from ._data import Data, fingerprint, read_data
 from ._errors import UsageError
 from ._estimators import Spec, build, nearest, parse_spec
-from ._output import check_free, free_folder, written_whole
+from ._limits import best_within, check_limits, rungs_summary, shippable, shipped_line
+from ._output import check_free, check_memory, free_folder, written_whole
 from ._prepare import fit_for, learns_from_labels_only, multihop, preparing
 from ._probe import check_fits, few_rows
 from ._progress import told_on
 from ._results import package_versions, run_summary, save_run, save_verdict
-from ._teacher_file import asked_about, digest, load_teacher
+from ._searches import read_search
+from ._teacher_file import check_answers, load_teacher, on_columns
 from ._terminal import show, tell
+from ._unlabeled import with_unlabeled
 
 __all__ = ["Request", "compare_table", "demonstrate", "run_table"]
 
@@ -51,6 +56,12 @@ class Request:
         Of the teacher's answers in ``run``, outer ones in ``compare``.
     repeats : int
         How often the outer folds are drawn.
+    query_budget : int, optional
+        Rows of `unlabeled` that the teacher may be asked about.
+    memory : Path, optional
+        Folder where an interrupted run goes on.
+    limits : mapping
+        From "max_rules" and the like to the most that is allowed of the model that ships.
     """
 
     data: Path
@@ -67,13 +78,18 @@ class Request:
     seed: int
     jobs: int
     allow_import: bool
+    unlabeled: Path | None = None
+    search: str = "gate"
+    query_budget: int | None = None
+    memory: Path | None = None
+    limits: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Models:
-    """The two models: a teacher by name, or a fitted one with its file; and the student by name."""
+    """The two models: a teacher by name, or a fitted one (with a budget) and its file; and the student by name."""
 
-    teacher: Spec | FrozenEstimator
+    teacher: Spec | FrozenEstimator | Queried
     student: Spec
     file: Path | None = None
 
@@ -81,15 +97,17 @@ class Models:
         if isinstance(self.teacher, Spec):
             return {"teacher": self.teacher.text, "student": self.student.text}
         assert self.file is not None
-        origin = {"teacher_file": self.file.name, "teacher_fingerprint": digest(self.file)}
+        origin = {"teacher_file": self.file.name, "teacher_fingerprint": fingerprint(self.file)}
         return {"teacher": f"fitted, from {self.file.name}", **origin, "student": self.student.text}
 
 
 def run_table(request: Request) -> None:
     """Train a student on a table and write its folder; whatever can be refused is refused before that."""
     folder = check_free(request.out) if request.out else free_folder(f"stepdown-{request.data.name.split('.')[0]}")
+    if request.memory is not None:
+        check_memory(request.memory, folder)
     table, models = _checked(request)
-    _run(table, models, folder, _options(request, request.folds))
+    _run(table, models, folder, _options(request, request.folds), limits=request.limits)
 
 
 def compare_table(request: Request) -> None:
@@ -111,7 +129,7 @@ def demonstrate(out: Path | None, seed: int) -> None:
     """Do all of it on handwritten digits."""
     folder = check_free(out) if out else free_folder("stepdown-demo")
     models = Models(parse_spec("forest:n_estimators=100"), parse_spec("tree:max_depth=4"))
-    options = {"cv": 5, "scoring": None, "random_state": seed, "n_jobs": 1}
+    options = {"cv": 5, "scoring": None, "random_state": seed, "n_jobs": 1, "search": Gate()}
     _run(_digits(), models, folder, options, verdict_folds=5)
 
 
@@ -128,20 +146,61 @@ def _checked(request: Request) -> tuple[Data, Models]:
         raise UsageError("--teacher and --teacher-file exclude each other: train a model, or take a fitted one.")
     if request.trust and request.teacher_file is None:
         raise UsageError("--trust says which types of a --teacher-file may be loaded, and there is no such file.")
+    _check_search(request)
     student = parse_spec(request.student, allow_import=request.allow_import)
     if request.teacher_file is None:
         teacher = parse_spec(request.teacher or TEACHER, allow_import=request.allow_import)
-        table = read_data(request.data, request.target, request.task)
+        table = _read(request)
         models = Models(teacher, student)
     else:
         fitted = load_teacher(request.teacher_file, request.trust)
-        table = read_data(request.data, request.target, request.task)
-        models = Models(asked_about(fitted, table, request.teacher_file), student, request.teacher_file)
+        table = _read(request)
+        models = Models(_fitted_teacher(request, fitted, table), student, request.teacher_file)
     _check_models(table, models, request.scoring)
     return table, models
 
 
+def _check_search(request: Request) -> None:
+    search = read_search(request.search)
+    check_limits(request.limits, search)
+    if request.query_budget is None:
+        return
+    if request.unlabeled is None:
+        raise UsageError("--query-budget needs rows to ask about: give --unlabeled FILE.")
+    if request.teacher_file is None:
+        raise UsageError("--query-budget needs a fitted teacher: give --teacher-file FILE.")
+    if not isinstance(search, Fixed | Gate):
+        raise UsageError(
+            f"--search {request.search} would ask about every row; with --query-budget take gate, 1-hop or multihop."
+        )
+
+
+def _read(request: Request) -> Data:
+    table = read_data(request.data, request.target, request.task)
+    return table if request.unlabeled is None else with_unlabeled(table, request.unlabeled)
+
+
+def _fitted_teacher(request: Request, fitted: Any, table: Data) -> FrozenEstimator | Queried:
+    assert request.teacher_file is not None
+    teacher = on_columns(fitted, table, request.teacher_file)
+    if request.query_budget is not None:
+        queried = purse(teacher, request.teacher_file, table, request.query_budget, request.memory)
+        if request.search == "multihop" and int(np.sum(~queried.is_known(table.unlabeled))) <= queried.n_left:
+            raise UsageError(
+                f"--query-budget {request.query_budget} suffices for all unlabelled rows, so nothing is left for a"
+                " chain; with --search take gate or 1-hop."
+            )
+        return queried
+    check_answers(teacher, table, request.teacher_file)
+    return teacher
+
+
 def _check_models(table: Data, models: Models, scoring: str | None) -> None:
+    if isinstance(models.teacher, Queried) and learns_from_labels_only(build(models.student, table.task), table.task):
+        raise UsageError(
+            f"--student {models.student.name} learns from labels only; with --query-budget take one that learns from"
+            " probabilities, such as tree or logistic."
+        )
     specs = [spec for spec in (models.teacher, models.student) if isinstance(spec, Spec)]
     built = [fit_for(spec, table.task, table.y) for spec in specs]
     classify = table.task == "classification"
@@ -173,19 +232,35 @@ def _check_folds(table: Data, folds: int) -> None:
 # The work -------------------------------------------------------------------------------------------------------------
 
 
-def _run(table: Data, models: Models, folder: Path, options: dict[str, Any], verdict_folds: int | None = None) -> None:
+def _run(
+    table: Data,
+    models: Models,
+    folder: Path,
+    options: dict[str, Any],
+    *,
+    limits: Mapping[str, float] | None = None,
+    verdict_folds: int | None = None,
+) -> None:
     """Fit, write the folder, print; with `verdict_folds` judge by outer folds, too."""
     _tell_notices(table, models)
-    estimator = multihop(models.teacher, models.student, table.task, table.y, **options)
-    with _at_work():
-        if isinstance(models.teacher, Spec):
-            prepare = preparing(models.student)
-            estimator.fit(prepare.fit_transform(table.X), table.y)
-            shipped = Pipeline([*prepare.steps, ("student", estimator.student_)])
-        else:
-            estimator.fit(table.X, table.y)
-            shipped = estimator.student_
+    estimator = multihop(models.teacher, models.student, table.task, table.y, **options, keep_rungs=bool(limits))
+    known = models.teacher.n_asked if isinstance(models.teacher, Queried) else 0
+    with _at_work(), asking(models.teacher, models.file):
+        prepare = preparing(models.student) if isinstance(models.teacher, Spec) else None
+        X, pool = table.X, table.unlabeled
+        if prepare is not None:
+            X = prepare.fit_transform(X)
+            pool = None if pool is None else prepare.transform(pool)
+        estimator.fit(X, table.y, X_unlabeled=pool)
         summary = run_summary(estimator, table, _settings(models, options))
+    model = estimator.student_
+    if limits:
+        best = best_within(estimator, limits)
+        model = best.model
+        summary |= {"limits": dict(limits), "rungs": rungs_summary(estimator, best)}
+    shipped = shippable(prepare, model)
+    if isinstance(models.teacher, Queried):
+        summary["queries"] = asked_summary(models.teacher, table, known)
     verdict = None
     if verdict_folds is not None:
         verdict = _verdict(table, models, options, verdict_folds, repeats=1)
@@ -196,6 +271,10 @@ def _run(table: Data, models: Models, folder: Path, options: dict[str, Any], ver
     for found in (summary, verdict):
         if found is not None:
             _show_summary(found)
+    if limits:
+        show(f"{shipped_line(best)}\n")
+    if "queries" in summary:
+        show(f"{asked_line(summary['queries'])}\n")
     _name_files(folder)
     types = summary["student"]["trusted_types"]
     show(
@@ -213,7 +292,7 @@ def _verdict(table: Data, models: Models, options: dict[str, Any], folds: int, r
     if isinstance(models.teacher, Spec):
         estimator = Pipeline([*preparing(models.student).steps, ("multihop", estimator)])
     with _at_work():
-        verdict = compare(estimator, table.X, table.y, cv=cv, scoring=options["scoring"])
+        verdict = compare(estimator, table.X, table.y, cv=cv, scoring=options["scoring"], X_unlabeled=table.unlabeled)
     summary = verdict.to_dict()
     summary |= {
         "settings": _settings(models, options) | {"folds": folds, "repeats": repeats},
@@ -233,7 +312,14 @@ def _at_work() -> Iterator[None]:
 
 
 def _options(request: Request, cv: int) -> dict[str, Any]:
-    return {"cv": cv, "scoring": request.scoring, "random_state": request.seed, "n_jobs": request.jobs}
+    return {
+        "cv": cv,
+        "scoring": request.scoring,
+        "random_state": request.seed,
+        "n_jobs": request.jobs,
+        "search": read_search(request.search),
+        "memory": request.memory,
+    }
 
 
 def _settings(models: Models, options: dict[str, Any]) -> dict[str, Any]:
@@ -241,6 +327,7 @@ def _settings(models: Models, options: dict[str, Any]) -> dict[str, Any]:
         "seed": options["random_state"],
         "cv": options["cv"],
         "scoring": options["scoring"],
+        "search": " ".join(repr(options["search"]).split()),
     }
 
 
@@ -251,7 +338,11 @@ def _tell_notices(table: Data, models: Models) -> None:
     notices = list(table.notices)
     if learns_from_labels_only(build(models.student, table.task), table.task):
         notices.append(f"{models.student.name} learns from labels only, so the teacher hands over labels")
-    if not isinstance(models.teacher, Spec):
+    if isinstance(models.teacher, Queried):
+        notices.append("rows with labels are learned from as they are; the teacher is asked about unlabelled ones only")
+        if models.teacher.store is None:
+            notices.append("the teacher's answers aren't kept; --memory FOLDER keeps them for the next run")
+    elif not isinstance(models.teacher, Spec):
         notices.append("the teacher is taken as it is; scores of rows that it was fitted on flatter it")
         if table.task == "classification" and not hasattr(models.teacher, "predict_proba"):
             notices.append("the teacher gives answers without probabilities; the student learns from the answers")

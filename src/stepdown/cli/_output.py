@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ._errors import UsageError
 
-__all__ = ["check_free", "free_folder", "written_whole"]
+__all__ = ["check_free", "check_memory", "free_folder", "written_whole"]
 
 
 def check_free(folder: Path) -> Path:
@@ -37,6 +37,25 @@ def free_folder(name: str) -> Path:
     """Return the first of name, name-2, name-3, ... in the current folder that isn't in use."""
     candidates = (Path(name if number == 1 else f"{name}-{number}") for number in count(1))
     return check_free(next(path for path in candidates if not path.exists()))
+
+
+def check_memory(memory: Path, out: Path) -> None:
+    """Refuse a folder for what a run keeps that can't be had, or that stands in the way of the results.
+
+    Raises
+    ------
+    UsageError
+        With what to do.
+    """
+    if memory.exists() and not memory.is_dir():
+        raise UsageError(f"{memory}: the memory folder's name belongs to a file; give --memory another one.")
+    above = next(path for path in (memory.absolute(), *memory.absolute().parents) if path.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK):
+        raise UsageError(f"{memory}: nothing can be written in {above}.")
+    if out.absolute() in (memory.absolute(), *memory.absolute().parents):
+        raise UsageError(
+            f"{memory}: the memory folder lies in the output folder, which must be empty; put it elsewhere."
+        )
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from skrub import TableVectorizer
 
 from stepdown.chains import MultihopClassifier, MultihopRegressor
 from stepdown.methods import ModelCompression
-from stepdown.models import LabelEncoded, soft_fit_support
+from stepdown.models import LabelEncoded, Queried, soft_fit_support
 
 from ._estimators import Spec, build
 
@@ -52,7 +52,7 @@ def learns_from_labels_only(student: Any, task: str) -> bool:
 
 
 def multihop(
-    teacher: Spec | FrozenEstimator, student: Spec, task: str, y: NDArray[Any], **options: Any
+    teacher: Spec | FrozenEstimator | Queried, student: Spec, task: str, y: NDArray[Any], **options: Any
 ) -> MultihopClassifier | MultihopRegressor:
     """Return the unfitted estimator of a task.
 

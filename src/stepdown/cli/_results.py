@@ -12,6 +12,7 @@ from zipfile import ZIP_DEFLATED
 import numpy as np
 import skops.io
 from sklearn.base import is_classifier
+from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import Pipeline
 from sklearn.tree import BaseDecisionTree
 
@@ -151,7 +152,7 @@ def save_run(folder: Path, shipped: Pipeline, chain: Sequence[HopRecord], summar
     folder : Path
         Exists; empty.
     shipped : Pipeline
-        The preparing steps and the student; all but the last step give the names of the student's columns.
+        The preparing steps and the student.
     summary : dict
         Gets a part "student": the file, and the types that a reader must trust to load it.
     """
@@ -161,8 +162,18 @@ def save_run(folder: Path, shipped: Pipeline, chain: Sequence[HopRecord], summar
     _check_parity(shipped, skops.io.load(file, trusted=trusted), data)
     summary["student"] = {"file": file.name, "class": type(shipped[-1]).__name__, "trusted_types": trusted}
     _write(folder / "chain.txt", f"{chain_text(chain)}\n{render_text(summary)}\n")
-    _write(folder / "student.txt", student_text(shipped[-1], list(shipped[:-1].get_feature_names_out())))
+    _write(folder / "student.txt", student_text(shipped[-1], _names(shipped, data)))
     _write(folder / "result.json", render_json(summary))
+
+
+def _names(shipped: Pipeline, data: Data) -> list[str]:
+    """The columns that the last step gets; numbered where a teacher's own steps can't name them."""
+    if len(shipped) == 1:
+        return [str(name) for name in data.X.columns]
+    try:
+        return [str(name) for name in shipped[:-1].get_feature_names_out()]
+    except (AttributeError, ValueError, NotFittedError):
+        return [f"column {place}" for place in range(getattr(shipped[-1], "n_features_in_", 0))]
 
 
 def save_verdict(folder: Path, summary: dict[str, Any]) -> None:

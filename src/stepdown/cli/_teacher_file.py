@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import warnings
 from collections.abc import Sequence
 from functools import partial
@@ -26,7 +25,7 @@ from stepdown.models import bare_model
 from ._data import Data
 from ._errors import UsageError
 
-__all__ = ["asked_about", "digest", "load_teacher"]
+__all__ = ["check_answers", "load_teacher", "on_columns", "cannot_answer"]
 
 ASKED_ROWS = 20
 
@@ -70,14 +69,8 @@ def load_teacher(path: Path, trust: Sequence[str]) -> Any:
     return model
 
 
-def digest(path: Path) -> str:
-    """Return what the file is recognised by."""
-    with path.open("rb") as file:
-        return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
-
-
-def asked_about(model: Any, table: Data, path: Path) -> FrozenEstimator:
-    """Return the model as a teacher that can't be fitted again, once it has answered some rows of the table.
+def on_columns(model: Any, table: Data, path: Path) -> FrozenEstimator:
+    """Return the model as a teacher that can't be fitted again.
 
     It gets the raw columns of the table: those that it was fitted on, by name and in its order, where it knows them.
 
@@ -86,7 +79,7 @@ def asked_about(model: Any, table: Data, path: Path) -> FrozenEstimator:
     UsageError
         If it is no fitted model of the task.
     InvalidInputError
-        If it can't answer the table's rows.
+        If the table lacks columns that it was fitted on.
     """
     classify = table.task == "classification"
     if not hasattr(model, "predict") or not (is_classifier(model) if classify else is_regressor(model)):
@@ -107,17 +100,32 @@ def asked_about(model: Any, table: Data, path: Path) -> FrozenEstimator:
             )
         if wanted != list(table.X.columns):
             teacher = Pipeline([("columns", FunctionTransformer(partial(_chosen, names=wanted))), ("model", model)])
+    return FrozenEstimator(teacher)
+
+
+def check_answers(teacher: FrozenEstimator, table: Data, path: Path) -> None:
+    """Have the teacher answer some rows of the table.
+
+    Raises
+    ------
+    InvalidInputError
+        If it can't.
+    """
     rows = table.X.iloc[:ASKED_ROWS]
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             (teacher.predict_proba if hasattr(teacher, "predict_proba") else teacher.predict)(rows)
     except (ValueError, TypeError, KeyError) as error:
-        raise InvalidInputError(
-            f"{path} can't answer rows of the table ({_one_line(error)}). It gets the raw columns, so it must be a"
-            " Pipeline that prepares them itself."
-        ) from error
-    return FrozenEstimator(teacher)
+        raise cannot_answer(path, error) from error
+
+
+def cannot_answer(path: Path, error: Exception) -> InvalidInputError:
+    """Return what is said where a teacher fails on rows of the table."""
+    return InvalidInputError(
+        f"{path} can't answer rows of the table ({_one_line(error)}). It gets the raw columns, so it must be a"
+        " Pipeline that prepares them itself."
+    )
 
 
 def _chosen(frame: pd.DataFrame, names: list[str]) -> pd.DataFrame:

@@ -17,6 +17,9 @@ weighted        where sample weights were used: "training and score" or "trainin
 validation      scores on training rows, by which a chain was chosen: arm, kind, score, std_error, difference,
                 difference_std_error, flattered, chosen
 chain           the hops: name, from, method, complexity, score, seconds
+rungs           the models of the search: name, score, validated, rules, bytes, us_per_row, efficient, shipped; `limits`
+                is what the shipped one keeps
+queries         where a teacher may be asked only so often: budget, asked, asked_in_this_run, unlabeled, store
 versions, data  packages, and the fingerprint of the data
 sentence        the verdict in words; made by `summary_sentence` where it is missing
 ==============  ====================================================================================================

@@ -87,6 +87,8 @@ def tables(summary: Mapping[str, Any]) -> Iterator[Table]:
         yield _validation(summary["validation"], scale)
     if summary.get("chain"):
         yield _chain(summary["chain"], scale)
+    if summary.get("rungs"):
+        yield _rungs(summary["rungs"], scale)
 
 
 def hop_names(source: Any) -> str:
@@ -169,3 +171,21 @@ def _chain(rows: list[Mapping[str, Any]], scale: Scale) -> Table:
     )
     head = ("hop", "learns from", "method", scale.scorer, "time", "model")
     return Table("Chain", head, body, frozenset({3, 4}))
+
+
+def _rungs(rows: list[Mapping[str, Any]], scale: Scale) -> Table:
+    body = tuple(
+        (
+            f"{row['name']}{' *' if row.get('shipped') else ''}",
+            scale.value(row.get("score")),
+            str(row.get("validated") or NOTHING),
+            count(row.get("rules")),
+            count(row.get("bytes")),
+            three_digits(row.get("us_per_row")),
+            "yes" if row.get("efficient") else "no",
+        )
+        for row in rows
+    )
+    head = ("model (* shipped)", scale.scorer, "validated", "rules", "bytes", "µs a row", "efficient")
+    note = "efficient: no other model that is as small, in bytes, scores as well."
+    return Table("Models of the search", head, body, frozenset({1, 3, 4, 5}), note)

@@ -1,0 +1,169 @@
+"""The options of the commands: their words, their help, and the panel that they stand in."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ._estimators import KNOWN
+
+
+class Task(StrEnum):
+    """What is to be learned."""
+
+    auto = "auto"
+    classification = "classification"
+    regression = "regression"
+
+
+MODELS = "Models"
+SEARCH = "Search"
+LIMITS = "Limits (any of them ships the best validated model that keeps them, the teacher included)"
+WORK = "Work"
+EPILOG = (
+    f"Models by name: {', '.join(KNOWN)}; parameters follow as in [bold]mlp:hidden_layer_sizes=(8,4),alpha=0.01[/bold]."
+    " Searches likewise, as in [bold]dynamic:max_fits=100[/bold]."
+    " Exit codes: 0 done, 1 the data can't be learned from, 2 the request can't be met, 130 interrupted."
+)
+
+TablePath = Annotated[Path, typer.Argument(metavar="DATA", help="CSV or Parquet file.", show_default=False)]
+Target = Annotated[str, typer.Option(metavar="COLUMN", help="Column to predict.", show_default=False)]
+TaskName = Annotated[
+    Task, typer.Option(metavar="TASK", help="classification, regression, or auto, which goes by the target.")
+]
+TeacherName = Annotated[
+    str | None,
+    typer.Option(
+        metavar="MODEL",
+        help="Complex model to train, as in lightgbm:n_estimators=200.",
+        show_default="forest:n_estimators=300",
+        rich_help_panel=MODELS,
+    ),
+]
+TeacherFile = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Fitted complex model instead, taken as it is: written by skops, answering the table's raw columns (a"
+        " Pipeline). Without predict_proba its answers are used.",
+        show_default=False,
+        rich_help_panel=MODELS,
+    ),
+]
+Trust = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="TYPES",
+        help="Types in the teacher's file that may be loaded beyond the harmless ones.",
+        show_default=False,
+        rich_help_panel=MODELS,
+    ),
+]
+StudentName = Annotated[
+    str, typer.Option(metavar="MODEL", help="Simple model, as in tree:max_depth=4.", rich_help_panel=MODELS)
+]
+AllowImport = Annotated[
+    bool,
+    typer.Option(
+        "--allow-import",
+        help="Allow package.module:Class as a model; importing runs its code.",
+        rich_help_panel=MODELS,
+    ),
+]
+Unlabeled = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="CSV or Parquet file with the columns of DATA but the target: further rows, for the teacher to label.",
+        show_default=False,
+        rich_help_panel=SEARCH,
+    ),
+]
+Budget = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        min=1,
+        help="Ask the teacher of --teacher-file about so many rows of --unlabeled, and not one more.",
+        show_default="no limit",
+        rich_help_panel=SEARCH,
+    ),
+]
+SearchName = Annotated[
+    str,
+    typer.Option(
+        metavar="SEARCH",
+        help="How the way to the student is chosen: gate, dynamic (wide) or greedy; or taken unseen: 1-hop, multihop.",
+        rich_help_panel=SEARCH,
+    ),
+]
+MostRules = Annotated[
+    int | None,
+    typer.Option(metavar="N", min=1, help="Of all its trees together.", show_default=False, rich_help_panel=LIMITS),
+]
+MostBytes = Annotated[
+    int | None,
+    typer.Option(
+        metavar="N",
+        min=1,
+        help="As pickled; steps that prepare the columns count only with --teacher-file.",
+        show_default=False,
+        rich_help_panel=LIMITS,
+    ),
+]
+MostMicroseconds = Annotated[
+    float | None,
+    typer.Option(
+        metavar="X",
+        min=0.0,
+        help="Microseconds a row, measured here, all rows in one call.",
+        show_default=False,
+        rich_help_panel=LIMITS,
+    ),
+]
+MemoryFolder = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FOLDER",
+        help="Keep what is made, so that the same command goes on where it was interrupted. Holds pickles: use a folder"
+        " of your own.",
+        show_default="none",
+        rich_help_panel=WORK,
+    ),
+]
+Seed = Annotated[int, typer.Option(metavar="N", min=0, max=2**32 - 1, help="All randomness.", rich_help_panel=WORK)]
+Jobs = Annotated[int, typer.Option(metavar="N", help="Processes; -1 takes all cores.", rich_help_panel=WORK)]
+Scoring = Annotated[
+    str | None,
+    typer.Option(
+        metavar="SCORER",
+        help="A scorer of scikit-learn's.",
+        show_default="accuracy or r2",
+        rich_help_panel=WORK,
+    ),
+]
+SignalFolds = Annotated[
+    int, typer.Option(metavar="N", min=2, help="Folds of the teacher's out-of-fold answers.", rich_help_panel=WORK)
+]
+OuterFolds = Annotated[
+    int, typer.Option(metavar="N", min=2, help="Outer folds, which choose nothing.", rich_help_panel=WORK)
+]
+Repeats = Annotated[
+    int, typer.Option(metavar="N", min=1, help="How often the outer folds are drawn.", rich_help_panel=WORK)
+]
+RunFolder = Annotated[
+    Path | None,
+    typer.Option(metavar="FOLDER", help="New folder for the student and its story.", show_default="stepdown-DATA"),
+]
+VerdictFolder = Annotated[
+    Path | None, typer.Option(metavar="FOLDER", help="New folder for the verdict.", show_default="none")
+]
+DiagnosisFolder = Annotated[
+    Path | None, typer.Option(metavar="FOLDER", help="New folder for the diagnosis.", show_default="none")
+]
+DemoFolder = Annotated[
+    Path | None, typer.Option(metavar="FOLDER", help="New folder for the results.", show_default="stepdown-demo")
+]
