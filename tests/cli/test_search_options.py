@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -27,13 +28,21 @@ def pool(tmp_path):
     return path
 
 
-@pytest.fixture
-def teacher(tmp_path):
-    """The words that give a fitted teacher."""
+@pytest.fixture(scope="module")
+def model_file(tmp_path_factory):
+    """A teacher's file, and the types to trust in it."""
     frame = pd.DataFrame(mixed_table(200, seed=2)).drop(columns="spending")
     model = make_pipeline(TableVectorizer(), SimpleImputer(), RandomForestClassifier(15, random_state=0))
-    skops.io.dump(model.fit(frame.drop(columns="churn"), frame["churn"]), tmp_path / "model.skops")
-    trusted = ",".join(skops.io.get_untrusted_types(file=tmp_path / "model.skops"))
+    path = tmp_path_factory.mktemp("teacher") / "model.skops"
+    skops.io.dump(model.fit(frame.drop(columns="churn"), frame["churn"]), path)
+    return path, skops.io.get_untrusted_types(file=path)
+
+
+@pytest.fixture
+def teacher(tmp_path, model_file):
+    """The words that give a fitted teacher."""
+    shutil.copy(model_file[0], tmp_path / "model.skops")
+    trusted = ",".join(model_file[1])
     return ["--target", "churn", "--teacher-file", "model.skops", "--trust", trusted, "--student", "tree:max_depth=3"]
 
 
@@ -95,7 +104,7 @@ def test_compare_takes_unlabelled_rows(call, table, pool):
 
 def test_a_budget_is_kept_and_what_was_answered_is_not_asked_again(call, table, pool, teacher, tmp_path):
     words = ("run", table, *teacher, "--unlabeled", "pool.csv", "--memory", "mem")
-    result = fine(call(*words, "--query-budget", 12, "--out", "one"))
+    result = fine(call(*words, "--query-budget", 12, "--search", "1-hop", "--out", "one"))
     assert "The teacher has answered 12 unlabelled rows of a budget of 12, 12 of them in this run." in result.stdout
     queries = summary_of(tmp_path / "one")["queries"]
     assert {name: queries[name] for name in ("budget", "asked", "asked_in_this_run", "unlabeled")} == {
@@ -115,7 +124,8 @@ def test_a_budget_is_kept_and_what_was_answered_is_not_asked_again(call, table, 
 
 
 def test_without_memory_the_answers_are_not_kept_and_that_is_said(call, table, pool, teacher, tmp_path):
-    result = fine(call("run", table, *teacher, "--unlabeled", "pool.csv", "--query-budget", 5, "--out", "out"))
+    words = ("--unlabeled", "pool.csv", "--query-budget", 5, "--search", "1-hop", "--out", "out")
+    result = fine(call("run", table, *teacher, *words))
     assert "the teacher's answers aren't kept; --memory FOLDER keeps them" in result.stderr
     assert summary_of(tmp_path / "out")["queries"]["store"] is None
 
@@ -219,17 +229,35 @@ def test_where_no_model_keeps_the_limits_the_smallest_is_named_and_nothing_writt
     assert [path.name for path in tmp_path.iterdir()] == ["customers.csv"]
 
 
-def test_a_fitted_teacher_may_be_what_ships(call, table, teacher, tmp_path):
+def test_a_fitted_teacher_may_be_what_ships(call, table, teacher, model_file, tmp_path):
     # Scored on rows of its own training, so that nothing beats it.
     pd.DataFrame(mixed_table(200, seed=2)).drop(columns="spending").to_csv(table, index=False)
-    result = fine(call("run", table, *teacher, "--max-bytes", 10**9, "--out", "out"))
+    result = fine(call("run", table, *teacher, "--student", "knn", "--max-bytes", 10**9, "--out", "out"))
     assert "Shipped: teacher, the best validated model within the limits. Its score flatters it" in result.stdout
     shipped = student_of(tmp_path / "out")
     assert type(shipped[-1]) is RandomForestClassifier
     rows = pd.read_csv(table).drop(columns="churn")
-    trusted = skops.io.get_untrusted_types(file=tmp_path / "model.skops")
-    given = skops.io.load(tmp_path / "model.skops", trusted=trusted)
+    given = skops.io.load(model_file[0], trusted=model_file[1])
     assert shipped.predict(rows).tolist() == given.predict(rows).tolist()
+
+
+def test_a_teacher_of_fewer_columns_ships_with_the_choice_of_them(call, table, tmp_path):
+    frame = pd.read_csv(table)
+    names = ["member", "region", "age"]
+    model = make_pipeline(TableVectorizer(), SimpleImputer(), RandomForestClassifier(3, max_depth=2, random_state=0))
+    skops.io.dump(model.fit(frame[names], frame["churn"]), tmp_path / "model.skops")
+    trusted = ",".join(skops.io.get_untrusted_types(file=tmp_path / "model.skops"))
+    # Scored by rows of its own training, so that nothing beats it.
+    words = ("--teacher-file", "model.skops", "--trust", trusted, "--student", "knn", "--scoring", "neg_log_loss")
+    fine(call("run", table, "--target", "churn", *words, "--max-rules", 12, "--out", "out"))
+    summary = summary_of(tmp_path / "out")
+    # Who loads the file needn't have this package.
+    assert not any("stepdown" in name for name in summary["student"]["trusted_types"])
+    text = (tmp_path / "out" / "student.txt").read_text()
+    assert "tree 3" in text
+    assert any(name in text for name in ("member", "region_south", "age"))
+    shipped = student_of(tmp_path / "out")
+    assert shipped.predict(frame.drop(columns="churn")).tolist() == model.predict(frame[names]).tolist()
 
 
 # Memory -------------------------------------------------------------------------------------------------------------
@@ -250,7 +278,7 @@ def dying(self, *args):
 _resume.Store.save = dying
 main()
 """
-    words = ["run", str(table), *SMALL, "--search", "dynamic:max_fits=30"]
+    words = ["run", str(table), *SMALL, "--search", "dynamic:max_fits=15"]
     command = [sys.executable, "-c", code, *words, "--memory", "mem", "--out", "out"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == -signal.SIGKILL

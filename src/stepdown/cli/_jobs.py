@@ -277,8 +277,10 @@ def _run(
         show(f"{asked_line(summary['queries'])}\n")
     _name_files(folder)
     types = summary["student"]["trusted_types"]
+    needs = " (where stepdown is installed)" if any(name.startswith("stepdown.") for name in types) else ""
     show(
-        "To load the student without executing code, once you have looked at the types that it asks you to trust:\n"
+        f"To load the student{needs} without executing code, once you have looked at the types that it asks you to"
+        " trust:\n"
         f'  skops.io.load("{folder / "student.skops"}", trusted=types)   # types, also in result.json:\n'
         f"  {', '.join(types) or 'none'}"
     )

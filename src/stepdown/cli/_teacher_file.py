@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
 
-import pandas as pd
 import skops.io
 from sklearn.base import is_classifier, is_regressor
+from sklearn.compose import ColumnTransformer
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils.validation import check_is_fitted
 from skops.io.exceptions import UntrustedTypesFoundException
 
@@ -99,7 +97,9 @@ def on_columns(model: Any, table: Data, path: Path) -> FrozenEstimator:
                 " table: a Pipeline that prepares them itself."
             )
         if wanted != list(table.X.columns):
-            teacher = Pipeline([("columns", FunctionTransformer(partial(_chosen, names=wanted))), ("model", model)])
+            # Nothing of ours, because the teacher itself may be what ships.
+            chosen = ColumnTransformer([("chosen", "passthrough", wanted)], verbose_feature_names_out=False)
+            teacher = Pipeline([("columns", chosen.set_output(transform="pandas").fit(table.X)), ("model", model)])
     return FrozenEstimator(teacher)
 
 
@@ -126,10 +126,6 @@ def cannot_answer(path: Path, error: Exception) -> InvalidInputError:
         f"{path} can't answer rows of the table ({_one_line(error)}). It gets the raw columns, so it must be a"
         " Pipeline that prepares them itself."
     )
-
-
-def _chosen(frame: pd.DataFrame, names: list[str]) -> pd.DataFrame:
-    return frame[names]
 
 
 def _one_line(error: Exception) -> str:
