@@ -13,7 +13,7 @@ from typing import Any
 from report_study_networks import NET_ARMS, between_networks, network_answer, network_differences
 from study_analysis import FEWEST_SETS
 from study_figures import draw_networks, draw_situations, draw_ways
-from study_words import GIVEN, cell, interval, labels_of, many, name_of, number, table
+from study_words import GIVEN, cell, clear, interval, labels_of, many, name_of, number, table
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
@@ -87,17 +87,22 @@ def answer(record: dict[str, Any], differences: list[dict[str, Any]]) -> Iterato
             for given, noise in ways
         ],
     )
+    control = [row["ways"]["chain, bare − control"] for row in record["policies"]]
     yield (
-        "**The control** is a bridge that learned from the labels alone. Where the last column holds 0, what helped was"
-        " out-of-bag knowledge, not the teacher's."
+        "**The control** is a bridge that learned from the labels alone. Against it the intervals of the bridge lie"
+        f" {clear(control)}; where they hold 0, what helps is out-of-bag knowledge, not the teacher's."
     )
     yield "**What else one could do.** In points against one hop, in the same runs:"
     yield table(
         ["teacher", "labels", "teacher regularised, 1-hop", "a bag of trees instead, 1-hop (control)", "bridge"],
         [
-            [GIVEN[given], labels_of(noise), *(cell(ways[given, noise][name]) for name in INSTEAD)]
+            [GIVEN[given], labels_of(noise), *(cell(ways[given, noise][name], interval_too=True) for name in INSTEAD)]
             for given, noise in ways
         ],
+    )
+    thawed = [row for row in record["advice"] if row["advice"] == "thaw-the-teacher" and "told" in row]
+    yield "A frozen teacher that may be made again after all, where `diagnose` found it worth saying:\n" + "\n".join(
+        f"- {row['difference']}: {cell(row['told'], interval_too=True)}" for row in thawed
     )
     yield "**Between networks.** " + network_answer(differences)
     yield f"![Every way against labels alone](figures/{FIGURES.joinpath('study-ways.svg').name})"
@@ -139,7 +144,7 @@ def estimators(record: dict[str, Any]) -> Iterator[str]:
     yield "![Bridge against one hop](figures/study-situations.svg)"
     head = ["student", "rows", "labels", "teacher", "bridge − 1-hop", "95 % interval", "p", "sets better / worse"]
     yield table(
-        [*head, "averaged − 1-hop", "bridge − further rows", "bridge − control"],
+        [*head, "averaged − 1-hop", "further rows − 1-hop", "bridge − further rows", "bridge − control"],
         [
             [
                 row["student"],
@@ -151,6 +156,7 @@ def estimators(record: dict[str, Any]) -> Iterator[str]:
                 f"{effects['bridge']['p']:.3f}",
                 f"{effects['bridge']['better']} / {effects['bridge']['worse']}",
                 cell(effects["averaged"]),
+                cell(effects.get("further rows")),
                 cell(effects.get("bridge, against further rows")),
                 cell(effects["bridge, against the control"]),
             ]

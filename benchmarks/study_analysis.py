@@ -91,6 +91,7 @@ CONTRASTS = {
     "teacher, 1-hop": ("1-hop", "simple + trainer"),
     "bridge": ("chain, bare", "1-hop"),
     "averaged": ("chain, averaged with the teacher", "1-hop"),
+    "further rows": ("1-hop, further rows", "1-hop"),
     "bridge, against further rows": ("chain, bare", "1-hop, further rows"),
     "bridge, against the control": ("chain, bare", "control"),
     "bridge, against the regularised teacher": ("chain, bare", "1-hop, regularised teacher"),

@@ -61,7 +61,7 @@ def draw_situations(rows: Sequence[dict[str, Any]], path: Path, name_of: Callabl
         axes = figure.subplots()
         for place, row in enumerate(rows):
             _point(axes, row["effects"]["bridge"], place, colour=COLOURS[row["given"]])
-        _finish(axes, [name_of(row) for row in rows], "bridge less one hop, points; 95 % interval over data sets")
+        _finish(axes, [name_of(row) for row in rows], "bridge less one hop, points (95 %)")
 
 
 def draw_ways(rows: Sequence[dict[str, Any]], path: Path, name_of: Callable[[dict[str, Any]], str]) -> None:
@@ -80,7 +80,7 @@ def draw_ways(rows: Sequence[dict[str, Any]], path: Path, name_of: Callable[[dic
                 y = place + 0.15 * (number - (len(ways) - 1) / 2)
                 told = label if place == 0 else None
                 _point(axes, row["ways"][way], y, colour=SHADES[number], mark=MARKS[number], label=told)
-        _finish(axes, [name_of(row) for row in rows], "less labels alone with the same trainer, points; 95 % interval")
+        _finish(axes, [name_of(row) for row in rows], "less labels alone with the same trainer, points (95 %)")
         figure.legend(loc="outside upper center", ncols=3, frameon=False)
 
 

@@ -35,10 +35,10 @@ def many(tests: Sequence[float], what: str) -> str:
 
 def name_of(row: dict[str, Any]) -> str:
     """A situation in words."""
-    parts = [f"teacher {GIVEN[row['given']]}" if row["given"] != "hard answers" else "hard answers"]
+    parts = ["hard answers" if row["given"] == "hard answers" else f"teacher {GIVEN[row['given']]}"]
     if "student" in row:
         parts = [row["student"], f"{row['rows']:,} rows", *parts]
-    return ", ".join([*parts, labels_of(row["noise"])])
+    return ", ".join([*parts, f"labels {labels_of(row['noise'])}"])
 
 
 def labels_of(noise: float) -> str:
@@ -59,3 +59,9 @@ def interval(effect: dict[str, Any]) -> str:
 
 def number(value: float) -> str:
     return f"{value:+.2f}".replace("-", "−")
+
+
+def clear(effects: Sequence[dict[str, Any]]) -> str:
+    """How often intervals lie on one side of 0."""
+    low, high = sum(effect["low"] > 0 for effect in effects), sum(effect["high"] < 0 for effect in effects)
+    return f"above 0 in {low} of {len(effects)}, below in {high}"
