@@ -25,6 +25,8 @@ from stepdown import cli, methods
 from stepdown.datasets import mixed_table
 
 SMALL = ["--teacher", "forest:n_estimators=20", "--student", "tree:max_depth=3"]
+# Without validation, where it makes no difference.
+UNSEEN = [*SMALL, "--search", "1-hop"]
 COMMAND = [sys.executable, "-c", "from stepdown.cli import main; main()"]
 
 
@@ -90,7 +92,7 @@ def test_run_ships_a_student_that_loads_and_answers(call, table, tmp_path):
 
 def test_a_run_can_be_repeated(call, table, tmp_path):
     for name in ("one", "two"):
-        fine(call("run", table, "--target", "churn", *SMALL, "--seed", "3", "--out", name))
+        fine(call("run", table, "--target", "churn", *UNSEEN, "--seed", "3", "--out", name))
     one, two = ((tmp_path / name / "student.txt").read_text() for name in ("one", "two"))
     assert one == two
 
@@ -227,7 +229,7 @@ def test_a_fitted_teacher_is_taken_as_it_is(call, table, tmp_path, hard):
         "--trust 'numpy.",
     )
     arguments = ("--teacher-file", "model.skops", "--trust", trusted(tmp_path / "model.skops"))
-    arguments = (*arguments, "--student", "tree:max_depth=2")
+    arguments = (*arguments, "--student", "tree:max_depth=2", "--search", "multihop" if hard else "gate")
     result = fine(call("run", table, "--target", "churn", *arguments, "--out", "out"))
     assert ("gives answers without probabilities" in result.stderr) == hard
     summary = json.loads((tmp_path / "out" / "result.json").read_text())
@@ -235,12 +237,13 @@ def test_a_fitted_teacher_is_taken_as_it_is(call, table, tmp_path, hard):
     assert summary["settings"]["teacher_fingerprint"].startswith("sha256:")
     # The gate may have chosen a way that leaves the teacher aside.
     assert all(type(model).__name__ in hop["model"] for hop in summary["chain"] if hop["name"] == "teacher")
-    assert {"1-hop", "control"} <= {row["arm"] for row in summary["validation"]}
+    assert hard or {"1-hop", "control"} <= {row["arm"] for row in summary["validation"]}
     student = skops.io.load(tmp_path / "out" / "student.skops", trusted=summary["student"]["trusted_types"])
     assert type(student[-1]) is DecisionTreeClassifier
     rows = pd.read_csv(table).drop(columns="churn")
     assert set(student.predict(rows)) <= {"yes", "no"}
-    assert any(name in (tmp_path / "out" / "student.txt").read_text() for name in ("member", "region_south", "age"))
+    # The answers of a linear model whose columns are of many scales are nearly all the same.
+    assert hard or any(f"|--- {name}" in (tmp_path / "out" / "student.txt").read_text() for name in columns)
 
 
 def test_compare_says_that_a_fitted_teacher_may_have_seen_the_rows(call, table, tmp_path):
@@ -362,7 +365,7 @@ def test_a_reader_that_leaves_stops_nothing(table, tmp_path, told):
     reader, writer = os.pipe()
     os.close(reader)
     errors = writer if told == "everything" else subprocess.PIPE
-    arguments = ["run", str(table), "--target", "churn", *SMALL, "--out", "out"]
+    arguments = ["run", str(table), "--target", "churn", *UNSEEN, "--out", "out"]
     try:
         done = subprocess.run(
             [*COMMAND, *arguments], cwd=tmp_path, stdout=writer, stderr=errors, text=True, timeout=300, check=False
@@ -393,7 +396,7 @@ def slowly(shipped, loaded, data):
 _results._check_parity = slowly
 main()
 """
-    arguments = ["run", str(table), "--target", "churn", *SMALL, "--out", "out"]
+    arguments = ["run", str(table), "--target", "churn", *UNSEEN, "--out", "out"]
     command = [sys.executable, "-c", code, *arguments]
     with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
         for line in process.stderr:
