@@ -138,6 +138,24 @@ def by_method(runs: Sequence[Run]) -> list[dict[str, Any]]:
     return rows
 
 
+def fewer_rows(runs: Sequence[Run], *, student: str, few: int, many: int) -> list[dict[str, Any]]:
+    """The bridge's advantage with few rows less that with many, on the data sets that have both."""
+    mine = [run for run in runs if run["student"] == student]
+    found = []
+    for situation, those in grouped(mine, ("given", "noise")):
+        of: dict[int, dict[str, list[float]]] = {few: {}, many: {}}
+        for run in those:
+            if run["rows"] in of:
+                of[run["rows"]].setdefault(run["data"], []).append(gap("chain, bare", "1-hop")(run))
+        both = [name for name in of[few] if name in of[many]]
+        if len(both) >= FEWEST_SETS:
+            effect = summary(float(np.mean(of[few][name]) - np.mean(of[many][name])) for name in both)
+            found.append(
+                situation | {"few": few, "many": many, "student": student, "sets": len(both), "effect": effect}
+            )
+    return found
+
+
 NUMBERS = tuple(name for name in FACTS if name not in ("teacher_signal", "student_kind"))
 
 
@@ -282,6 +300,7 @@ def _across(runs: Sequence[Run]) -> list[dict[str, Any]]:
             "chain, bare",
             "and regularised, 1-hop − frozen, bridge",
         ),
+        (thaw, "frozen", "again", "chain, bare", "chain, bare", "trained again, bridge − frozen, bridge"),
         (ask, "hard answers", "frozen", "1-hop", "1-hop", "probabilities − hard answers, 1-hop"),
         (ask, "hard answers", "frozen", "chain, bare", "chain, bare", "probabilities − hard answers, bridge"),
     ]
@@ -332,7 +351,8 @@ def policies(runs: Sequence[Run]) -> list[dict[str, Any]]:
         row = {name: over_sets(mine, gap(name, BASE)) for name in POLICIES}
         row |= {f"{one} − {other}": over_sets(mine, gap(one, other)) for one, other in AGAINST}
         row["as advised"] = over_sets(mine, lambda run: gap(advised(run), BASE)(run))
-        row["as advised − 1-hop"] = over_sets(mine, lambda run: gap(advised(run), "1-hop")(run))
+        for way in ("1-hop", "chain, bare"):
+            row[f"as advised − {way}"] = over_sets(mine, lambda run, w=way: gap(advised(run), w)(run))
         row["best of three in hindsight"] = over_sets(mine, _best)
         rows.append(situation | {"ways": row})
     return rows
@@ -351,6 +371,7 @@ def analysed(runs: Sequence[Run]) -> dict[str, Any]:
     return {
         "situations": situations(runs),
         "by teacher": by_teacher(runs),
+        "fewer rows": fewer_rows(runs, student="tree of depth 4", few=300, many=1000),
         "by method": by_method(runs),
         "what goes with it": what_goes_with_it(runs),
         "advice": what_advice_was_worth(runs),

@@ -38,7 +38,8 @@ def name_of(row: dict[str, Any]) -> str:
     parts = ["hard answers" if row["given"] == "hard answers" else f"teacher {GIVEN[row['given']]}"]
     if "student" in row:
         parts = [row["student"], f"{row['rows']:,} rows", *parts]
-    return ", ".join([*parts, f"labels {labels_of(row['noise'])}"])
+    told = f"{100 * row['noise']:.0f} % of the labels drawn anew" if row["noise"] else "labels as they came"
+    return ", ".join([*parts, told])
 
 
 def labels_of(noise: float) -> str:
@@ -63,5 +64,5 @@ def number(value: float) -> str:
 
 def clear(effects: Sequence[dict[str, Any]]) -> str:
     """How often intervals lie on one side of 0."""
-    low, high = sum(effect["low"] > 0 for effect in effects), sum(effect["high"] < 0 for effect in effects)
+    low, high = sum(e.get("low", 0) > 0 for e in effects), sum(e.get("high", 0) < 0 for e in effects)
     return f"above 0 in {low} of {len(effects)}, below in {high}"
