@@ -29,14 +29,14 @@ from stepdown.models import BaggedTreesClassifier
 from tabular import STUDENTS, TEACHERS
 
 IN_USE: dict[str, Any] = {
-    "rows in a leaf": 3, "share of the bridge": 0.75, "temperature": 1 / 3, "features": 1 / 3, "copies": 2, "trees": 60,
+    "rows in a leaf": 3, "share of the bridge": 0.75, "temperature": 1 / 5, "features": 1 / 3, "copies": 2, "trees": 60,
 }  # fmt: skip
 OTHERS: dict[str, list[Any]] = {
     "rows in a leaf": [1, 2, 5],
     "share of the bridge": [0.5, 1.0],
-    "temperature": [0.5, 1.0],
+    "temperature": [0.1, 1 / 3, 1.0],
     "features": ["sqrt", 1.0],
-    "copies": [0, 1],
+    "copies": [0, 4],
     "trees": [30, 120],
 }
 VARIANTS = {"in use": IN_USE} | {
