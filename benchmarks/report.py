@@ -41,16 +41,15 @@ def tabular(record: dict[str, Any]) -> str:
     asked = record["arguments"]
     parts = [
         f"Data: {len(asked['sets'])} sets of `{record['data']}`; teachers: 100 trees, LightGBM with 100 rounds;"
-        f" {asked['seeds']} seeds (0 to {asked['seeds'] - 1}), twice as many where only the tree was taught;"
-        f" {len(record['runs'])} runs. Versions: {versions}.",
+        f" {len(record['runs']):,} runs. Versions: {versions}.",
         *([f"Note: {record['note']}"] if "note" in record else []),
         HOW_TO_READ.strip(),
     ]
     for row in record["table"]:
         parts.append(
             f"### {row['condition']}: {row['student']}, at most {row['size']} training rows\n"
-            f"{row['sets']} sets, {row['runs']} runs; simple alone {row['simple alone']:.1f} %, teacher"
-            f" {row['teacher']:.1f} %.\n\n| | points | p | worst | best |\n|---|---|---|---|---|"
+            f"{row['sets']} sets, {len(row['seeds'])} seeds, {row['runs']} runs; simple alone"
+            f" {row['simple alone']:.1f} %, teacher {row['teacher']:.1f} %.\n\n| | points | p | worst | best |\n|---|---|---|---|---|"
         )
         parts[-1] += "".join(
             f"\n| {name.replace(' - ', ' − ')} | {sign(value['mean'])} ± {value['std_error']:.2f} | {value['p']:.3f} |"

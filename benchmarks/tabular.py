@@ -131,7 +131,7 @@ def _row(runs: list[dict[str, Any]]) -> dict[str, Any]:
     def kind(run: dict[str, Any], name: str) -> float:
         return run["test"][run["chosen"] if name == "default" else run["kinds"][name]]
 
-    row: dict[str, Any] = {"sets": len(sets), "runs": len(runs)}
+    row: dict[str, Any] = {"sets": len(sets), "runs": len(runs), "seeds": sorted({run["seed"] for run in runs})}
     row["simple alone"] = per_set(lambda run: kind(run, "simple alone")).mean().round(2)
     row["teacher"] = per_set(lambda run: run["teacher_test"]).mean().round(2)
     for a, b in [
