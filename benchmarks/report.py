@@ -49,7 +49,8 @@ def tabular(record: dict[str, Any]) -> str:
         parts.append(
             f"### {row['condition']}: {row['student']}, at most {row['size']} training rows\n"
             f"{row['sets']} sets, {len(row['seeds'])} seeds, {row['runs']} runs; simple alone"
-            f" {row['simple alone']:.1f} %, teacher {row['teacher']:.1f} %.\n\n| | points | p | worst | best |\n|---|---|---|---|---|"
+            f" {row['simple alone']:.1f} %, teacher {row['teacher']:.1f} %.\n\n"
+            "| | points | p | worst | best |\n|---|---|---|---|---|"
         )
         parts[-1] += "".join(
             f"\n| {name.replace(' - ', ' − ')} | {sign(value['mean'])} ± {value['std_error']:.2f} | {value['p']:.3f} |"
