@@ -35,6 +35,7 @@ WAY = {
     "bridge-hard-answers": "chain, bare",
     "bridge-memorised-noise": "chain, bare",
     "one-hop-network": "1-hop",
+    "one-hop-many-rows": "1-hop",
     "one-hop-frozen": "1-hop",
     "one-hop": "1-hop",
 }

@@ -5,10 +5,12 @@ import pytest
 from sklearn.base import clone
 from sklearn.datasets import load_iris
 from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
 
 from stepdown import MultihopClassifier, TransferSet
 from stepdown.chains._problem import Arm, Problem
+from stepdown.chains._recipes import preferred_arm
 from stepdown.chains._search import Choice, leave_home, margin_among
 from stepdown.chains._validate import ArmScores
 from stepdown.core import as_teacher
@@ -123,3 +125,17 @@ def test_no_row_made_of_a_validation_row_is_learned_from() -> None:
     assert {row.tobytes() for row in of_them} == {row.tobytes() for row in X[known]}
     pool = Problem(as_teacher(forest), KeepsItsRows(2), data, seed=0, own_rows_only=False).fit(arm, known).rows_
     assert len(pool) == 75 + 300
+
+
+@pytest.mark.parametrize(
+    ("student", "frozen", "rows", "expected"),
+    [
+        (DecisionTreeClassifier(), True, 750, TWO),
+        (DecisionTreeClassifier(), True, 751, ONE),  # a bridge pays with few rows only
+        (DecisionTreeClassifier(), False, 300, ONE),
+        (LogisticRegression(), True, 300, LABELS),
+    ],
+)
+def test_what_is_preferred_before_the_data_have_spoken(student, frozen, rows, expected) -> None:
+    arms = [LABELS, ONE, TWO]
+    assert preferred_arm(arms, student, frozen=frozen, pool=False, n_samples=rows) is expected

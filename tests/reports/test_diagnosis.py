@@ -11,7 +11,7 @@ RULE = {
     "role": "way",
     "advice": "Go over a bridge.",
     "reason": "It repeats 93.0% of the doubted labels.",
-    "source": "frozen, 20 % label noise: tree of depth 4",
+    "source": 'docs/results.md, "frozen, 20 % label noise: tree of depth 4"',
     "because": {},
 }
 SUMMARY = {

@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ._recipes import MOST_ROWS_FOR_BRIDGE
+
 __all__ = ["RULES", "Condition", "Rule", "advise"]
 
 # Shares of rows. Below a tenth of doubted labels nothing noisy was measured; a point is what `compare` calls equal.
@@ -60,7 +62,7 @@ class Rule:
     advice, reason : str
         Sentences; `reason` may name facts in braces, which must be among the conditions or always known.
     source : str or None
-        The beginning of a heading of docs/results.md; None where no committed benchmark has looked at it.
+        A page and the beginning of a heading on it; None where no committed benchmark has looked at it.
     """
 
     name: str
@@ -83,13 +85,15 @@ def _below(fact: str, value: float) -> Condition:
     return Condition(fact, operator.lt, value)
 
 
-# Headings of docs/results.md, or how they begin.
-TREES = "clean: tree of depth 4"
-FOREST = "clean: 3 trees of depth 3"
-LINEAR = "clean: logistic regression"
-NETWORKS = "clean: 4 hidden units"
-HARD = "hard answers: tree of depth 4"
-FROZEN = "frozen, 20 % label noise: tree of depth 4"
+# Pages, and how headings on them begin.
+TREES = 'docs/results.md, "clean: tree of depth 4"'
+FOREST = 'docs/results.md, "clean: 3 trees of depth 3"'
+LINEAR = 'docs/results.md, "clean: logistic regression"'
+NETWORKS = 'docs/results.md, "clean: 4 hidden units"'
+HARD = 'docs/results.md, "hard answers: tree of depth 4"'
+FROZEN = 'docs/results.md, "frozen, 20 % label noise: tree of depth 4"'
+QUERIES = 'docs/results.md, "A teacher that may be asked only so often"'
+STUDY = 'docs/when-hops-help.md, "What each advice of diagnose was worth"'
 
 LABELS_ALONE = "You don't need the teacher: train the student on the labels alone."
 OVER_A_BRIDGE = "Go over a bridge: the default chain, whose bagged trees answer out of bag."
@@ -113,18 +117,21 @@ RULES: tuple[Rule, ...] = (
             _at_least("repeats_doubted", MEMORISED),
             _below("teacher_lead_std_errors", CLEARLY),
         ),
-        "Regularise the teacher first (fewer rounds, a stronger penalty, early stopping), or take a bagged one.",
+        "Regularise the teacher first (fewer rounds, a stronger penalty, early stopping), or take a bagged one, and"
+        " compare: a network that was stopped early was the better teacher, for ensembles of trees it is open.",
         "It is right on {teacher_accuracy_in_sample:.1%} of the rows when it has seen them and on"
         " {teacher_accuracy:.1%} when it hasn't, where a bag of trees is right on {bag_accuracy:.1%}. It repeats"
         " {repeats_doubted:.1%} of the labels that such a bag doubts: it learns them by heart.",
+        STUDY,
     ),
     Rule(
         "thaw-the-teacher",
         "first",
         (_is("teacher_frozen"), _at_least("label_doubt", NOISY), _at_least("repeats_doubted", MEMORISED)),
-        "If the teacher can be trained again, hand it over unfrozen, and regularised.",
+        "If the teacher can be trained again and one hop is what you want, hand it over unfrozen.",
         "It repeats {repeats_doubted:.1%} of the doubted labels, as a model does that has learned them by heart;"
         " trained again on folds it could be asked about rows that it hasn't seen.",
+        STUDY,
     ),
     Rule(
         "look-at-the-labels",
@@ -168,6 +175,7 @@ RULES: tuple[Rule, ...] = (
         "Buy answers through a bridge, `MultihopClassifier(..., query_budget=...)`: bagged trees learn what the teacher"
         " answers and label the rest of the pool.",
         "There are {unlabelled_rows} unlabelled rows and {query_budget} questions.",
+        QUERIES,
     ),
     Rule(
         "bridge-hard-answers",
@@ -176,6 +184,15 @@ RULES: tuple[Rule, ...] = (
         OVER_A_BRIDGE,
         "The teacher is frozen and gives answers without probabilities, so that one hop has little to hand on.",
         HARD,
+    ),
+    Rule(
+        "one-hop-many-rows",
+        "way",
+        (_is("teacher_frozen"), _at_least("rows", MOST_ROWS_FOR_BRIDGE + 1)),
+        "One hop, and compare it with the labels alone.",
+        "The teacher is frozen. Over a bridge students were better with few rows, but with 1,000 rows they were not;"
+        " here are {rows}.",
+        STUDY,
     ),
     Rule(
         "bridge-memorised-noise",
@@ -193,6 +210,7 @@ RULES: tuple[Rule, ...] = (
         LABELS_ALONE,
         "On rows that neither has seen the teacher is right on {teacher_accuracy:.1%} and the student, trained well, on"
         " {student_trained_accuracy:.1%}: there is no gap that a transfer could close.",
+        STUDY,
     ),
     Rule(
         "labels-alone-few-trees",
@@ -214,9 +232,10 @@ RULES: tuple[Rule, ...] = (
         "one-hop-frozen",
         "way",
         (_is("teacher_frozen"),),
-        "One hop is enough to begin with; the gate would try a bridge, too, so compare both.",
+        "Compare one hop with the bridge that the gate prefers: which is better is open.",
         "The teacher is frozen, but nothing here shows that it has learned wrong labels by heart, and it gives"
         " probabilities.",
+        STUDY,
     ),
     Rule(
         "one-hop",
@@ -241,7 +260,8 @@ RULES: tuple[Rule, ...] = (
         "also",
         (_is("hard_answers"),),
         "If the teacher has probabilities or scores behind its answers, give it a `predict_proba`.",
-        "Answers alone say nothing of which rows are doubtful.",
+        "Answers alone say nothing of which rows are doubtful. What it brings the student is open.",
+        STUDY,
     ),
     Rule(
         "seen-rows",

@@ -174,7 +174,7 @@ class _Multihop(Selecting, MetaEstimatorMixin, BaseEstimator):
             own_rows_only=not pool,
             store=self._store(data, source, seed),
         )
-        preferred = preferred_arm(arms, self.student, frozen=frozen, pool=pool)
+        preferred = preferred_arm(arms, self.student, frozen=frozen, pool=pool, n_samples=data.n_samples)
         choice = search.choose(problem, arms, preferred, scorer=scorer, n_jobs=self.n_jobs)
         self._tell(f"chosen: {choice.arm.name}")
         return problem, choice

@@ -41,6 +41,7 @@ from ._pool_from import PoolFrom
 from ._problem import Arm
 
 __all__ = [
+    "MOST_ROWS_FOR_BRIDGE",
     "arms_of_answers",
     "bridge_of_answers",
     "build_arms",
@@ -62,6 +63,8 @@ BRIDGE_TEMPERATURE = 1 / 5
 WIDTH_OF_BRIDGE = 2.0
 # Further rows help small data; from some thousand rows on they cost more than they bring.
 MOST_ROWS_TO_MULTIPLY = 1500
+# Under a frozen teacher a bridge was better at 100 and 300 rows, and at 1,000 it was not (docs/when-hops-help.md).
+MOST_ROWS_FOR_BRIDGE = 750
 # Answers are few, and so a larger bag costs little.
 TREES_ON_ANSWERS = 100
 
@@ -181,13 +184,13 @@ def _from_bridge(data: TransferSet, cv: int) -> TransferMethod:
     return Mixture([(1 - SHARE_OF_BRIDGE, NoTransfer()), (SHARE_OF_BRIDGE, compression)])
 
 
-def preferred_arm(arms: Sequence[Arm], student: Any, *, frozen: bool, pool: bool) -> Arm:
+def preferred_arm(arms: Sequence[Arm], student: Any, *, frozen: bool, pool: bool, n_samples: int) -> Arm:
     """The arm to take unless the training data speak clearly against it.
 
     It follows from the situation, by what was measured over data sets (docs/results.md), because one data set of a few
     hundred rows can seldom tell arms apart that differ by a point. A linear student gains nothing from a teacher. Rows
-    that the teacher itself may label are worth more than a bridge. A frozen teacher is listened to through a bridge,
-    whose out-of-bag answers it can't give itself. Else one hop is as good as several.
+    that the teacher itself may label are worth more than a bridge. Where rows are few, a frozen teacher is listened to
+    through a bridge, whose out-of-bag answers it can't give itself. Else one hop is as good as several.
 
     Parameters
     ----------
@@ -195,6 +198,8 @@ def preferred_arm(arms: Sequence[Arm], student: Any, *, frozen: bool, pool: bool
         Whether the teacher can't be fitted again.
     pool : bool
         Whether the user gave unlabelled rows.
+    n_samples : int
+        Training rows.
     """
     order: tuple[str, ...]
     if _is_linear(student):
@@ -202,7 +207,7 @@ def preferred_arm(arms: Sequence[Arm], student: Any, *, frozen: bool, pool: bool
     elif pool:
         order = ("1-hop, further rows", "1-hop")
     else:
-        order = ("multihop", "1-hop") if frozen else ("1-hop",)
+        order = ("multihop", "1-hop") if frozen and n_samples <= MOST_ROWS_FOR_BRIDGE else ("1-hop",)
     return next(arm for kind in order for arm in arms if arm.kind == kind)
 
 

@@ -235,6 +235,6 @@ def _by_role(summary: Mapping[str, Any]) -> list[tuple[str, list[Mapping[str, An
 def _why(row: Mapping[str, Any]) -> str:
     source = row.get("source")
     if source:
-        return f'Why: {row["reason"]} (Measured: docs/results.md, "{source}".)'
+        return f"Why: {row['reason']} (Measured: {source}.)"
     # What goes without measuring, such as to keep rows for the verdict, stands among the last.
     return f"Why: {row['reason']}{'' if row['role'] == 'also' else ' (No committed measurement.)'}"
