@@ -56,7 +56,7 @@ ARMS = [
 
 @pytest.mark.parametrize("max_hops", [2, 3, 4])
 def test_the_chain_never_scores_less_than_one_hop_and_falls(problem, max_hops) -> None:
-    search, found = Greedy(max_hops=max_hops, margin=0.0), Exploration(problem, folds=3)
+    search, found = Greedy(max_hops=max_hops, margin=0.0), Exploration(problem, folds=2)
     found.score(ARMS)
     best = search._extend(found, ARMS, problem.methods, ARMS[2:])
     assert 1 <= len(best.before) + 1 <= max_hops

@@ -41,7 +41,8 @@ class DynamicProgramming(Search):
         The teacher itself and the student that ships aren't counted. The ways of the small gate come first.
     max_seconds : float or None, default=None
         No hop begins after this many seconds.
-    folds : int, default=3
+    folds : int, default=2
+        As in `Gate`, on the same splits: what the gate compares comes out as it does there.
     margin : float, default=2.0
         As in `Gate`: how many standard errors better than the gate's own choice the winner must be, were it the only
         rival; the more ways the search adds, the more is asked.
@@ -59,7 +60,7 @@ class DynamicProgramming(Search):
         self,
         max_fits: int | None = 200,
         max_seconds: float | None = None,
-        folds: int = 3,
+        folds: int = 2,
         margin: float = 2.0,
         patience: int = 2,
     ) -> None:

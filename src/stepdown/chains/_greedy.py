@@ -40,7 +40,8 @@ class Greedy(Search):
         How many models the search may make, as in `DynamicProgramming`.
     max_seconds : float or None, default=None
         No hop begins after this many seconds.
-    folds : int, default=3
+    folds : int, default=2
+        As in `Gate`, on the same splits: what the gate compares comes out as it does there.
     margin : float, default=2.0
         In standard errors of the paired difference, for one rival; the more there are, the more is asked.
 
@@ -60,7 +61,7 @@ class Greedy(Search):
         max_hops: int = 3,
         max_fits: int | None = 200,
         max_seconds: float | None = None,
-        folds: int = 3,
+        folds: int = 2,
         margin: float = 2.0,
     ) -> None:
         self.max_hops = max_hops
