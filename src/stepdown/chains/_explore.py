@@ -97,6 +97,7 @@ class Exploration:
         self._folds: list[list[Any]] = []
         self._ledger = Ledger(problem)
         self._methods: dict[str, TransferMethod] = {}
+        self._spelt: dict[int, tuple[TransferMethod, TransferMethod]] = {}
         self._row_of: dict[Any, dict[str, Any]] = {}
         try:
             check_scores_signals(scorer, problem.data)
@@ -173,7 +174,10 @@ class Exploration:
 
     def _same(self, method: TransferMethod) -> TransferMethod:
         """The first method seen that is spelt like this one: routes are shared by identity."""
-        return self._methods.setdefault(repr(method), method)
+        # To spell a method takes as long as to fit a small tree. It is kept, so that no other gets its id.
+        if id(method) not in self._spelt:
+            self._spelt[id(method)] = (method, self._methods.setdefault(repr(method), method))
+        return self._spelt[id(method)][1]
 
     def _suits(self, method: TransferMethod, student: Any, before: Arm) -> bool:
         """Whether a method can teach a model behind others: candidates of several kinds don't suit every method."""
