@@ -71,7 +71,7 @@ def leave_home(arms: Sequence[Arm], scores: ArmScores, home: int, places: Sequen
 
     Clearly is by more than `margin` standard errors, between arms whose scores are flattered alike. An arm whose score
     is honest (labels alone) needs no margin against one that is flattered, and twice the margin is asked the other
-    way round: at 300 rows flattery is worth one to three points (docs/results.md).
+    way round: at 300 rows flattery is worth about two points, and five under a frozen teacher (docs/results.md).
     """
     chosen = home
     for place in places:
