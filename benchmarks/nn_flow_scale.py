@@ -24,6 +24,7 @@ from sklearn.model_selection import train_test_split
 from skorch import NeuralNetClassifier
 from torch import nn
 
+from stepdown.cli._nn_demo import Network
 from stepdown.core import Hop, TransferSet, run_hops
 from stepdown.evaluation import retrieval_scores
 from stepdown.nn import (
@@ -41,21 +42,8 @@ from stepdown.nn import (
 )
 
 FEATURES = "fc1.2"
+SMALL = {"conv1": 4, "conv2": 8, "features": 16}
 ALIKE = [(name, name) for name in ("conv1.3", "conv2.3", FEATURES)]
-
-
-class Network(nn.Module):
-    def __init__(self, conv1: int = 4, conv2: int = 8, features: int = 16) -> None:
-        super().__init__()
-        self.conv1 = nn.Sequential(nn.Conv2d(1, conv1, 3, padding=1), nn.BatchNorm2d(conv1), nn.ReLU(), nn.MaxPool2d(2))
-        self.conv2 = nn.Sequential(
-            nn.Conv2d(conv1, conv2, 3, padding=1), nn.BatchNorm2d(conv2), nn.ReLU(), nn.MaxPool2d(2)
-        )
-        self.fc1 = nn.Sequential(nn.Flatten(), nn.Linear(4 * conv2, features), nn.ReLU())
-        self.fc2 = nn.Linear(features, 10)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.fc2(self.fc1(self.conv2(self.conv1(x))))
 
 
 def net(epochs: int, **widths: int) -> NeuralNetClassifier:
@@ -71,7 +59,7 @@ def net(epochs: int, **widths: int) -> NeuralNetClassifier:
         train_split=None,
         callbacks="disable",
         verbose=0,
-        **{f"module__{name}": width for name, width in widths.items()},
+        **{f"module__{name}": width for name, width in (SMALL | widths).items()},
     )
 
 

@@ -26,6 +26,7 @@ from sklearn.utils import shuffle
 
 from stepdown import Diagnosis, PlainFit, diagnose
 from stepdown.chains._advice import RULES, Condition, Rule, advise
+from stepdown.chains._recipes import MOST_ROWS_FOR_BRIDGE
 from stepdown.core import InvalidInputError, NotSupportedError
 from stepdown.datasets import label_noise
 from stepdown.models import Queried
@@ -135,6 +136,10 @@ def test_answers_only() -> None:
     assert "ask-for-probabilities" in names(hard)
     assert hard.facts["confidence_in_sample"] is None
     assert hard.facts["calibration_error_in_sample"] is None
+    # As the gate does: with many rows no bridge is shown to be better.
+    many = [row["name"] for row in advise(hard.facts | {"rows": MOST_ROWS_FOR_BRIDGE + 1})]
+    assert "one-hop-many-rows" in many
+    assert "bridge-hard-answers" not in many
 
 
 def test_a_pool_that_the_teacher_may_label_and_one_it_may_not(clean) -> None:

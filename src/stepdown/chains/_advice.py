@@ -180,7 +180,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "bridge-hard-answers",
         "way",
-        (_is("teacher_frozen"), _is("hard_answers")),
+        (_is("teacher_frozen"), _is("hard_answers"), _below("rows", MOST_ROWS_FOR_BRIDGE + 1)),
         OVER_A_BRIDGE,
         "The teacher is frozen and gives answers without probabilities, so that one hop has little to hand on.",
         HARD,
