@@ -1,7 +1,7 @@
 """What to try, as a table: when what holds, on what evidence. The reading of the table knows nothing of teachers.
 
 A rule's numbers are thresholds on what was measured on the user's own rows. What came out on other data stands in
-docs/results.md and is only pointed to, so that no rule can say more than that page.
+docs/results.md and docs/when-hops-help.md and is only pointed to, so that no rule can say more than these pages.
 """
 
 from __future__ import annotations
