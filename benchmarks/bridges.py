@@ -24,8 +24,8 @@ from sklearn.frozen import FrozenEstimator
 
 from keel import SUITE, WHEEL, prepared
 from stepdown import KD, Hop, Mixture, ModelCompression, NoTransfer, TransferSet, TreeSearch, run_hops
+from stepdown.learners import BaggedTreesClassifier
 from stepdown.methods import Munge
-from stepdown.models import BaggedTreesClassifier
 from tabular import STUDENTS, TEACHERS
 
 IN_USE: dict[str, Any] = {

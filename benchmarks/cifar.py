@@ -32,8 +32,7 @@ from torch import nn
 from cifar_arms import ABLATION, STUDENTS, Arm
 from cifar_networks import PUBLISHED, VERY_TINY, Small, n_parameters, published
 from cifar_training import Lesson, Split, scored, train
-from stepdown.datasets import load_cifar10
-from stepdown.nn import folded
+from stepdown.nn import folded, load_cifar10
 
 OUT = Path(__file__).parent / "results" / "cifar.json"
 

@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from cifar_networks import MEAN, STD, fast
-from stepdown.evaluation import linear_probe_accuracy, retrieval_scores
-from stepdown.nn import ImageBatches, LossMethod, Outputs, Taps
+from stepdown.nn import ImageBatches, LossMethod, Outputs, Taps, linear_probe_accuracy, retrieval_scores
 
 PROBE_ROWS = 10_000
 """Training rows to which a head is fitted; all 50,000 change the accuracy by less than a seed."""

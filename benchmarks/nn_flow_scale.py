@@ -26,7 +26,6 @@ from torch import nn
 
 from stepdown.cli._nn_demo import Network
 from stepdown.core import Hop, TransferSet, run_hops
-from stepdown.evaluation import retrieval_scores
 from stepdown.nn import (
     KD,
     PKT,
@@ -39,6 +38,7 @@ from stepdown.nn import (
     Taps,
     auxiliaries,
     fit_head,
+    retrieval_scores,
 )
 
 FEATURES = "fc1.2"

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from sklearn.neighbors import NearestNeighbors
 from threadpoolctl import threadpool_limits
 
-from stepdown.evaluation import retrieval_scores
+from stepdown.nn import retrieval_scores
 
 BATCH = 128
 

@@ -26,10 +26,12 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.tree import DecisionTreeClassifier
 
 from stepdown import DynamicProgramming, Gate, Greedy, MultihopClassifier
-from stepdown.chains import _resume, _select, _validate
 from stepdown.core import RefitOnLabels
+from stepdown.learners import BaggedTreesClassifier, _grades, _signals
 from stepdown.methods import _base, _reweighting
-from stepdown.models import BaggedTreesClassifier, _grades, _signals
+from stepdown.multihop import _select
+from stepdown.search import _store as _resume
+from stepdown.search import _validate
 from stepdown.trainers import PlainFit, TreeSearch
 
 SEARCHES = {"Gate()": Gate(), "DynamicProgramming()": DynamicProgramming(), "Greedy()": Greedy()}

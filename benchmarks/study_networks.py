@@ -39,9 +39,20 @@ from torch import Tensor, nn
 
 from cifar_networks import LAYERS, MEAN, STD, Small
 from stepdown.core import TransferSet, derive_seed
-from stepdown.datasets import load_cifar10
-from stepdown.evaluation import retrieval_scores
-from stepdown.nn import KD, PKT, Constant, Dense, ImageBatches, InformationFlow, LossMethod, Staged, Taps, fit_head
+from stepdown.nn import (
+    KD,
+    PKT,
+    Constant,
+    Dense,
+    ImageBatches,
+    InformationFlow,
+    LossMethod,
+    Staged,
+    Taps,
+    fit_head,
+    load_cifar10,
+    retrieval_scores,
+)
 
 NOISES = (0.0, 0.2)
 PATIENCE = 5

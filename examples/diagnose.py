@@ -3,6 +3,7 @@
 Run it with:  python examples/diagnose.py
 """
 
+import numpy as np
 from sklearn.datasets import load_digits
 from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
 from sklearn.frozen import FrozenEstimator
@@ -11,13 +12,21 @@ from sklearn.model_selection import train_test_split
 from sklearn.tree import DecisionTreeClassifier
 
 from stepdown import diagnose
-from stepdown.datasets import label_noise
+
+
+def with_noise(y, fraction=0.2, seed=0):
+    """A fifth of the labels replaced by another class, drawn evenly."""
+    rng, classes = np.random.default_rng(seed), np.unique(y)
+    index = np.searchsorted(classes, y)
+    rows = rng.choice(len(y), round(fraction * len(y)), replace=False)
+    index[rows] = (index[rows] + rng.integers(1, len(classes), len(rows))) % len(classes)
+    return classes[index]
 
 
 def main() -> None:
     X, y = load_digits(return_X_y=True)
     X, pool, y, _ = train_test_split(X, y, train_size=300, stratify=y, random_state=0)
-    noisy = label_noise(y, 0.2, seed=0)
+    noisy = with_noise(y)
     forest, tree = RandomForestClassifier(100, random_state=0), DecisionTreeClassifier(max_depth=4)
     booster = GradientBoostingClassifier(n_estimators=50, max_features="sqrt", random_state=0)
     memoriser = FrozenEstimator(forest.fit(X, noisy))

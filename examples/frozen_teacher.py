@@ -12,13 +12,21 @@ from sklearn.model_selection import train_test_split
 from sklearn.tree import DecisionTreeClassifier
 
 from stepdown import Fixed, MultihopClassifier
-from stepdown.datasets import label_noise
+
+
+def with_noise(y, fraction=0.2, seed=0):
+    """A fifth of the labels replaced by another class, drawn evenly."""
+    rng, classes = np.random.default_rng(seed), np.unique(y)
+    index = np.searchsorted(classes, y)
+    rows = rng.choice(len(y), round(fraction * len(y)), replace=False)
+    index[rows] = (index[rows] + rng.integers(1, len(classes), len(rows))) % len(classes)
+    return classes[index]
 
 
 def main() -> None:
     X, y = load_digits(return_X_y=True)
     X_train, X_test, y_train, y_test = train_test_split(X, y, train_size=400, stratify=y, random_state=0)
-    noisy = label_noise(y_train, 0.2, seed=0)
+    noisy = with_noise(y_train)
     forest = FrozenEstimator(RandomForestClassifier(100, random_state=0).fit(X_train, noisy))
     tree = DecisionTreeClassifier(max_depth=5)
     for way in ("simple alone", "simple + trainer", "1-hop", "multihop", "control"):

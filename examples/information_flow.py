@@ -11,8 +11,7 @@ from skorch import NeuralNetClassifier
 from torch import nn
 
 from stepdown import TransferSet
-from stepdown.evaluation import retrieval_scores
-from stepdown.nn import Constant, Taps, flow_through_auxiliary
+from stepdown.nn import Constant, Taps, flow_through_auxiliary, retrieval_scores
 
 
 class Network(nn.Module):

@@ -29,9 +29,9 @@ def test_the_method_of_contributing_passes_the_contract(monkeypatch) -> None:
     module = ModuleType("contributed")  # a module, because the contract pickles the method
     monkeypatch.setitem(sys.modules, "contributed", module)
     from stepdown.core import InvalidInputError, NotSupportedError
+    from stepdown.learners import training_signal
     from stepdown.methods import SupervisionMethod
     from stepdown.methods.functional import normalise_weights
-    from stepdown.models import training_signal
 
     vars(module).update(
         InvalidInputError=InvalidInputError,

@@ -2,22 +2,6 @@
 
 from importlib.metadata import version as _version
 
-from .chains import (
-    Diagnosis,
-    DynamicProgramming,
-    Fixed,
-    Gate,
-    Greedy,
-    MultihopClassifier,
-    MultihopRegressor,
-    QueryPolicy,
-    Random,
-    Representative,
-    Search,
-    Verdict,
-    compare,
-    diagnose,
-)
 from .core import (
     ComplexityWarning,
     Hop,
@@ -32,19 +16,14 @@ from .core import (
     TransferSet,
     run_hops,
 )
-from .methods import (
-    KD,
-    ConfWeight,
-    Dense,
-    Mixture,
-    ModelCompression,
-    NoTransfer,
-    ProfWeight,
-    SRatio,
-    SupervisionMethod,
-)
-from .models import Queried, RegressionClassifier, complexity, latency
+from .diagnosis import Diagnosis, diagnose
+from .learners import RegressionClassifier, complexity, latency
+from .methods import KD, ConfWeight, Dense, Mixture, ModelCompression, NoTransfer, ProfWeight, SRatio, SupervisionMethod
+from .multihop import MultihopClassifier, MultihopRegressor
+from .oracle import Queried, QueryPolicy, Random, Representative
+from .search import DynamicProgramming, Fixed, Gate, Greedy, Search
 from .trainers import ForestSelection, PlainFit, Restarts, TreeSearch, fit_student
+from .verdict import Verdict, compare
 
 __version__ = _version("stepdown")
 

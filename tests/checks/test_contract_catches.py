@@ -11,8 +11,8 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from stepdown import MultihopClassifier
 from stepdown.checks import chain_checks, check_chain, check_method, check_trainer, method_checks, trainer_checks
 from stepdown.core import InvalidInputError, Trainer, TransferMethod
+from stepdown.learners import fit_to, predictions
 from stepdown.methods import KD, SupervisionMethod
-from stepdown.models import fit_to, predictions
 from stepdown.trainers import PlainFit
 
 TREE = DecisionTreeClassifier(max_depth=2)

@@ -6,8 +6,8 @@ for package in ("typer", "rich", "skrub", "pandas", "pyarrow", "skops"):
 import pandas as pd  # noqa: E402  # after the check that it is there
 from typer.testing import CliRunner  # noqa: E402
 
+from made import mixed_table  # noqa: E402
 from stepdown.cli._app import app  # noqa: E402
-from stepdown.datasets import mixed_table  # noqa: E402
 
 
 @pytest.fixture

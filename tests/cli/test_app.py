@@ -21,8 +21,8 @@ from sklearn.tree import DecisionTreeClassifier
 from skrub import TableVectorizer
 
 import stepdown
+from made import mixed_table
 from stepdown import cli, methods
-from stepdown.datasets import mixed_table
 
 SMALL = ["--teacher", "forest:n_estimators=20", "--student", "tree:max_depth=3"]
 # Without validation, where it makes no difference.

@@ -5,9 +5,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from made import mixed_table
 from stepdown.cli._data import read_data
 from stepdown.core import InvalidInputError
-from stepdown.datasets import mixed_table
 
 
 @pytest.fixture

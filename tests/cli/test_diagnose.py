@@ -9,8 +9,8 @@ from sklearn.datasets import load_wine
 from sklearn.ensemble import RandomForestClassifier
 from typer.testing import CliRunner
 
+from made import label_noise, mixed_table
 from stepdown.cli._app import app
-from stepdown.datasets import label_noise, mixed_table
 
 SMALL = ["--teacher", "forest:n_estimators=20", "--student", "tree:max_depth=3", "--folds", "3"]
 

@@ -92,7 +92,7 @@ def test_steps_are_told_and_the_logger_is_left_as_it_was(tmp_path, terminal):
     before = logger.level, list(logger.handlers)
     with (tmp_path / "told").open("w") as file:
         with told_on(Console(file=file, force_terminal=terminal, width=80)):
-            logging.getLogger("stepdown.chains").info("hop %d [red]", 1)
+            logging.getLogger("stepdown.search").info("hop %d [red]", 1)
             logging.getLogger("stepdown").debug("too much")
         logger.info("afterwards")
     assert (logger.level, logger.handlers) == before

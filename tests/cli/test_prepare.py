@@ -8,12 +8,12 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
+from made import mixed_table
 from stepdown import MultihopClassifier, MultihopRegressor
 from stepdown.cli._estimators import parse_spec
 from stepdown.cli._prepare import fit_for, multihop, preparing
-from stepdown.datasets import mixed_table
+from stepdown.learners import LabelEncoded
 from stepdown.methods import ModelCompression
-from stepdown.models import LabelEncoded
 
 TREE, LOGISTIC, MLP = parse_spec("tree:max_depth=2"), parse_spec("logistic"), parse_spec("mlp")
 

@@ -7,8 +7,8 @@ from sklearn.neural_network import MLPRegressor
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from stepdown.cli._results import student_text
-from stepdown.cli._tree_text import tree_text
-from stepdown.models._trees import empty_nodes, tree_from_nodes
+from stepdown.learners._trees import empty_nodes, tree_from_nodes
+from stepdown.ship._tree_text import tree_text
 
 NAMES = ["sepal length", "sepal width", "petal length", "petal width"]
 

@@ -16,7 +16,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from skrub import TableVectorizer
 
-from stepdown.datasets import mixed_table
+from made import mixed_table
 
 SMALL = ["--target", "churn", "--teacher", "forest:n_estimators=20", "--student", "tree:max_depth=3"]
 
@@ -268,7 +268,7 @@ def test_a_run_that_was_killed_goes_on(call, table, tmp_path):
     """The process kills itself when it has kept three things; the next one takes these and ends as if undisturbed."""
     code = """
 import os, signal
-from stepdown.chains import _resume
+from stepdown.search import _store as _resume
 from stepdown.cli import main
 save = _resume.Store.save
 def dying(self, *args):

@@ -6,8 +6,8 @@ from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from stepdown.core import InvalidInputError, NotSupportedError, Teacher, as_teacher
+from stepdown.learners import predictions, training_signal
 from stepdown.methods import KD, functional
-from stepdown.models import predictions, training_signal
 
 TREE = DecisionTreeClassifier(max_depth=2)
 

@@ -7,8 +7,8 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from stepdown.core import InvalidInputError, NotSupportedError, as_teacher
+from stepdown.learners import predictions, training_signal
 from stepdown.methods import ModelCompression, Munge, Resample, functional
-from stepdown.models import predictions, training_signal
 
 TREE = DecisionTreeClassifier(max_depth=3, random_state=0)
 

@@ -6,10 +6,10 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.tree import DecisionTreeClassifier
 
 from stepdown.core import InvalidInputError, NotSupportedError, SignalWarning, as_teacher
+from stepdown.learners import graded_signals
 from stepdown.methods import AreaUnderProfile, ConfWeight, LearnedWeights, ProfWeight, functional
 from stepdown.methods._profile import _WeightNet
 from stepdown.methods._reweighting import error_rate, grades_or_last, student_signal
-from stepdown.models import graded_signals
 
 STUMP = DecisionTreeClassifier(max_depth=1, random_state=0)
 

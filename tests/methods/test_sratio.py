@@ -5,9 +5,9 @@ from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from stepdown.core import InvalidInputError, NotSupportedError, as_teacher
+from stepdown.learners import graded_signals
 from stepdown.methods import ConfWeight, SRatio
 from stepdown.methods._reweighting import error_rate, student_signal
-from stepdown.models import graded_signals
 
 STUMP = DecisionTreeClassifier(max_depth=1, random_state=0)
 

@@ -20,8 +20,7 @@ from skorch.helper import predefined_split
 from torch import nn
 
 from stepdown.core import InvalidInputError, NotSupportedError, TransferSet, as_teacher
-from stepdown.methods import KD, ModelCompression
-from stepdown.models import (
+from stepdown.learners import (
     answers,
     complexity,
     fit_to,
@@ -31,8 +30,8 @@ from stepdown.models import (
     supports_weight,
     training_signal,
 )
-from stepdown.nn import NonFiniteLossError
-from stepdown.nn._network_fit import NetworkFit
+from stepdown.methods import KD, ModelCompression
+from stepdown.nn import NetworkFit, NonFiniteLossError
 from stepdown.trainers import PlainFit, trainer_for
 
 RNG = np.random.default_rng(0)

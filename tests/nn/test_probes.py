@@ -15,7 +15,7 @@ from torch import nn
 
 from stepdown import MultihopClassifier, ProfWeight, SRatio
 from stepdown.core import TransferSet, as_teacher
-from stepdown.models import fit_to, graded_signals, grades, training_signal
+from stepdown.learners import fit_to, graded_signals, grades, training_signal
 from stepdown.nn import _probes
 from stepdown.nn._probes import layer_features, network_probes
 

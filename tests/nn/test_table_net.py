@@ -12,7 +12,7 @@ from torch import nn
 
 from stepdown import Fixed, MultihopClassifier
 from stepdown.core import InvalidInputError, TransferSet
-from stepdown.models import fit_to
+from stepdown.learners import fit_to
 from stepdown.nn._table_net import TableNet
 
 X, Y = load_iris(return_X_y=True)

@@ -20,7 +20,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from stepdown.core import InvalidInputError, NotSupportedError, TransferSet
-from stepdown.models import fit_to
+from stepdown.learners import fit_to
 from stepdown.trainers import ForestSelection
 from stepdown.trainers._forest_selection import _choose, _Votes
 

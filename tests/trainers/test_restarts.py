@@ -13,7 +13,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeRegressor, ExtraTreeClassifier
 
 from stepdown.core import InvalidInputError, NotSupportedError, TransferSet
-from stepdown.models import fit_to
+from stepdown.learners import fit_to
 from stepdown.trainers import Restarts
 
 # A tolerance this large ends training before the limit of iterations, which would warn.

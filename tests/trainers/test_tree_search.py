@@ -25,7 +25,7 @@ from sklearn.tree import (
 )
 
 from stepdown.core import InvalidInputError, NotSupportedError, TransferSet
-from stepdown.models import fit_to
+from stepdown.learners import fit_to
 from stepdown.trainers import PlainFit, TreeSearch, _tree_search
 
 SMALL = TreeSearch(n_candidates=8, n_refined=3)

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone, is_classifier
 
-from ..core import TransferSet
+from stepdown.core import TransferSet
+
 from ._check import Check, make_checks, must_explain, must_survive, run_all, same_answers, unchanged
 from ._problems import NAMES, classification_problem, regression_problem
 

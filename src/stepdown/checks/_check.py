@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 
-from ..core import SignalWarning
+from stepdown.core import SignalWarning
 
 __all__ = ["Check", "make_checks", "must_explain", "must_survive", "run_all", "same_answers", "unchanged"]
 

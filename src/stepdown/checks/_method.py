@@ -12,9 +12,10 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from sklearn.utils.validation import check_is_fitted
 
-from ..core import StepdownError, Teacher, TransferMethod, TransferSet, as_teacher
-from ..methods import SupervisionMethod
-from ..trainers import PlainFit, trainer_for
+from stepdown.core import StepdownError, Teacher, TransferMethod, TransferSet, as_teacher
+from stepdown.methods import SupervisionMethod
+from stepdown.trainers import PlainFit, trainer_for
+
 from ._check import Check, make_checks, must_explain, must_survive, run_all, same_answers, unchanged
 from ._models import InOrder, attentive_teacher
 from ._problems import NAMES, classification_problem, regression_problem
@@ -202,7 +203,7 @@ def _check_signals_are_unseen(method: TransferMethod) -> None:
     share = max(diary, default=0.0)
     assert share < 0.5, (
         f"a teacher that can be made again was asked about {share:.0%} of the rows it was fitted on; use "
-        "stepdown.models.training_signal, whose answers are out-of-fold."
+        "stepdown.learners.training_signal, whose answers are out-of-fold."
     )
 
 

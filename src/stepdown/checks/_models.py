@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.neighbors import KNeighborsClassifier
 
-from ..core import Teacher, TransferSet
+from stepdown.core import Teacher, TransferSet
 
 __all__ = ["InOrder", "attentive_teacher"]
 

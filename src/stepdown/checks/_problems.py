@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from sklearn.datasets import load_diabetes, load_iris
 
-from ..core import TransferSet
+from stepdown.core import TransferSet
 
 __all__ = ["NAMES", "classification_problem", "regression_problem"]
 

@@ -8,7 +8,8 @@ import numpy as np
 from sklearn.base import clone, is_classifier
 from sklearn.utils.validation import check_is_fitted
 
-from ..core import NotSupportedError, Trainer, TransferSet
+from stepdown.core import NotSupportedError, Trainer, TransferSet
+
 from ._check import Check, make_checks, must_survive, run_all, same_answers, unchanged
 from ._problems import NAMES, classification_problem, regression_problem
 

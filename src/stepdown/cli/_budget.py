@@ -11,7 +11,7 @@ from typing import Any
 from sklearn.frozen import FrozenEstimator
 
 from stepdown.core import StepdownError
-from stepdown.models import Queried
+from stepdown.oracle import Queried
 
 from ._data import Data, fingerprint
 from ._errors import UsageError

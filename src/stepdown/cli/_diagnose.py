@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from stepdown.chains import diagnose
-from stepdown.reports import render_diagnosis_text, render_json
+from stepdown.diagnosis import diagnose, render_diagnosis_text
+from stepdown.verdict import render_json
 
 from ._errors import UsageError
 from ._estimators import Spec

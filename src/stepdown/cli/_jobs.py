@@ -17,15 +17,15 @@ from sklearn.metrics import get_scorer_names
 from sklearn.model_selection import RepeatedKFold, RepeatedStratifiedKFold
 from sklearn.pipeline import Pipeline
 
-from stepdown import datasets
-from stepdown.chains import Fixed, Gate, compare
-from stepdown.chains._scoring import check_scorer, read_scorer
 from stepdown.core import InvalidInputError
-from stepdown.models import Queried
-from stepdown.reports import render_rich, render_text, summary_sentence
+from stepdown.oracle import Queried
+from stepdown.search import Fixed, Gate
+from stepdown.search._scoring import check_scorer, read_scorer
+from stepdown.verdict import compare, render_rich, render_text, summary_sentence
 
 from ._budget import asked_line, asked_summary, asking, purse
 from ._data import Data, fingerprint, read_data
+from ._datasets import digits
 from ._errors import UsageError
 from ._estimators import Spec, build, nearest, parse_spec
 from ._limits import best_within, check_limits, rungs_summary, shippable, shipped_line
@@ -361,7 +361,7 @@ def _name_files(folder: Path) -> None:
 
 
 def _digits() -> Data:
-    X, y, names = datasets.digits()
+    X, y, names = digits()
     frame = pd.DataFrame(X, columns=names)
     origin = {"file": "digits, from scikit-learn", "target": "digit", "rows": len(y), "columns": names}
     return Data(frame, np.asarray(y), "classification", origin)

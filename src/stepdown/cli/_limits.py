@@ -8,8 +8,9 @@ from typing import Any
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
-from stepdown.chains import Fixed, Rung, Search
 from stepdown.core import InvalidInputError
+from stepdown.multihop import Rung
+from stepdown.search import Fixed, Search
 
 from ._errors import UsageError
 

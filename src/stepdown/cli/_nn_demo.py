@@ -16,8 +16,7 @@ from skorch import NeuralNetClassifier
 from torch import nn
 
 from stepdown.core import InvalidInputError, TransferSet, derive_seed
-from stepdown.evaluation import retrieval_scores
-from stepdown.nn import KD, PKT, Constant, ImageBatches, Taps, fit_head, flow_through_auxiliary
+from stepdown.nn import KD, PKT, Constant, ImageBatches, Taps, fit_head, flow_through_auxiliary, retrieval_scores
 
 __all__ = ["NnDemo", "run_nn_demo"]
 

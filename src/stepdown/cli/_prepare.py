@@ -12,9 +12,10 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 from skrub import TableVectorizer
 
-from stepdown.chains import MultihopClassifier, MultihopRegressor
+from stepdown.learners import LabelEncoded, soft_fit_support
 from stepdown.methods import ModelCompression
-from stepdown.models import LabelEncoded, Queried, soft_fit_support
+from stepdown.multihop import MultihopClassifier, MultihopRegressor
+from stepdown.oracle import Queried
 
 from ._estimators import Spec, build
 

@@ -17,11 +17,11 @@ from sklearn.pipeline import Pipeline
 from sklearn.tree import BaseDecisionTree
 
 from stepdown.core import HopRecord
-from stepdown.models import bare_model, complexity
-from stepdown.reports import render_json, render_page, render_text, summary_sentence
+from stepdown.learners import bare_model, complexity
+from stepdown.ship._tree_text import tree_text
+from stepdown.verdict import render_json, render_page, render_text, summary_sentence
 
 from ._data import Data
-from ._tree_text import tree_text
 
 __all__ = ["chain_text", "run_summary", "save_run", "save_verdict", "student_text"]
 

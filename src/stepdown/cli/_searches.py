@@ -7,8 +7,8 @@ from typing import Any, get_type_hints
 
 from sklearn.base import clone
 
-from stepdown.chains import DynamicProgramming, Fixed, Gate, Greedy, Search
 from stepdown.core import InvalidInputError
+from stepdown.search import DynamicProgramming, Fixed, Gate, Greedy, Search
 
 from ._errors import UsageError
 from ._estimators import nearest, parse_parameters, refuse_unknown

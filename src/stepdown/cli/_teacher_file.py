@@ -18,7 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 from skops.io.exceptions import UntrustedTypesFoundException
 
 from stepdown.core import InvalidInputError
-from stepdown.models import bare_model
+from stepdown.learners import bare_model
 
 from ._data import Data
 from ._errors import UsageError

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from stepdown.core import InvalidInputError
-from stepdown.models._answer_file import row_keys
+from stepdown.oracle._answer_file import row_keys
 
 from ._data import Data, fingerprint, read_table, refuse_cells
 

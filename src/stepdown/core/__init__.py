@@ -9,6 +9,7 @@ from ._method import Trainer, TransferMethod
 from ._seeds import derive_seed
 from ._teacher import RefitOnLabels, Signal, Teacher, as_teacher
 from ._transfer_set import TransferSet
+from ._versions import fingerprint, package_versions
 
 __all__ = [
     "ComplexityWarning",
@@ -26,7 +27,9 @@ __all__ = [
     "TransferSet",
     "as_teacher",
     "derive_seed",
+    "fingerprint",
     "naming_the_hop",
+    "package_versions",
     "run_hops",
     "student_as_teacher",
 ]

@@ -8,9 +8,17 @@ from typing import Any, final
 
 import numpy as np
 
-from ..core import InvalidInputError, NotSupportedError, Teacher, Trainer, TransferMethod, TransferSet, as_teacher
-from ..models import predictions, signal_key, soft_fit_support
-from ..trainers import PlainFit
+from stepdown.core import (
+    InvalidInputError,
+    NotSupportedError,
+    Teacher,
+    Trainer,
+    TransferMethod,
+    TransferSet,
+    as_teacher,
+)
+from stepdown.learners import predictions, signal_key, soft_fit_support
+from stepdown.trainers import PlainFit
 
 __all__ = [
     "SupervisionMethod",

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..core import Teacher, TransferSet
-from ..models import training_signal
+from stepdown.core import Teacher, TransferSet
+from stepdown.learners import training_signal
+
 from ._base import SupervisionMethod, check_signals, nearest, require_confidence, require_probabilities
 from ._reweighting import require_weights, reweighted
 from ._weights import conf_weights

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..core import InvalidInputError, Teacher, TransferSet
+from stepdown.core import InvalidInputError, Teacher, TransferSet
+
 from ._base import SupervisionMethod
 from ._mixing import mix_supervision
 

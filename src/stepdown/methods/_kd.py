@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from ..core import InvalidInputError, Teacher, TransferSet
-from ..models import training_signal
+from stepdown.core import InvalidInputError, Teacher, TransferSet
+from stepdown.learners import training_signal
+
 from ._base import SupervisionMethod, check_share, check_signals, nearest, require_soft_targets
 from ._targets import soften
 

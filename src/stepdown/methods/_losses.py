@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..core import InvalidInputError
+from stepdown.core import InvalidInputError
 
 __all__ = ["DGKDLoss", "KDLoss", "LogitLoss", "dgkd_loss", "kd_loss", "log_softmax", "logit_loss", "softmax"]
 

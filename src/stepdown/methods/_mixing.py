@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core import InvalidInputError, TransferSet
+from stepdown.core import InvalidInputError, TransferSet
+
 from ._rows import stack_rows
 
 __all__ = ["mix_supervision"]

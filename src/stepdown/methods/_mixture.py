@@ -8,7 +8,8 @@ from typing import Any, Self
 
 import numpy as np
 
-from ..core import InvalidInputError, Teacher, TransferSet
+from stepdown.core import InvalidInputError, Teacher, TransferSet
+
 from ._base import SupervisionMethod
 from ._mixing import mix_supervision
 

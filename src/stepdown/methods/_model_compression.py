@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import is_regressor
 
-from ..core import InvalidInputError, NotSupportedError, Teacher, TransferSet, derive_seed
-from ..models import predictions, training_signal
+from stepdown.core import InvalidInputError, NotSupportedError, Teacher, TransferSet, derive_seed
+from stepdown.learners import predictions, training_signal
+
 from ._base import SupervisionMethod, check_signals, nearest, require_soft_targets
 from ._rows import stack_rows
 from ._synthesisers import Synthesiser

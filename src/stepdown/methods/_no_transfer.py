@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..core import Teacher, TransferSet
+from stepdown.core import Teacher, TransferSet
+
 from ._base import SupervisionMethod
 
 __all__ = ["NoTransfer"]

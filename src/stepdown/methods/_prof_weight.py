@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core import Teacher, TransferSet, derive_seed
-from ..models import graded_signals
+from stepdown.core import Teacher, TransferSet, derive_seed
+from stepdown.learners import graded_signals
+
 from ._base import SupervisionMethod, check_signals, nearest, require_confidence, require_probabilities
 from ._profile import AreaUnderProfile, ProfileWeights
 from ._reweighting import error_rate, grades_or_last, profile_of, require_weights, reweighted, student_signal

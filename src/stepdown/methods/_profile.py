@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
-from ..core import InvalidInputError
+from stepdown.core import InvalidInputError
+
 from ._weights import mean_one_penalty
 
 __all__ = ["AreaUnderProfile", "LearnedWeights", "ProfileWeights"]

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core import NotSupportedError, Signal, SignalWarning, Teacher, TransferSet
-from ..models import fit_to, split_pipeline, supports_weight, training_signal
+from stepdown.core import NotSupportedError, Signal, SignalWarning, Teacher, TransferSet
+from stepdown.learners import fit_to, split_pipeline, supports_weight, training_signal
+
 from ._base import SupervisionMethod, require_classification
 from ._weights import conf_weights, normalise_weights, select_grades
 

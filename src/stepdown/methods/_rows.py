@@ -13,7 +13,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from ..core import InvalidInputError
+from stepdown.core import InvalidInputError
 
 __all__ = ["CodedTable", "stack_rows"]
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ..core import NotSupportedError, Teacher, TransferSet
-from ..models import graded_signals
+from stepdown.core import NotSupportedError, Teacher, TransferSet
+from stepdown.learners import graded_signals
+
 from ._base import SupervisionMethod, check_signals, nearest, require_confidence, require_probabilities
 from ._reweighting import error_rate, grades_or_last, profile_of, require_weights, reweighted, student_signal
 from ._weights import check_margin, check_ratio_rule, conf_weights, ratio_weights

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..core import InvalidInputError
+from stepdown.core import InvalidInputError
 
 __all__ = ["munge", "munge_pass", "resample"]
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..core import InvalidInputError
+from stepdown.core import InvalidInputError
 
 __all__ = [
     "centred_log_probabilities",

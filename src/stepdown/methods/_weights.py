@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from ..core import InvalidInputError, SignalWarning
+from stepdown.core import InvalidInputError, SignalWarning
 
 __all__ = [
     "check_margin",

@@ -2,14 +2,7 @@
 
 from ._losses import DGKDLoss, KDLoss, LogitLoss, dgkd_loss, kd_loss, log_softmax, logit_loss, softmax
 from ._synthesis import munge, munge_pass, resample
-from ._targets import (
-    centred_log_probabilities,
-    chain_paths,
-    hard_labels,
-    restore_logits,
-    soften,
-    standardise_logits,
-)
+from ._targets import centred_log_probabilities, chain_paths, hard_labels, restore_logits, soften, standardise_logits
 from ._weights import (
     conf_weights,
     mean_one_penalty,

@@ -9,10 +9,12 @@ from . import _extra  # noqa: F401
 
 # isort: split
 from . import functional
+from ._arrays import load_arrays
 from ._at import AT
 from ._auxiliary import auxiliary
 from ._cache import cached_features
 from ._cached_teacher import CachedTeacher
+from ._cifar import Images, load_cifar10, load_cifar100, read_cifar_files
 from ._combined import Staged, WeightedSum
 from ._cost import NetworkCost, network_cost
 from ._dense import Dense, Teachers
@@ -27,6 +29,7 @@ from ._indistill import InDistill
 from ._information_flow import InformationFlow
 from ._kd import KD
 from ._ladder import auxiliaries, built_ladder, ladder
+from ._linear_probe import linear_probe_accuracy
 from ._logit import Logit
 from ._method import LayerMethod, LossMethod, Outputs
 from ._network_fit import NetworkFit
@@ -37,6 +40,7 @@ from ._prototype import Prototype
 from ._pruned import pruned, pruned_copies
 from ._recipe import FlowRecord, flow_through_auxiliary
 from ._relative import Relative
+from ._retrieval import RetrievalScores, retrieval_scores
 from ._rkd import RKD
 from ._schedules import Constant, CriticalPeriod, Phases, Schedule
 from ._sp import SP
@@ -46,6 +50,14 @@ from ._vid import VID
 from ._with_head import WithHead
 
 __all__ = [
+    "Images",
+    "RetrievalScores",
+    "linear_probe_accuracy",
+    "load_arrays",
+    "load_cifar10",
+    "load_cifar100",
+    "read_cifar_files",
+    "retrieval_scores",
     "AT",
     "CachedTeacher",
     "Constant",

@@ -5,7 +5,8 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from ._method import LayerMethod, Pairs
-from .functional import Reduction, at
+from .functional._features import at
+from .functional._numerics import Reduction
 
 __all__ = ["AT"]
 

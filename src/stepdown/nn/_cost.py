@@ -51,7 +51,7 @@ def network_cost(net: Any, X: Any) -> NetworkCost:
     The arithmetic is that of matrix products, convolutions and attention in one pass in evaluation mode, as
     ``torch.utils.flop_counter`` has it; normalisation, activations and pooling are not counted. Recurrent and attention
     layers are run without their fused kernels, which the counter doesn't see into. What a pass takes in time is
-    measured by ``stepdown.models.latency``.
+    measured by ``stepdown.learners.latency``.
 
     Parameters
     ----------

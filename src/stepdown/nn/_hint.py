@@ -7,7 +7,8 @@ from torch import Tensor, nn
 from stepdown.core import InvalidInputError
 
 from ._method import LayerMethod, Pairs
-from .functional import Reduction, hint
+from .functional._features import hint
+from .functional._numerics import Reduction
 
 __all__ = ["Hint", "pointwise"]
 

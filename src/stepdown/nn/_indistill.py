@@ -11,7 +11,7 @@ from stepdown.core import InvalidInputError
 from ._combined import Staged
 from ._information_flow import InformationFlow
 from ._method import LayerMethod, LossMethod, Outputs, Pairs
-from .functional import hint
+from .functional._features import hint
 
 __all__ = ["InDistill"]
 

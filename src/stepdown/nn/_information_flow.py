@@ -6,7 +6,8 @@ from torch import Tensor, nn
 
 from ._method import LayerMethod, Pairs
 from ._schedules import CriticalPeriod, Schedule
-from .functional import Reduction, information_flow
+from .functional._information import information_flow
+from .functional._numerics import Reduction
 
 __all__ = ["InformationFlow"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from ._method import LossMethod, Outputs
-from .functional import kd
+from .functional._responses import kd
 
 __all__ = ["KD"]
 

@@ -10,14 +10,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from stepdown.core import (
-    InvalidInputError,
-    StepdownError,
-    Teacher,
-    Trainer,
-    TransferMethod,
-    TransferSet,
-)
+from stepdown.core import InvalidInputError, StepdownError, Teacher, Trainer, TransferMethod, TransferSet
 
 from ._schedules import Schedule
 

@@ -18,7 +18,7 @@ from torch.nn import functional
 from torch.utils.data import Subset
 
 from stepdown.core import InvalidInputError, NotSupportedError, Trainer, TransferSet
-from stepdown.models import SoftFitSupport, fit_to, split_pipeline
+from stepdown.learners import SoftFitSupport, fit_to, split_pipeline
 
 from ._engine import seeded
 from ._rows import own_rows
@@ -71,7 +71,7 @@ class NetworkFit(Trainer):
 
 
 def soft_support(net: NeuralNet) -> SoftFitSupport:
-    """How a net learns soft targets; see `stepdown.models.soft_fit_support`."""
+    """How a net learns soft targets; see `stepdown.learners.soft_fit_support`."""
     criterion = net.criterion if isinstance(net.criterion, type) else type(net.criterion)
     loss = _soft_loss(criterion)
     if loss is not None:

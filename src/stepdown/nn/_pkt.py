@@ -5,7 +5,8 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from ._method import LayerMethod, LossMethod, Pairs
-from .functional import Reduction, pkt
+from .functional._numerics import Reduction
+from .functional._relational import pkt
 
 __all__ = ["PKT"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from ._method import LayerMethod, LossMethod, Pairs
-from .functional import sp
+from .functional._relational import sp
 
 __all__ = ["SP"]
 

@@ -11,7 +11,7 @@ from stepdown.core import InvalidInputError
 
 from ._hint import pointwise
 from ._method import LayerMethod, Pairs
-from .functional import vid, vid_initial_scale
+from .functional._features import vid, vid_initial_scale
 
 __all__ = ["VID"]
 

@@ -9,8 +9,9 @@ from sklearn.base import is_classifier
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.tree import BaseDecisionTree
 
-from ..core import InvalidInputError, Trainer, TransferSet
-from ..models import is_network, network_trainer, split_pipeline
+from stepdown.core import InvalidInputError, Trainer, TransferSet
+from stepdown.learners import is_network, network_trainer, split_pipeline
+
 from ._forest_selection import FORESTS, ForestSelection
 from ._plain import PlainFit
 from ._restarts import Restarts

@@ -13,8 +13,9 @@ from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor, RandomFo
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_array
 
-from ..core import InvalidInputError, NotSupportedError, Trainer, TransferSet, derive_seed
-from ..models import fit_to, split_pipeline
+from stepdown.core import InvalidInputError, NotSupportedError, Trainer, TransferSet, derive_seed
+from stepdown.learners import fit_to, split_pipeline
+
 from ._pipelines import fit_last_step
 from ._targets import real_targets, weighted_targets
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..models._trees import node_impurity
+from stepdown.learners._trees import node_impurity
 
 __all__ = ["Objective", "SoftAccuracy", "SquaredError"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from sklearn.pipeline import Pipeline
 
-from ..core import Trainer, TransferSet
-from ..models import clone_with_seed
+from stepdown.core import Trainer, TransferSet
+from stepdown.learners import clone_with_seed
 
 __all__ = ["fit_last_step"]
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..core import Trainer, TransferSet
-from ..models import fit_to
+from stepdown.core import Trainer, TransferSet
+from stepdown.learners import fit_to
 
 __all__ = ["PlainFit"]
 
 
 class PlainFit(Trainer):
-    """Fit a student as its own ``fit`` does; soft targets are realised by `stepdown.models.fit_to`.
+    """Fit a student as its own ``fit`` does; soft targets are realised by `stepdown.learners.fit_to`.
 
     Examples
     --------

@@ -8,8 +8,9 @@ import numpy as np
 from sklearn.base import clone, is_classifier
 from sklearn.pipeline import Pipeline
 
-from ..core import InvalidInputError, NotSupportedError, Trainer, TransferSet, derive_seed
-from ..models import fit_to, predictions, split_pipeline
+from stepdown.core import InvalidInputError, NotSupportedError, Trainer, TransferSet, derive_seed
+from stepdown.learners import fit_to, predictions, split_pipeline
+
 from ._pipelines import fit_last_step
 from ._targets import real_targets, weighted_targets
 

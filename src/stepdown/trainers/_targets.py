@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..core import InvalidInputError, TransferSet
+from stepdown.core import InvalidInputError, TransferSet
 
 __all__ = ["class_weights", "real_targets", "weighted_targets"]
 

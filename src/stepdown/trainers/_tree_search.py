@@ -14,8 +14,9 @@ from sklearn.pipeline import Pipeline
 from sklearn.tree import BaseDecisionTree, DecisionTreeClassifier, DecisionTreeRegressor
 from sklearn.utils import check_array
 
-from ..core import InvalidInputError, NotSupportedError, Trainer, TransferSet
-from ..models import fit_to, split_pipeline
+from stepdown.core import InvalidInputError, NotSupportedError, Trainer, TransferSet
+from stepdown.learners import fit_to, split_pipeline
+
 from ._flat_trees import FlatTrees, Rows
 from ._objective import Objective, SoftAccuracy, SquaredError
 from ._pipelines import fit_last_step

@@ -5,14 +5,7 @@ The student's side comes first and carries the gradient; the teacher's side neve
 
 from ._contrast import Contrast, crd
 from ._features import at, attention_map, hint, strongest_filters, vid, vid_initial_scale
-from ._flow import (
-    FlowMatch,
-    QuadraticInformation,
-    flow_match,
-    flow_vector,
-    qmi,
-    relational_profile,
-)
+from ._flow import FlowMatch, QuadraticInformation, flow_match, flow_vector, qmi, relational_profile
 from ._information import Relations, information_flow, relations
 from ._kernels import (
     adaptive_rbf_kernel,

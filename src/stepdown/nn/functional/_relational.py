@@ -12,15 +12,7 @@ from torch.nn import functional
 from stepdown.core import InvalidInputError
 
 from ._kernels import conditional_probabilities, cosine_kernel, pairwise_distances
-from ._numerics import (
-    Reduction,
-    full_precision,
-    gram_matrix,
-    matched_rows,
-    off_diagonal,
-    reduced,
-    squared_distances,
-)
+from ._numerics import Reduction, full_precision, gram_matrix, matched_rows, off_diagonal, reduced, squared_distances
 
 __all__ = ["jeffreys", "kullback_leibler", "mds", "pkt", "relational", "rkd", "sp"]
 

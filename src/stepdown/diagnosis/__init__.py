@@ -1,0 +1,20 @@
+"""What kind of teacher, student and rows these are, and what to try first."""
+
+from ._diagnose import Diagnosis, diagnose
+from ._discretise import discretise
+from ._label_errors import DoubtedLabels, doubted_labels
+from ._pid import PartialInformation, partial_information, partial_information_of_joint
+from ._render import render_diagnosis_html, render_diagnosis_text
+
+__all__ = [
+    "Diagnosis",
+    "DoubtedLabels",
+    "PartialInformation",
+    "diagnose",
+    "discretise",
+    "doubted_labels",
+    "partial_information",
+    "partial_information_of_joint",
+    "render_diagnosis_html",
+    "render_diagnosis_text",
+]

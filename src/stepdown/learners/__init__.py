@@ -1,0 +1,63 @@
+"""The only room that knows other people's model classes."""
+
+from ._bagged_trees import BaggedTreesClassifier, BaggedTreesRegressor
+from ._complexity import Complexity, complexity, latency
+from ._expansion import expand_soft_targets, expansion_blocks
+from ._families import bagged_bridge, between, grown, shrunk
+from ._grades import Grade, graded_signals, grades
+from ._label_encoded import LabelEncoded
+from ._networks import (
+    answers,
+    between_twins,
+    check_labels,
+    completed,
+    network_trainer,
+    own_rows,
+    trainer_on_labels,
+    wider_nets,
+)
+from ._pipelines import bare_model, clone_with_seed, is_network, prepare, split_pipeline, supports_weight, with_final
+from ._regression_classifier import RegressionClassifier
+from ._signals import fold_rows, predictions, signal_key, training_signal
+from ._soft_fit import SoftFitSupport, fit_to, soft_fit_support
+
+__all__ = [
+    "BaggedTreesClassifier",
+    "BaggedTreesRegressor",
+    "Complexity",
+    "Grade",
+    "LabelEncoded",
+    "RegressionClassifier",
+    "SoftFitSupport",
+    "answers",
+    "bagged_bridge",
+    "bare_model",
+    "between",
+    "between_twins",
+    "check_labels",
+    "clone_with_seed",
+    "completed",
+    "complexity",
+    "expand_soft_targets",
+    "expansion_blocks",
+    "fit_to",
+    "fold_rows",
+    "graded_signals",
+    "grades",
+    "grown",
+    "is_network",
+    "latency",
+    "network_trainer",
+    "own_rows",
+    "predictions",
+    "prepare",
+    "shrunk",
+    "signal_key",
+    "soft_fit_support",
+    "split_pipeline",
+    "supports_weight",
+    "trainer_on_labels",
+    "training_signal",
+    "wider_nets",
+    "with_final",
+]

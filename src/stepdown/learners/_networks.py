@@ -1,0 +1,253 @@
+"""The door to the room of networks: the one file outside it that reaches in, and only with a network in hand.
+
+A skorch net is known by the module of its class (`is_network`). Whoever has one has torch, so that the room can be
+imported then, and not before: `import stepdown` imports no torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import Pipeline
+
+from stepdown.core import InvalidInputError, RefitOnLabels, Teacher, Trainer, TransferSet
+
+from ._pipelines import bare_model, inner_estimators, is_network, prepare, split_pipeline, thawed, with_final
+from ._soft_support import SoftFitSupport
+
+__all__ = [
+    "answers",
+    "between_twins",
+    "check_handed_rows",
+    "check_labels",
+    "completed",
+    "fit_network",
+    "n_parameters",
+    "network_grades",
+    "network_probes",
+    "network_randomness",
+    "network_trainer",
+    "own_rows",
+    "refit_of",
+    "renewed",
+    "soft_network_support",
+    "trainer_on_labels",
+    "wider_nets",
+]
+
+
+def own_rows(model: Any, X: Any) -> Any:
+    """Rows in the type that a network's parameters have; for any other model as they are.
+
+    Estimators hand over float64, networks mostly want float32. A pipeline that ends in a net gets the rows converted
+    before its first step, because scikit-learn's scalers keep the type; an ensemble that holds a net gets converted
+    rows for all of its members.
+
+    Parameters
+    ----------
+    model : estimator
+        Fitted or not.
+    X : array-like of shape (n_samples, n_features)
+
+    Returns
+    -------
+    array-like of shape (n_samples, n_features)
+    """
+    net = _net_of(model)
+    return X if net is None else _room("_rows").own_rows(net, X)
+
+
+def _net_of(model: Any) -> Any:
+    """The net behind a model, or the first one that an ensemble holds; None where there is none."""
+    bare = bare_model(model)
+    if is_network(bare):
+        return bare
+    return next((net for part in inner_estimators(bare) if (net := _net_of(part)) is not None), None)
+
+
+def network_randomness(model: Any, seed: int | None) -> AbstractContextManager[Any]:
+    """For the time of a fit, torch's randomness from a seed, where the model is or holds a net."""
+    net = _net_of(model)
+    if net is None or seed is None:
+        return nullcontext()
+    context: AbstractContextManager[Any] = _room("_engine").seeded(seed, net.device)
+    return context
+
+
+def answers(model: Any, X: Any) -> NDArray[Any]:
+    """What a fitted model predicts: labels or real numbers, one a row, whatever type of rows it takes.
+
+    Parameters
+    ----------
+    model : estimator
+        Fitted.
+    X : array-like of shape (n_samples, n_features)
+
+    Returns
+    -------
+    array of shape (n_samples,)
+
+    Examples
+    --------
+    >>> from sklearn.tree import DecisionTreeClassifier
+    >>> answers(DecisionTreeClassifier().fit([[0], [1]], ["a", "c"]), [[1]]).tolist()
+    ['c']
+    """
+    says = np.asarray(model.predict(own_rows(model, X)))
+    return says[:, 0] if says.ndim == 2 and says.shape[1] == 1 else says
+
+
+def check_labels(model: Any, data: TransferSet) -> None:
+    """Raise `InvalidInputError` for classes that a network can't answer; other models answer all."""
+    if is_network(model) and data.classes is not None:
+        _room("_network_fit").check_labels(bare_model(model), data.classes)
+
+
+def check_handed_rows(model: Any, X: Any) -> None:
+    """Refuse rows of another type than a net's at the end of a pipeline, which nothing would convert later either."""
+    if getattr(model, "converts_rows", False):
+        return
+    if is_network(model) and (wanted := own_rows(model, X)) is not X:
+        raise InvalidInputError(
+            f"the steps before the {type(model).__name__} hand it {X.dtype} and it takes {wanted.dtype}: the pipeline "
+            f"couldn't predict. Put FunctionTransformer(np.{wanted.dtype}) right before the net."
+        )
+
+
+def fit_network(net: Any, data: TransferSet, *, seed: int | None) -> Any:
+    """Fit an unfitted net in place, as `stepdown.nn.NetworkFit` says."""
+    return _room("_network_fit").fit_net(net, data, seed=seed)
+
+
+def renewed(model: Any, original: Any, seed: int | None) -> Any:
+    """The clone of a model, with weights drawn anew where the clone of a net would start from the trained ones."""
+    net, given = split_pipeline(model)[1], split_pipeline(original)[1]
+    if is_network(net) and not isinstance(net, FrozenEstimator):
+        _room("_network_fit").renew(net, given, seed)
+    return model
+
+
+def refit_of(teacher: Teacher, seed: int | None) -> Any:
+    """How a teacher is made again on folds: a net by its trainer, with its seed and its weights of rows."""
+    if _net_of(teacher.model) is not None and isinstance(teacher.refit, RefitOnLabels):
+        from ._soft_fit import fit_to  # which needs this file
+
+        return lambda part, rows: fit_to(teacher.model, part, seed=seed)
+    return teacher.refit
+
+
+def network_probes(model: Any, data: TransferSet, n_probes: int) -> list[tuple[str, Any]]:
+    """Linear probes on the deepest layers of a net, fitted to rows as the last step of the model sees them."""
+    X = prepare(split_pipeline(thawed(model))[0], own_rows(model, data.X))
+    probes: list[tuple[str, Any]] = _room("_probes").network_probes(bare_model(model), data.replace(X=X), n_probes)
+    return probes
+
+
+def network_grades(model: Any, X: Any, data: TransferSet, n_grades: int) -> list[Any]:
+    """What each probe says about rows, and then the net itself; all probes are asked in one pass.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_rows, n_features)
+        The rows that are asked about.
+    data : TransferSet
+        What the probes are fitted to.
+
+    Returns
+    -------
+    list of (array, bool)
+        As of `predictions`; the last is the whole model's.
+    """
+    from ._signals import predictions  # which needs this file
+
+    probes = network_probes(model, data, n_grades - 1)
+    rows = prepare(split_pipeline(thawed(model))[0], own_rows(model, X))
+    layers = [probe[0].layer for _, probe in probes]
+    features = _room("_probes").layer_features(bare_model(model), rows, layers) if layers else {}
+    below = [predictions(probe[1:], features[probe[0].layer], data.classes) for _, probe in probes]
+    return [*below, predictions(model, X, data.classes)]
+
+
+def network_trainer() -> Trainer:
+    """The trainer of nets."""
+    trainer: Trainer = _room("_network_fit").NetworkFit()
+    return trainer
+
+
+def soft_network_support(net: Any) -> SoftFitSupport:
+    """How a net learns soft targets."""
+    support: SoftFitSupport = _room("_network_fit").soft_support(net)
+    return support
+
+
+def completed(method: Any, *, classify: bool) -> Any:
+    """A method between networks as a chain can use it: with the classifying head fitted where nothing else teaches it.
+
+    Any other method is returned as it is.
+    """
+    return _room("_with_head").completed(method) if classify and _is_loss_method(method) else method
+
+
+def trainer_on_labels(trainer: Trainer, methods: Sequence[Any]) -> Trainer:
+    """The trainer of the way on labels alone: with the head fitted, too, where one of the methods has it fitted."""
+    if not any(type(method).__module__ == "stepdown.nn._with_head" for method in methods):
+        return trainer
+    fitting: Trainer = _room("_with_head").HeadFit()
+    return fitting
+
+
+def between_twins(method: Any) -> Any:
+    """A method between networks for a teacher with the student's names of layers; any other method as it is."""
+    theirs = any(cls.__module__.startswith("stepdown.nn.") for cls in type(method).__mro__)
+    return _room("_with_head").between_twins(method) if theirs else method
+
+
+def wider_nets(student: Any, data: TransferSet, factors: Sequence[float], seed: int | None) -> list[tuple[str, Any]]:
+    """Nets built like a student, but wider; in a pipeline behind clones of the same steps.
+
+    Parameters
+    ----------
+    student : skorch net, or a pipeline that ends in one
+        Unfitted.
+    data : TransferSet
+        Says what the rows look like.
+    factors : sequence of float
+    seed : int, optional
+        Of the fresh weights.
+
+    Returns
+    -------
+    list of (str, estimator)
+        The widest first.
+
+    Raises
+    ------
+    NotSupportedError
+        For an architecture that can't be widened.
+    """
+    steps, net = split_pipeline(student)
+    X = own_rows(student, data.take(np.arange(data.n_samples)[:512]).X)
+    if steps:
+        X = Pipeline([(name, clone(step)) for name, step in steps]).fit_transform(X, data.labels()[:512])
+    found = _room("_ladder").auxiliaries(net, factors, X=X, seed=seed)
+    return [(name, clone(with_final(student, wide))) for name, wide in found]
+
+
+def _is_loss_method(method: Any) -> bool:
+    return any(cls.__module__ == "stepdown.nn._method" and cls.__name__ == "LossMethod" for cls in type(method).__mro__)
+
+
+def n_parameters(net: Any) -> int:
+    """How many parameters a fitted net has."""
+    return sum(int(parameter.numel()) for parameter in net.module_.parameters())
+
+
+def _room(name: str) -> Any:
+    return import_module(f"stepdown.nn.{name}")

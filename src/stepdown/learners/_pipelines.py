@@ -1,0 +1,221 @@
+"""Seeing through pipelines: what is prepared before the last step, and the last step itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sklearn.base import BaseEstimator, clone, is_classifier, is_regressor
+from sklearn.feature_selection import SelectorMixin, VarianceThreshold
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import Pipeline
+from sklearn.utils import get_tags
+from sklearn.utils.validation import has_fit_parameter
+
+from stepdown.core import derive_seed
+
+__all__ = [
+    "bare_model",
+    "clone_with_seed",
+    "inner_estimators",
+    "is_network",
+    "prepare",
+    "prepares_without_targets",
+    "split_pipeline",
+    "supports_weight",
+    "thawed",
+    "with_final",
+]
+
+Steps = list[tuple[str, Any]]
+
+
+def split_pipeline(estimator: Any) -> tuple[Steps, Any]:
+    """The steps that prepare the rows, and the estimator that learns from what they return.
+
+    Nested pipelines are flattened; anything but a ``Pipeline`` is its own final estimator.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Fitted or not; neither copied nor changed.
+
+    Returns
+    -------
+    steps : list of (name, transformer)
+        In order, without "passthrough".
+    final : estimator
+
+    Examples
+    --------
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from sklearn.tree import DecisionTreeClassifier
+    >>> split_pipeline(make_pipeline(StandardScaler(), DecisionTreeClassifier()))
+    ([('standardscaler', StandardScaler())], DecisionTreeClassifier())
+    """
+    if not isinstance(estimator, Pipeline):
+        return [], estimator
+    *before, (_, last) = estimator.steps
+    steps = [(name, step) for name, step in before if step is not None and step != "passthrough"]
+    inner, final = split_pipeline(last)
+    return steps + inner, final
+
+
+def bare_model(estimator: Any) -> Any:
+    """The fitted learner behind pipelines and ``FrozenEstimator``, however they are nested."""
+    while isinstance(estimator, Pipeline | FrozenEstimator):
+        estimator = estimator.estimator if isinstance(estimator, FrozenEstimator) else estimator.steps[-1][1]
+    return estimator
+
+
+def is_network(model: Any) -> bool:
+    """Whether a skorch net stands behind pipelines and freezing; it is known by the module of its class.
+
+    Parameters
+    ----------
+    model : estimator
+        Fitted or not.
+
+    Examples
+    --------
+    >>> from sklearn.neural_network import MLPClassifier
+    >>> is_network(MLPClassifier())
+    False
+    """
+    classes = type(bare_model(model)).__mro__
+    return any(cls.__name__ == "NeuralNet" and cls.__module__.split(".")[0] == "skorch" for cls in classes)
+
+
+def thawed(model: Any) -> Any:
+    """The model that is frozen, or the model itself."""
+    while isinstance(model, FrozenEstimator):
+        model = model.estimator
+    return model
+
+
+def prepare(steps: Sequence[tuple[str, Any]], X: Any) -> Any:
+    """Rows as the final estimator sees them, by the fitted steps of `split_pipeline`."""
+    for _, step in steps:
+        X = step.transform(X)
+    return X
+
+
+def with_final(estimator: Any, final: Any) -> Any:
+    """The same pipeline, of the same steps, around another final estimator; a bare estimator is replaced.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Left as it is. Its steps are shared, not cloned: clone the result where it is to be fitted.
+    final : estimator
+
+    Examples
+    --------
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from sklearn.tree import DecisionTreeClassifier
+    >>> with_final(make_pipeline(StandardScaler(), LogisticRegression()), DecisionTreeClassifier())
+    Pipeline(steps=[('standardscaler', StandardScaler()),
+                    ('logisticregression', DecisionTreeClassifier())])
+    """
+    if not isinstance(estimator, Pipeline):
+        return final
+    *before, (name, last) = estimator.steps
+    return type(estimator)(
+        [*before, (name, with_final(last, final))], memory=estimator.memory, verbose=estimator.verbose
+    )
+
+
+def prepares_without_targets(steps: Sequence[tuple[str, Any]]) -> bool:
+    """Whether no step, nor an estimator inside one, is known to learn from the targets.
+
+    Rows prepared by a step that has learned from their labels are not unseen any more, and what a bagged model
+    says about them out-of-bag isn't either.
+    """
+    parts = [part for _, step in steps for part in [step, *step.get_params(deep=True).values()]]
+    return not any(_learns_from_targets(part) for part in parts if isinstance(part, BaseEstimator))
+
+
+def _learns_from_targets(part: BaseEstimator) -> bool:
+    # The tag alone won't do: selectors leave it unset because some of their scores do without targets.
+    return (
+        get_tags(part).target_tags.required
+        or is_classifier(part)
+        or is_regressor(part)
+        or (isinstance(part, SelectorMixin) and not isinstance(part, VarianceThreshold))
+        or type(part).__module__.startswith("sklearn.cross_decomposition")
+    )
+
+
+def clone_with_seed(estimator: Any, seed: int | None) -> Any:
+    """A clone whose every ``random_state`` that is None, also of nested estimators, is set from `seed`.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Left as it is.
+    seed : int or None
+        None leaves the clone's randomness open.
+
+    Returns
+    -------
+    estimator
+        Unfitted. A ``random_state`` that was given is kept.
+
+    Examples
+    --------
+    >>> from sklearn.tree import DecisionTreeClassifier
+    >>> clone_with_seed(DecisionTreeClassifier(random_state=7), 0).random_state
+    7
+    >>> clone_with_seed(DecisionTreeClassifier(), 0).random_state is None
+    False
+    """
+    model = clone(estimator)
+    if seed is None or isinstance(model, FrozenEstimator):
+        return model
+    open_seeds = {
+        name: derive_seed(seed, name)
+        for name, value in model.get_params(deep=True).items()
+        if value is None and (name == "random_state" or name.endswith("__random_state"))
+    }
+    if open_seeds:
+        model.set_params(**open_seeds)
+    return model
+
+
+def supports_weight(estimator: Any) -> bool:
+    """Whether ``fit`` of the estimator, or of the last step of a pipeline, makes use of ``sample_weight``.
+
+    An estimator that holds others is believed only where those take weights too: calibration and stacking would
+    otherwise fit their inner models without them.
+
+    Examples
+    --------
+    >>> from sklearn.neighbors import KNeighborsClassifier
+    >>> from sklearn.tree import DecisionTreeClassifier
+    >>> supports_weight(DecisionTreeClassifier()), supports_weight(KNeighborsClassifier())
+    (True, False)
+    """
+    final = split_pipeline(estimator)[1]
+    if isinstance(final, FrozenEstimator):
+        return True  # nothing is fitted, so nothing is ignored
+    if is_network(final):
+        return True  # by the loss of its training, not by a parameter of ``fit``
+    inner = inner_estimators(final)
+    if has_fit_parameter(final, "sample_weight") or (inner and _hands_keywords_on(final)):
+        return all(supports_weight(part) and not is_network(part) for part in inner)
+    return False
+
+
+def _hands_keywords_on(estimator: Any) -> bool:
+    """Whether ``fit`` hands unnamed keywords on, as searches and voting do."""
+    return any(has_fit_parameter(estimator, name) for name in ("params", "fit_params"))
+
+
+def inner_estimators(estimator: Any) -> list[Any]:
+    """The unfitted estimators that one fits inside itself; defaults that are None stay unsaid."""
+    named = [entry[-1] for entry in getattr(estimator, "estimators", None) or [] if isinstance(entry, tuple)]
+    single = [getattr(estimator, name, None) for name in ("estimator", "regressor", "final_estimator")]
+    return [part for part in [*named, *single] if hasattr(part, "fit")]

@@ -1,0 +1,504 @@
+"""The estimators that users meet: a teacher, a student, and the chain between them."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Self, TypeVar, cast
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, RegressorMixin
+from sklearn.frozen import FrozenEstimator
+from sklearn.metrics import check_scoring
+from sklearn.utils import check_random_state, get_tags
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted
+
+from stepdown.core import (
+    HopRecord,
+    InvalidInputError,
+    NotSupportedError,
+    Teacher,
+    Trainer,
+    TransferMethod,
+    TransferSet,
+    as_teacher,
+    derive_seed,
+    naming_the_hop,
+)
+from stepdown.learners import answers, complexity, own_rows, split_pipeline
+from stepdown.oracle import Queried, QueryPolicy
+from stepdown.search import Search
+from stepdown.search._inputs import check_classes, check_rows, check_targets, checked_rows, warn_unless_falling
+from stepdown.search._label_budget import solve_queried
+from stepdown.search._parameters import (
+    check_arms,
+    check_model,
+    check_pool,
+    is_frozen,
+    read_intermediates,
+    read_methods,
+    read_search,
+    read_teacher,
+    read_trainer,
+)
+from stepdown.search._recipes import build_arms, further_rows, preferred_arm
+from stepdown.search._search import Choice
+from stepdown.search._store import Store, fit_once
+from stepdown.search._task import Problem, Trained
+
+from ._select import Selecting, rungs_of
+
+__all__ = ["MultihopClassifier", "MultihopRegressor"]
+
+log = logging.getLogger("stepdown")
+
+Predict = TypeVar("Predict", bound=Callable[..., Any])
+
+
+def _student_has(attribute: str) -> Callable[[Predict], Predict]:
+    def check(self: Any) -> bool:
+        getattr(self.student_ if hasattr(self, "student_") else self.student, attribute)
+        return True
+
+    return cast("Callable[[Predict], Predict]", available_if(check))
+
+
+class _Multihop(Selecting, MetaEstimatorMixin, BaseEstimator):
+    """What classifier and regressor share: everything but the targets."""
+
+    def __init__(
+        self,
+        teacher: Any,
+        student: Any,
+        *,
+        methods: TransferMethod | Sequence[TransferMethod] | str = "auto",
+        intermediates: Sequence[tuple[str, Any]] | str = "auto",
+        trainer: Trainer | str = "auto",
+        search: Search | str = "auto",
+        cv: int = 5,
+        scoring: Any = None,
+        n_jobs: int | None = None,
+        random_state: Any = None,
+        memory: Any = None,
+        verbose: int = 0,
+        keep_rungs: bool = False,
+    ) -> None:
+        self.teacher = teacher
+        self.student = student
+        self.methods = methods
+        self.intermediates = intermediates
+        self.trainer = trainer
+        self.search = search
+        self.cv = cv
+        self.scoring = scoring
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.memory = memory
+        self.verbose = verbose
+        self.keep_rungs = keep_rungs
+
+    def fit(
+        self, X: Any, y: Any = None, sample_weight: Any = None, groups: Any = None, X_unlabeled: Any = None
+    ) -> Self:
+        """Fit the teacher, choose the chain on the training rows, and train the student.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Array, sparse matrix or data frame; whatever the inner models take.
+        y : array-like of shape (n_samples,)
+            With a query budget it may be left out: X is the pool then that the teacher is asked about.
+        sample_weight : array-like of shape (n_samples,), optional
+            Non-negative.
+        groups : array-like of shape (n_samples,), optional
+            Rows of a group never stand on both sides of a fold.
+        X_unlabeled : array-like of shape (n_unlabeled, n_features), optional
+            Further rows for methods that let the teacher label them.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        InvalidInputError, NotSupportedError
+            Before anything long starts wherever that can be known; a message from within a hop names it.
+        """
+        problem, choice = self._solve(X, y, sample_weight, groups, X_unlabeled)
+        self._keep(problem, choice, problem.train(choice.arm, choice.score))
+        return self
+
+    def _solve(
+        self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None, X_unlabeled: Any = None
+    ) -> tuple[Problem, Choice]:
+        """Everything up to the choice of the arm; `compare` goes on from here to train every arm."""
+        classify = isinstance(self, ClassifierMixin)  # tags would need models that have been checked
+        source = read_teacher(self.teacher, classify=classify)
+        check_model("teacher", source, classify=classify)
+        check_model("student", self.student, classify=classify)
+        if isinstance(self.student, FrozenEstimator):
+            raise NotSupportedError("student: a FrozenEstimator can't be trained; give the unfitted estimator.")
+        models = [source, self.student]
+        X, y, sample_weight, groups = check_rows(self, X, y, sample_weight, groups, models)
+        X_unlabeled = check_pool(self, X, X_unlabeled, models)
+        data = TransferSet(X, y, sample_weight, X_unlabeled, groups, self._classes(y))
+        check_targets(data, self.cv)
+        methods = read_methods(self.methods, classify=classify)
+        intermediates = read_intermediates(self.intermediates, classify=classify)
+        trainer = read_trainer(self.trainer, self.student)
+        search = read_search(self.search)
+        seed = self._seed()
+        frozen, pool = is_frozen(source), X_unlabeled is not None
+        if frozen and not pool and methods is None:
+            data = data.replace(X_unlabeled=further_rows(data, derive_seed(seed, "further rows")))
+        arms = build_arms(
+            source, self.student, data, trainer, methods, intermediates, frozen=frozen, cv=self.cv, seed=seed
+        )
+        search.check(arms)
+        scorer = self._scorer()
+        check_arms(arms, source, self.student, data)
+        self._tell(f"fitting the teacher, {type(split_pipeline(source)[1]).__name__}")
+        started = time.perf_counter()
+        teacher = self._fit_teacher(source, data, seed)
+        problem = Problem(
+            teacher,
+            self.student,
+            data,
+            seed,
+            teacher_seconds=time.perf_counter() - started,
+            methods=methods,
+            intermediates=intermediates,
+            cv=self.cv,
+            own_rows_only=not pool,
+            store=self._store(data, source, seed),
+        )
+        preferred = preferred_arm(arms, self.student, frozen=frozen, pool=pool, n_samples=data.n_samples)
+        choice = search.choose(problem, arms, preferred, scorer=scorer, n_jobs=self.n_jobs)
+        self._tell(f"chosen: {choice.arm.name}")
+        return problem, choice
+
+    def _keep(self, problem: Problem, choice: Choice, trained: Trained) -> None:
+        self.teacher_ = problem.teacher.model
+        self.student_ = trained.model
+        size = complexity(self.teacher_)
+        first = HopRecord("teacher", (), None, None, self.teacher_, size, None, problem.teacher_seconds)
+        self.chain_ = [first, *trained.records] if choice.arm.uses_teacher else list(trained.records)
+        self.comparison_ = _comparison(choice)
+        self.candidates_ = choice.candidates
+        if self.keep_rungs:
+            self.rungs_ = rungs_of(problem, choice, trained, self._scorer())
+        elif hasattr(self, "rungs_"):
+            del self.rungs_
+        warn_unless_falling(self.chain_, constructed=isinstance(self.intermediates, str))
+
+    def _scorer(self) -> Any:
+        return None if self.scoring is None else check_scoring(self.student, scoring=self.scoring)
+
+    def _seed(self) -> int:
+        state = self.random_state
+        if isinstance(state, int | np.integer):
+            return int(state)
+        return int(check_random_state(state).randint(np.iinfo(np.int32).max))
+
+    def _fit_teacher(self, source: Any, data: TransferSet, seed: int) -> Teacher:
+        with naming_the_hop("teacher"):
+            if isinstance(source, FrozenEstimator):
+                check_is_fitted(source)
+                teacher = as_teacher(source)
+            else:
+                rows = data.replace(X_unlabeled=None)
+                model = fit_once(self.memory, source, rows, derive_seed(seed, "teacher"))
+                teacher = Teacher(model) if is_frozen(source) else as_teacher(model)
+            if teacher.is_frozen:  # any other has just learned these classes
+                check_classes(teacher.model, data)
+        return teacher
+
+    def _store(self, data: TransferSet, source: Any, seed: int) -> Store | None:
+        """Where this search, and no other, keeps what it makes."""
+        params = self.get_params(deep=False) | {"teacher": source}
+        for name in ("memory", "n_jobs", "verbose", "keep_rungs", "random_state"):
+            params.pop(name, None)
+        return Store.where_possible(self.memory, data, type(self).__name__, seed, *params.items())
+
+    def _tell(self, message: str) -> None:
+        log.info("%s", message)
+        if self.verbose:
+            print(f"[{type(self).__name__}] {message}")
+
+    # Prediction: the student's ----------------------------------------------------------------------------------
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Return the student's predictions, of shape (n_samples,)."""
+        rows = self._new_rows(X)
+        return answers(self.student_, rows)
+
+    def _new_rows(self, X: Any) -> Any:
+        check_is_fitted(self, "student_")
+        return own_rows(self.student_, checked_rows(self, X, [*_listed(self.teacher), self.student]))
+
+    @property
+    def n_features_in_(self) -> int:
+        """How many columns `fit` saw."""
+        return self.student_.n_features_in_
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "student_")
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        inner = [get_tags(model).input_tags for model in [*_listed(self.teacher), self.student]]
+        tags.input_tags.sparse = all(tag.sparse for tag in inner)
+        tags.input_tags.allow_nan = all(tag.allow_nan for tag in inner)
+        return tags
+
+    def _sk_visual_block_(self) -> Any:
+        try:
+            from sklearn.utils._repr_html.estimator import _VisualBlock
+        except ImportError:  # scikit-learn 1.6
+            from sklearn.utils._estimator_html_repr import _VisualBlock
+
+        if hasattr(self, "chain_"):
+            models = [(record.name, record.model) for record in self.chain_]
+        else:
+            between = [] if isinstance(self.intermediates, str) else list(self.intermediates)
+            teachers = [("teacher", model) for model in _listed(self.teacher)]
+            models = [*teachers, *between, ("student", self.student)]
+        # A model in a block of its own, because only such blocks show the name that it has in the chain.
+        blocks = [_VisualBlock("parallel", [model], names=[name], dash_wrapped=False) for name, model in models]
+        return _VisualBlock("serial", blocks, dash_wrapped=False)
+
+
+class MultihopClassifier(ClassifierMixin, _Multihop):
+    """A simple classifier taught by a complex one, through a chain of intermediates if that is worth it.
+
+    The teacher is fitted (unless it is frozen), the ways to the student (labels alone, one hop, a chain over a bridge,
+    and the control whose bridge never saw the teacher) are validated on the training rows, and the student is trained
+    by the one that the gate chose. What ships is ``student_``, a plain estimator of the student's own class.
+
+    The idea of several hops is that of Dhurandhar and Pedapati [1]_; the default recipes and the gate are our own.
+
+    Parameters
+    ----------
+    teacher : classifier, or list of classifiers
+        The complex model. Fitted here as a clone; wrap a fitted one in ``sklearn.frozen.FrozenEstimator`` to keep it.
+        Several are averaged.
+    student : classifier
+        The simple model; never touched, a clone is trained.
+    methods : TransferMethod, list of TransferMethod, or "auto", default="auto"
+        How knowledge moves in every hop; a list is chosen from.
+    intermediates : "auto" or list of (str, estimator), default="auto"
+        The models between teacher and student, the most complex first. "auto" builds a bridge: of bagged trees,
+        between networks of a network like the student and twice as wide. ``[]`` allows one hop only.
+    trainer : Trainer or "auto", default="auto"
+        How the student is fitted. "auto" takes the best known for its kind (`stepdown.trainers.trainer_for`).
+    search : Search or "auto", default="auto"
+        How the chain is chosen: ``Gate()``, ``Fixed()``, ``Greedy()`` or ``DynamicProgramming()``.
+    cv : int, default=5
+        Folds of the teacher's out-of-fold signals; bagged teachers give out-of-bag signals instead.
+    scoring : str, callable or None, default=None
+        What the search validates by; None means accuracy.
+    n_jobs : int, optional
+        Processes for validation folds.
+    random_state : int, RandomState or None, default=None
+        Seeds everything whose own ``random_state`` is None.
+    memory : str, path or joblib.Memory, optional
+        A folder where the fitted teacher and everything that the search makes is kept, so that a search that was
+        killed goes on where it was when it is started again with the same arguments; `random_state` must be an integer
+        for that. Files are pickles, which run code when they are read: the folder must be your own.
+    verbose : int, default=0
+        Whether to print what is being done. The logger "stepdown" says the same at level INFO.
+    keep_rungs : bool, default=False
+        Whether to keep every model on the way, for `select` and ``pareto_``. The student is then trained by the best
+        way of every kind.
+    query_budget : int, optional
+        Most rows of the pool (`X_unlabeled`, or X where there is no y) that the teacher is asked about; `teacher` is
+        then a ``FrozenEstimator`` or a callable ``f(rows)`` that returns labels or probabilities. A bridge learns the
+        answers and labels the rest of the pool. A second `fit` goes on with the same purse. For answers on disk, and
+        for one purse for all clones, give ``Queried(teacher, budget, store=...)`` as the teacher instead.
+    queries : QueryPolicy or "auto", default="auto"
+        Which rows it is asked about: ``Representative()``, which is what "auto" takes, or ``Random()``.
+
+    Attributes
+    ----------
+    student_ : classifier
+        The student that ships; its class is that of `student`.
+    teacher_ : classifier
+        The fitted teacher.
+    chain_ : list of HopRecord
+        The models on the way, in order, with method, complexity, validated score and seconds.
+    comparison_ : list of dict
+        One row a way to the student: validated score and standard error, difference to "simple + trainer".
+    candidates_ : list of dict
+        One row a hop that the search tried: score, fits and seconds. ``candidates_.to_frame()`` makes a data frame.
+    rungs_ : list of Rung
+        With `keep_rungs`: the models from the teacher down, with complexity and validated score.
+    classes_ : array of shape (n_classes,)
+
+    References
+    ----------
+    .. [1] A. Dhurandhar and T. Pedapati, "Multihop: Leveraging Complex Models to Learn Accurate Simple Models",
+       IEEE ICKG, 2022.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.ensemble import RandomForestClassifier
+    >>> from sklearn.tree import DecisionTreeClassifier
+    >>> from stepdown import MultihopClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> clf = MultihopClassifier(RandomForestClassifier(30), DecisionTreeClassifier(max_depth=2), random_state=0)
+    >>> type(clf.fit(X, y).student_).__name__, clf.student_.get_depth()
+    ('DecisionTreeClassifier', 2)
+    >>> [record.name for record in clf.chain_][-1]
+    'student'
+    """
+
+    def __init__(
+        self,
+        teacher: Any,
+        student: Any,
+        *,
+        methods: TransferMethod | Sequence[TransferMethod] | str = "auto",
+        intermediates: Sequence[tuple[str, Any]] | str = "auto",
+        trainer: Trainer | str = "auto",
+        search: Search | str = "auto",
+        cv: int = 5,
+        scoring: Any = None,
+        n_jobs: int | None = None,
+        random_state: Any = None,
+        memory: Any = None,
+        verbose: int = 0,
+        keep_rungs: bool = False,
+        query_budget: int | None = None,
+        queries: QueryPolicy | str = "auto",
+    ) -> None:
+        super().__init__(
+            teacher,
+            student,
+            methods=methods,
+            intermediates=intermediates,
+            trainer=trainer,
+            search=search,
+            cv=cv,
+            scoring=scoring,
+            n_jobs=n_jobs,
+            random_state=random_state,
+            memory=memory,
+            verbose=verbose,
+            keep_rungs=keep_rungs,
+        )
+        self.query_budget = query_budget
+        self.queries = queries
+
+    def _solve(
+        self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None, X_unlabeled: Any = None
+    ) -> tuple[Problem, Choice]:
+        queried = self._purse()
+        if queried is None:
+            return super()._solve(X, y, sample_weight, groups, X_unlabeled)
+        return solve_queried(self, queried, X, y, sample_weight, groups, X_unlabeled)
+
+    def _purse(self) -> Queried | None:
+        """The teacher that counts; None where it may be asked freely."""
+        if self.query_budget is None:
+            return self.teacher if isinstance(self.teacher, Queried) else None
+        if isinstance(self.teacher, Queried):
+            raise InvalidInputError(
+                f"query_budget={self.query_budget}: the teacher is a Queried, which has a budget of its own,"
+                f" {self.teacher.budget}. Leave query_budget out."
+            )
+        if getattr(getattr(self, "_queried", None), "teacher", None) is not self.teacher:
+            self._queried = Queried(self.teacher, self.query_budget)
+        return self._queried.set_params(budget=self.query_budget)
+
+    def _classes(self, y: NDArray[Any]) -> NDArray[Any]:
+        return np.unique(y)
+
+    @property
+    def classes_(self) -> NDArray[Any]:
+        """Class labels, sorted."""
+        return self.student_.classes_
+
+    @_student_has("predict_proba")
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:
+        """Return the student's probabilities, of shape (n_samples, n_classes), columns as in ``classes_``."""
+        rows = self._new_rows(X)
+        return self.student_.predict_proba(rows)
+
+    @_student_has("predict_log_proba")
+    def predict_log_proba(self, X: Any) -> NDArray[np.float64]:
+        """Return the logarithms of the student's probabilities, of shape (n_samples, n_classes)."""
+        rows = self._new_rows(X)
+        return self.student_.predict_log_proba(rows)
+
+    @_student_has("decision_function")
+    def decision_function(self, X: Any) -> NDArray[np.float64]:
+        """Return the student's decision values."""
+        rows = self._new_rows(X)
+        return self.student_.decision_function(rows)
+
+
+class MultihopRegressor(RegressorMixin, _Multihop):
+    """A simple regressor taught by a complex one, through a chain of intermediates if that is worth it.
+
+    Everything is as in `MultihopClassifier`; targets are real numbers, and arms are compared by squared error.
+
+    Parameters
+    ----------
+    teacher, student : regressor
+        The complex and the simple model; a list of teachers is averaged.
+    methods, intermediates, trainer, search, cv, scoring, n_jobs, random_state, memory, verbose, keep_rungs
+        As in `MultihopClassifier`; ``scoring=None`` means the coefficient of determination.
+
+    Attributes
+    ----------
+    student_, teacher_, chain_, comparison_, candidates_, rungs_
+        As in `MultihopClassifier`.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.ensemble import RandomForestRegressor
+    >>> from sklearn.tree import DecisionTreeRegressor
+    >>> from stepdown import MultihopRegressor
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> reg = MultihopRegressor(RandomForestRegressor(30), DecisionTreeRegressor(max_depth=3), random_state=0)
+    >>> reg.fit(X, y).student_.get_depth()
+    3
+    """
+
+    def _classes(self, y: NDArray[Any]) -> None:
+        return None
+
+
+def _listed(teacher: Any) -> list[Any]:
+    """The complex models, of which there may be several; a callable has no say in what rows may hold."""
+    listed = list(teacher) if isinstance(teacher, list | tuple) else [teacher]
+    models = [model.teacher if isinstance(model, Queried) else model for model in listed]
+    return [model for model in models if hasattr(model, "fit")]
+
+
+def _comparison(choice: Choice) -> list[dict[str, Any]]:
+    """Rows for people: what each way scored, and by how much it differs from the labels with the same trainer."""
+    rows: list[dict[str, Any]] = []
+    if choice.scores is None:
+        return rows
+    names = [arm.name for arm in choice.arms]
+    base = names.index("simple + trainer")
+    for place, arm in enumerate(choice.arms):
+        gain, error = choice.scores.difference(place, base)
+        rows.append(
+            {
+                "arm": arm.name,
+                "kind": arm.kind,
+                "score": choice.scores.mean(place),
+                "std_error": choice.scores.std_error(place),
+                "difference": gain,
+                "difference_std_error": error,
+                "chosen": arm is choice.arm,
+            }
+        )
+    return rows

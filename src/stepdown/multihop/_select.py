@@ -1,0 +1,217 @@
+"""Every model of a search as one that might ship: from the teacher down to the student, with score and price."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sklearn.utils.validation import check_is_fitted
+
+from stepdown.core import InvalidInputError
+from stepdown.learners import Complexity, complexity, latency, own_rows, training_signal
+from stepdown.oracle import Queried
+from stepdown.search._answers import check_scores_signals, value_of
+from stepdown.search._candidates import Table
+from stepdown.search._scoring import Scorer
+from stepdown.search._search import Choice
+from stepdown.search._task import Arm, Problem, Trained
+
+__all__ = ["Rung", "Selecting", "rungs_of"]
+
+# Kinds of arms whose students are kept, one each.
+KINDS = ("simple alone", "simple + trainer", "1-hop", "1-hop, further rows", "multihop", "control")
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """A model that a search made, fitted to all training rows.
+
+    Parameters
+    ----------
+    name : str
+        "teacher", an intermediate's name, or the way by which the student was trained.
+    model : estimator
+        Fitted; of the class that was given.
+    complexity : Complexity
+    us_per_row : float
+        Microseconds a row, for all training rows in one call, on the machine that fitted it.
+    score : float or None
+        Validated; None where nothing was.
+    validated : str
+        On what: "out-of-bag", "out-of-fold", "cross-validation", "frozen" (the teacher may have seen the rows) or "".
+    """
+
+    name: str
+    model: Any
+    complexity: Complexity
+    us_per_row: float
+    score: float | None
+    validated: str
+
+    def costs(self) -> dict[str, float | None]:
+        """What the model is made of and takes; None for what doesn't apply to its kind."""
+        size = self.complexity
+        return {
+            "rules": size.rules,
+            "leaves": size.leaves,
+            "nodes": size.nodes,
+            "depth": size.depth,
+            "parameters": size.parameters,
+            "bytes": size.bytes,
+            "us_per_row": self.us_per_row,
+        }
+
+
+def rungs_of(problem: Problem, choice: Choice, chosen: Trained, scorer: Scorer | None) -> list[Rung]:
+    """All rungs, from the largest to the smallest: the teacher, the best of each intermediate, a student of each kind.
+
+    Intermediates are asked out of bag or out of fold where the search didn't; students that it only validated are
+    trained.
+    """
+    can_value = True
+    try:
+        check_scores_signals(scorer, problem.data)
+    except InvalidInputError:
+        can_value = False
+
+    def said(arm: Arm) -> tuple[Arm, float | None, str]:
+        teachers = problem.lead_up(arm)[1]
+        if not can_value:
+            return arm, None, ""
+        signal = training_signal(teachers[-1], problem.data, cv=problem.cv, seed=problem.seed)
+        problem.keep_signals(arm, teachers)
+        return arm, value_of(signal.values, problem.data, scorer), signal.source
+
+    found: dict[Any, tuple[Arm, float | None, str]] = {}
+    for node in choice.nodes:
+        arm = replace(choice.arm, name=node.name, before=node.route, uses_teacher=node.uses_teacher)
+        found[arm.route] = (arm, node.value, node.validated)
+    for way in choice.arms if choice.scores is not None else [choice.arm]:
+        for place, hop in enumerate(way.before, start=1):
+            arm = replace(way.cut(place), name=hop.name)
+            if arm.route not in found:
+                found[arm.route] = said(arm)
+    best: dict[str, tuple[Arm, float | None, str]] = {}
+    if not isinstance(problem.teacher.model, Queried):  # which can't be asked about new rows, so it can't ship
+        best["teacher"] = said(replace(choice.arm, name="teacher", before=(), uses_teacher=True))
+    for one in found.values():
+        known = best.setdefault(one[0].name, one)
+        if one[1] is not None and (known[1] is None or one[1] > known[1]):
+            best[one[0].name] = one
+    rungs = [_rung(problem, name, problem.lead_up(arm)[1][-1].model, *rest) for name, (arm, *rest) in best.items()]
+    arms = [choice.arm, *(mine for kind in KINDS if (mine := choice.best(kind)) is not None)]
+    for arm in {mine.name: mine for mine in arms}.values() if choice.scores is not None else [choice.arm]:
+        model = chosen.model if arm is choice.arm else problem.train(arm).model
+        score = None if choice.scores is None else choice.scores.mean(choice.arms.index(arm))
+        validated = "" if score is None else "cross-validation"
+        rungs.append(_rung(problem, f"student, {arm.name}", model, score, validated))
+    return sorted(rungs, key=lambda rung: -(rung.complexity.bytes or 0))
+
+
+def _rung(problem: Problem, name: str, model: Any, score: Any, validated: Any) -> Rung:
+    speed = latency(model, own_rows(model, problem.data.X), repeats=3)
+    return Rung(name, model, complexity(model), speed, score, validated)
+
+
+def _beats(other: Rung, rung: Rung) -> bool:
+    if other.score is None or rung.score is None or other.complexity.bytes is None or rung.complexity.bytes is None:
+        return False
+    mine, theirs = (-rung.score, rung.complexity.bytes), (-other.score, other.complexity.bytes)
+    return all(b <= a for a, b in zip(mine, theirs, strict=True)) and mine != theirs
+
+
+class Selecting:
+    """What estimators offer that have kept their rungs."""
+
+    rungs_: list[Rung]
+
+    @property
+    def pareto_(self) -> Table:
+        """One row a rung; ``efficient`` where no other that is as small, in bytes, scores as well."""
+        if not hasattr(self, "rungs_"):  # as for any attribute that isn't there, so that hasattr says so
+            raise AttributeError("pareto_ needs the models of the search: fit with keep_rungs=True.")
+        rungs, rows = self.rungs_, Table()
+        for rung in rungs:
+            efficient = rung.score is not None and not any(_beats(other, rung) for other in rungs)
+            said = {"name": rung.name, "score": rung.score, "validated": rung.validated}
+            rows.append({**said, **rung.costs(), "efficient": efficient})
+        return rows
+
+    def select(
+        self,
+        *,
+        max_rules: float | None = None,
+        max_leaves: float | None = None,
+        max_nodes: float | None = None,
+        max_depth: float | None = None,
+        max_parameters: float | None = None,
+        max_bytes: float | None = None,
+        max_us_per_row: float | None = None,
+    ) -> Rung:
+        """Return the best validated model within limits; of equal scores the smaller.
+
+        Scores of the teacher and of intermediates are of answers out of bag or out of fold, those of students are
+        cross-validated with a cheap version of their trainer; see `Rung` and the guide.
+
+        Parameters
+        ----------
+        max_rules, max_leaves, max_nodes, max_depth : int, optional
+            Of all trees of the model together, the depth of the deepest.
+        max_parameters : int, optional
+            Of networks, linear models and others that store numbers.
+        max_bytes : int, optional
+            As pickled.
+        max_us_per_row : float, optional
+            Microseconds a row, in one call for all training rows, on the machine that fitted.
+
+        Returns
+        -------
+        Rung
+            Its ``model`` is the fitted estimator. A model to which a limit doesn't apply (the rules of a network)
+            doesn't keep it.
+
+        Raises
+        ------
+        InvalidInputError
+            Where no model keeps all limits, naming the smallest there is; without ``keep_rungs=True``; where the
+            search validated nothing.
+        """
+        limits = {
+            "rules": max_rules,
+            "leaves": max_leaves,
+            "nodes": max_nodes,
+            "depth": max_depth,
+            "parameters": max_parameters,
+            "bytes": max_bytes,
+            "us_per_row": max_us_per_row,
+        }
+        return _best(self._kept(), {name: limit for name, limit in limits.items() if limit is not None})
+
+    def _kept(self) -> list[Rung]:
+        check_is_fitted(self)
+        if not hasattr(self, "rungs_"):
+            raise InvalidInputError("the models of the search weren't kept: fit with keep_rungs=True.")
+        return self.rungs_
+
+
+def _best(rungs: Sequence[Rung], limits: Mapping[str, float]) -> Rung:
+    wrong = {f"max_{name}": limit for name, limit in limits.items() if not limit >= 0}
+    if wrong:
+        raise InvalidInputError(f"select: expected limits that aren't negative, got {wrong}.")
+    validated = [rung for rung in rungs if rung.score is not None]
+    if not validated:
+        raise InvalidInputError("select: nothing was validated; fit with a search that compares, such as Gate().")
+    within = [rung for rung in validated if all(_keeps(rung.costs()[name], limit) for name, limit in limits.items())]
+    if not within:
+        least = []
+        for name, limit in limits.items():
+            costs = [(cost, rung.name) for rung in validated if (cost := rung.costs()[name]) is not None]
+            smallest = f"the least is {min(costs)[0]:g} ({min(costs)[1]})" if costs else "no model has any"
+            least.append(f"max_{name}={limit:g}: {smallest}")
+        raise InvalidInputError("select: no model keeps the limits. " + "; ".join(least) + ".")
+    return max(within, key=lambda rung: (rung.score, -(rung.complexity.bytes or 0)))
+
+
+def _keeps(cost: float | None, limit: float) -> bool:
+    return cost is not None and cost <= limit

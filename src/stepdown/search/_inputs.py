@@ -1,0 +1,149 @@
+"""What is wrong with rows, targets and chains, said before anything long starts."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.base import is_regressor
+from sklearn.utils import check_array, check_consistent_length, get_tags
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import (
+    _check_feature_names,
+    _check_sample_weight,
+    _num_samples,
+    column_or_1d,
+)
+
+from stepdown.core import ComplexityWarning, HopRecord, InvalidInputError, TransferSet
+from stepdown.learners import predictions
+
+from ._contents import check_columns, check_labels, check_names, prepares
+
+__all__ = ["check_classes", "check_rows", "check_targets", "checked_rows", "warn_unless_falling"]
+
+
+def check_rows(
+    owner: Any, X: Any, y: Any, sample_weight: Any, groups: Any, models: Sequence[Any]
+) -> tuple[Any, Any, Any, Any]:
+    """Check the arrays given to `fit`.
+
+    A data frame stays one, so that models keep its column names and pipelines their columns; anything else becomes an
+    array or a sparse matrix once, here. Columns that are not numbers are the business of the pipelines that take them.
+    """
+    if y is None:
+        raise InvalidInputError(f"{type(owner).__name__} requires y to be passed, but the target y is None.")
+    check_names(X)
+    check_columns(X, [("student" if model is models[-1] else "teacher", model) for model in models])
+    X = checked_rows(owner, X, models)
+    is_frame = hasattr(X, "columns")
+    if is_frame:
+        _check_feature_names(owner, X, reset=True)
+    y = column_or_1d(y, warn=True)
+    if not is_regressor(owner):
+        check_labels(y)
+    else:
+        try:
+            y = y.astype(np.float64, copy=False)
+        except (TypeError, ValueError) as error:
+            raise InvalidInputError(f"y of dtype {y.dtype} holds something that is no number: {error}.") from error
+    check_consistent_length(X, y)
+    if _num_samples(X) < 2:
+        raise InvalidInputError("n_samples=1: a chain can't be validated on one sample.")
+    if sample_weight is not None:
+        sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        if not np.any(sample_weight > 0):
+            raise InvalidInputError("sample_weight: all weights are zero, so nothing is left to learn from.")
+    if groups is not None:
+        groups = column_or_1d(groups)
+        check_consistent_length(y, groups)
+    return X, y, sample_weight, groups
+
+
+def checked_rows(owner: Any, X: Any, models: Sequence[Any]) -> Any:
+    """Check rows for what the models can't take; a data frame comes back as it is, anything else as an array."""
+    is_frame = hasattr(X, "columns")
+    if not is_frame and not issparse(X):
+        X = np.asarray(X)
+    prepared = any(prepares(model) for model in models)
+    if prepared and (is_frame or not (issparse(X) or X.dtype.kind in "biuf")):
+        return X
+    tags = [get_tags(model).input_tags for model in models]
+    checked = check_array(
+        X,
+        accept_sparse=["csr", "csc"] if all(tag.sparse for tag in tags) else False,
+        dtype="numeric",
+        ensure_all_finite="allow-nan" if all(tag.allow_nan for tag in tags) else True,
+        estimator=owner,
+        input_name="X",
+    )
+    return X if is_frame else checked
+
+
+def check_targets(data: TransferSet, folds: int) -> None:
+    """Check that the targets can be learned and split into folds."""
+    y = np.asarray(data.y)
+    if not isinstance(folds, int | np.integer) or folds < 2:
+        raise InvalidInputError(f"cv={folds!r}: expected a number of folds, at least 2.")
+    if len(y) < folds:
+        raise InvalidInputError(
+            f"n_samples={len(y)} is less than cv={folds}: fewer rows than folds. Give more rows or a smaller cv."
+        )
+    if data.groups is not None and len(np.unique(data.groups)) < 2:
+        raise InvalidInputError("groups: all rows are of one group, so no fold can leave a group out.")
+    if data.groups is not None and len(np.unique(data.groups)) < folds:
+        n_groups = len(np.unique(data.groups))
+        raise InvalidInputError(f"groups: {n_groups} groups can't fill cv={folds} folds. Pass cv={n_groups} or less.")
+    if data.classes is None:
+        if not np.all(np.isfinite(y)):
+            raise InvalidInputError("y contains NaN or infinity: a regressor needs finite targets.")
+        return
+    check_classification_targets(y)
+    names, counts = np.unique(y, return_counts=True)
+    if len(names) < 2:
+        raise InvalidInputError(f"y holds one class only, {names.tolist()}: a classifier needs at least two classes.")
+    if counts.min() < 2:
+        lone = names[counts < 2].tolist()
+        raise InvalidInputError(
+            f"classes {lone[:5]} have one row each: no fold can both learn and validate them."
+            " Merge or drop these classes, or give more of their rows."
+        )
+    if data.sample_weight is not None:
+        weightless = np.setdiff1d(names, np.unique(y[data.weights() > 0]))
+        if len(weightless):
+            raise InvalidInputError(
+                f"sample_weight: all rows of the classes {weightless[:5].tolist()} have weight 0. Drop these rows."
+            )
+
+
+def check_classes(teacher: Any, data: TransferSet) -> None:
+    """Check that a fitted teacher and the labels speak of the same classes, before the student's hops begin."""
+    predictions(teacher, data.take(np.arange(1)).X, data.classes)
+    if data.classes is not None and hasattr(teacher, "classes_"):
+        unknown = np.setdiff1d(data.classes, teacher.classes_)
+        if len(unknown):
+            raise InvalidInputError(
+                f"labels {unknown[:5].tolist()} are unknown to the teacher, whose classes are"
+                f" {np.asarray(teacher.classes_)[:20].tolist()}. Drop these rows, or use a teacher that knows them."
+            )
+
+
+def warn_unless_falling(chain: Sequence[HopRecord], *, constructed: bool) -> None:
+    """Warn when a model of the chain is not simpler than the one before it.
+
+    A constructed bridge may be larger than a small teacher: it is there for what it knows out-of-bag.
+    """
+    if constructed:
+        chain = [record for record in chain if record.name in ("teacher", "student")]
+    for before, after in pairwise(chain):
+        if before.complexity.kind == after.complexity.kind and after.complexity.size >= before.complexity.size:
+            warnings.warn(
+                f"the chain's complexity doesn't fall: {before.name} [{before.complexity}] -> {after.name}"
+                f" [{after.complexity}]. Order intermediates from complex to simple.",
+                ComplexityWarning,
+                stacklevel=4,
+            )

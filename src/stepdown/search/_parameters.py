@@ -1,0 +1,162 @@
+"""What the parameters of a chain mean, and what is wrong with them, said before anything is fitted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from sklearn.base import is_classifier
+from sklearn.ensemble import VotingClassifier, VotingRegressor
+from sklearn.frozen import FrozenEstimator
+
+from stepdown.core import InvalidInputError, NotSupportedError, Trainer, TransferMethod, TransferSet, naming_the_hop
+from stepdown.learners import check_labels, completed, split_pipeline
+from stepdown.trainers import trainer_for
+
+from ._inputs import checked_rows
+from ._search import Gate, Search
+from ._task import Arm
+
+__all__ = [
+    "check_arms",
+    "check_model",
+    "check_pool",
+    "is_frozen",
+    "read_intermediates",
+    "read_methods",
+    "read_search",
+    "read_teacher",
+    "read_trainer",
+]
+
+
+def read_teacher(teacher: Any, *, classify: bool) -> Any:
+    """The complex model; of a list of models, one that averages what they say."""
+    if not isinstance(teacher, list | tuple):
+        return teacher
+    if not teacher:
+        raise InvalidInputError("teacher=[]: expected at least one estimator.")
+    for place, model in enumerate(teacher):
+        check_model(f"teacher[{place}]", model, classify=classify)
+    if len(teacher) == 1:
+        return teacher[0]
+    members = [(f"teacher_{place}", model) for place, model in enumerate(teacher)]
+    if not classify:
+        return VotingRegressor(members)
+    soft = all(hasattr(model, "predict_proba") for model in teacher)
+    return VotingClassifier(members, voting="soft" if soft else "hard")
+
+
+def read_methods(methods: Any, *, classify: bool) -> list[TransferMethod] | None:
+    """The methods to choose from; None for "auto"."""
+    if isinstance(methods, str):
+        if methods != "auto":
+            raise InvalidInputError(f"methods={methods!r}: expected a method, a list of methods or 'auto'.")
+        return None
+    listed: list[Any] = list(methods) if isinstance(methods, list | tuple) else [methods]
+    wrong = [method for method in listed if not isinstance(method, TransferMethod)]
+    if wrong or not listed:
+        raise InvalidInputError(
+            f"methods={methods!r}: expected transfer methods such as KD() or [KD(), SRatio()]"
+            + (f", got {type(wrong[0]).__name__}" if wrong else "")
+            + ". Instances, not classes."
+        )
+    return [completed(method, classify=classify) for method in listed]
+
+
+def read_intermediates(intermediates: Any, *, classify: bool) -> list[tuple[str, Any]] | None:
+    """The models to choose from, the most complex first; None for "auto"."""
+    if isinstance(intermediates, str):
+        if intermediates != "auto":
+            raise InvalidInputError(
+                f"intermediates={intermediates!r}: expected 'auto', [] or a list of (name, estimator)."
+            )
+        return None
+    pairs = list(intermediates)
+    for pair in pairs:
+        if not (isinstance(pair, tuple) and len(pair) == 2 and isinstance(pair[0], str)):
+            raise InvalidInputError(f"intermediates: {pair!r} is not a pair (name, estimator).")
+        check_model(f"intermediates: {pair[0]!r}", pair[1], classify=classify)
+    names = [name for name, _ in pairs]
+    if len(set(names)) < len(names) or {"teacher", "student"} & set(names):
+        raise InvalidInputError(
+            f"intermediates: names must differ from each other and from 'teacher' and 'student', got {names}."
+        )
+    return pairs
+
+
+def read_trainer(trainer: Any, student: Any) -> Trainer:
+    """The trainer of the student."""
+    if isinstance(trainer, Trainer):
+        return trainer
+    if trainer != "auto":
+        raise InvalidInputError(f"trainer={trainer!r}: expected a trainer such as PlainFit(), or 'auto'.")
+    return trainer_for(student)
+
+
+def read_search(search: Any) -> Search:
+    """The search policy."""
+    if isinstance(search, Search):
+        return search
+    if search != "auto":
+        raise InvalidInputError(f"search={search!r}: expected a search such as Gate() or Fixed(), or 'auto'.")
+    return Gate()
+
+
+def check_model(role: str, model: Any, *, classify: bool) -> None:
+    """Refuse what is no estimator object of the right kind, or has a parameter that scikit-learn would refuse."""
+    if isinstance(model, type) or not hasattr(model, "fit"):
+        raise NotSupportedError(f"{role}={model!r}: expected an estimator object with fit and predict.")
+    if is_classifier(model) != classify:
+        kind = "classifier" if classify else "regressor"
+        raise NotSupportedError(f"{role}: a {kind} is needed here, got {type(model).__name__}.")
+    # scikit-learn's own models check their parameters at the beginning of `fit`, which may be an hour away.
+    final = split_pipeline(model)[1]
+    if hasattr(final, "_parameter_constraints") and not isinstance(final, FrozenEstimator):
+        try:
+            final._validate_params()
+        except ValueError as error:
+            raise InvalidInputError(f"{role}: {error}") from error
+
+
+def is_frozen(teacher: Any) -> bool:
+    """Whether a model can't be fitted again."""
+    return isinstance(split_pipeline(teacher)[1], FrozenEstimator)
+
+
+def check_pool(owner: Any, X: Any, X_unlabeled: Any, models: Sequence[Any]) -> Any:
+    """Check unlabelled rows against the labelled ones, and return them in the same form."""
+    if X_unlabeled is None:
+        return None
+    try:
+        pool = checked_rows(owner, X_unlabeled, models)
+    except ValueError as error:
+        raise InvalidInputError(f"X_unlabeled: {error}") from error
+    if np.ndim(pool) != 2 or np.shape(pool)[1] != np.shape(X)[1]:
+        raise InvalidInputError(
+            f"X_unlabeled has shape {np.shape(pool)}; expected the {np.shape(X)[1]} columns of X in each of its rows."
+        )
+    names, mine = (list(getattr(table, "columns", ())) for table in (X, pool))
+    if names != mine:
+        raise InvalidInputError(f"X_unlabeled has the columns {mine[:10]}; expected those of X: {names[:10]}.")
+    return pool
+
+
+def check_arms(arms: Sequence[Arm], teacher: Any, student: Any, data: TransferSet) -> None:
+    """What would fail only after the teacher has been fitted is asked of every hop beforehand."""
+    with naming_the_hop("teacher"):
+        check_labels(teacher, data)
+    for arm in arms:
+        earlier = [teacher] if arm.uses_teacher else []
+        last = (arm.method, student, "student", arm.trainer)
+        hops = [(hop.method, hop.student, hop.name, hop.trainer) for hop in arm.before]
+        for place, (method, pupil, name, trainer) in enumerate([*hops, last], start=1):
+            with naming_the_hop(f"hop {place} (-> {name}, {method!r})"):
+                check_labels(pupil, data)
+                method.check_student(pupil, data)
+                if earlier:
+                    method.check_teachers(earlier, data)
+                if trainer is not None:
+                    trainer.check_student(pupil)
+            earlier = [*earlier, pupil]

@@ -1,0 +1,263 @@
+"""The arms that are tried when the user names none: few, good, and measured (docs/results.md).
+
+This file is the only one in the room that knows particular methods.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Any
+
+from sklearn.base import clone, is_classifier
+from sklearn.linear_model._base import LinearClassifierMixin
+from sklearn.svm import LinearSVR
+
+from stepdown.core import Hop, NotSupportedError, Trainer, TransferMethod, TransferSet, derive_seed
+from stepdown.learners import (
+    bagged_bridge,
+    between_twins,
+    grown,
+    is_network,
+    shrunk,
+    split_pipeline,
+    supports_weight,
+    wider_nets,
+)
+from stepdown.methods import KD, ConfWeight, Dense, Mixture, ModelCompression, Munge, NoTransfer, Resample, SRatio
+from stepdown.trainers import PlainFit
+
+from ._pool_from import PoolFrom
+from ._task import Arm
+
+__all__ = [
+    "MOST_ROWS_FOR_BRIDGE",
+    "arms_of_answers",
+    "bridge_of_answers",
+    "build_arms",
+    "constructed_ladder",
+    "default_methods",
+    "preferred_arm",
+    "preferred_of_answers",
+]
+
+log = logging.getLogger("stepdown")
+
+# Half labels, half teacher: the gain is flat in the weight between 0.3 and 1, and a half never hurt.
+SHARE_OF_TEACHER = 0.5
+# A bridge's out-of-bag answers are better than the labels when these are noisy, and never much worse.
+SHARE_OF_BRIDGE = 0.75
+# Means over a bag are less sure than they may be; sharper ones give the student clearer orders (benchmarks/bridges.py).
+BRIDGE_TEMPERATURE = 1 / 5
+# Against the student's, as in the recipe of the networks' room.
+WIDTH_OF_BRIDGE = 2.0
+# Further rows help small data; from some thousand rows on they cost more than they bring.
+MOST_ROWS_TO_MULTIPLY = 1500
+# Under a frozen teacher a bridge was better at 100 and 300 rows, and at 1,000 it was not (docs/when-hops-help.md).
+MOST_ROWS_FOR_BRIDGE = 750
+# Answers are few, and so a larger bag costs little.
+TREES_ON_ANSWERS = 100
+
+
+def build_arms(
+    teacher: Any,
+    student: Any,
+    data: TransferSet,
+    trainer: Trainer,
+    methods: Sequence[TransferMethod] | None,
+    intermediates: Sequence[tuple[str, Any]] | None,
+    *,
+    frozen: bool,
+    cv: int,
+    seed: int | None,
+) -> list[Arm]:
+    """List the arms.
+
+    Parameters
+    ----------
+    teacher : estimator
+        Fitted or not; its kind decides of what kind a constructed bridge is.
+    methods : sequence of TransferMethod, or None
+        None for the default recipes.
+    intermediates : sequence of (name, estimator), or None
+        None for a constructed bridge, an empty sequence for 1-hop transfer only.
+    frozen : bool
+        Whether the teacher can't be fitted again; no training of a teacher has to be paid for then.
+    cv : int
+        Folds of the signals of the default recipes.
+    seed : int, optional
+        Of the fresh weights of a constructed network.
+    """
+    arms = [
+        Arm("simple alone", "simple alone", NoTransfer(), PlainFit(), uses_teacher=False),
+        Arm("simple + trainer", "simple + trainer", NoTransfer(), trainer, uses_teacher=False),
+    ]
+    # One object for all arms, so that they share the fitted bridge.
+    ladder = _bridge(teacher, student, data, seed) if intermediates is None else list(intermediates)
+    if methods is None:
+        return arms + _default_arms(data, trainer, ladder, frozen, cv)
+    several = len(methods) > 1
+    for method in methods:
+        mark = f", {method}" if several else ""
+        arms.append(Arm(f"1-hop{mark}", "1-hop", method, trainer))
+        if ladder:
+            hops = tuple(Hop(model, method, None, name) for name, model in ladder)
+            alone = (Hop(ladder[-1][1], NoTransfer(), None, ladder[-1][0]),)
+            # A constructed network has the student's names of layers, whatever those of the teacher are.
+            last = between_twins(method) if intermediates is None else method
+            arms.append(Arm(f"chain{mark}", "multihop", last, trainer, hops))
+            arms.append(Arm(f"control{mark}", "control", last, trainer, alone, uses_teacher=False))
+    return arms
+
+
+def _bridge(teacher: Any, student: Any, data: TransferSet, seed: int | None) -> list[tuple[str, Any]]:
+    """The constructed intermediate: between networks one of them, else, or where none can be built, bagged trees."""
+    return _wider_nets(teacher, student, data, (WIDTH_OF_BRIDGE,), seed) or [
+        ("bridge", bagged_bridge(student, data.n_samples))
+    ]
+
+
+def _wider_nets(
+    teacher: Any, student: Any, data: TransferSet, factors: tuple[float, ...], seed: int | None
+) -> list[tuple[str, Any]]:
+    """Networks between a network and a network; nothing between other models, or for what can't be widened."""
+    if not (is_network(teacher) and is_network(student)):
+        return []
+    try:
+        wider = wider_nets(student, data, factors, derive_seed(seed, "bridge"))
+    except NotSupportedError as error:
+        log.info("the bridge is a bag of trees: %s", error)
+        return []
+    return [("bridge", wider[0][1])] if len(wider) == 1 else wider
+
+
+def further_rows(data: TransferSet, seed: int | None) -> Any:
+    """Make rows without a label, near those there are, for a teacher or a bridge to answer.
+
+    None where that is not affordable or the rows are of a kind that nothing can be made of.
+    """
+    if not data.is_classification or data.n_samples > MOST_ROWS_TO_MULTIPLY:
+        return None
+    copies = 2 if data.n_samples <= MOST_ROWS_TO_MULTIPLY // 3 else 1
+    makers = (Munge(copies), Resample(copies))
+    maker = next((maker for maker in makers if maker.takes(data.X)), None)
+    return None if maker is None else maker.synthesise(data.X, seed=seed)
+
+
+def _default_arms(
+    data: TransferSet, trainer: Trainer, ladder: list[tuple[str, Any]], frozen: bool, cv: int
+) -> list[Arm]:
+    """The ways with a teacher, or with its stand-in, when the user names no method."""
+    arms = [Arm("1-hop", "1-hop", KD(weight=SHARE_OF_TEACHER, cv=cv), trainer)]
+    if data.X_unlabeled is not None:
+        mixed = Mixture([(1 - SHARE_OF_TEACHER, NoTransfer()), (SHARE_OF_TEACHER, ModelCompression(cv=cv))])
+        arms.append(Arm("1-hop, further rows", "1-hop, further rows", mixed, trainer))
+    if ladder:
+        taught = tuple(Hop(model, KD(weight=SHARE_OF_TEACHER, cv=cv), None, name) for name, model in ladder)
+        alone = tuple(Hop(model, NoTransfer(), None, name) for name, model in ladder[-1:])
+        averaged = Arm(
+            "chain, averaged with the teacher", "multihop", Dense(KD(weight=SHARE_OF_TEACHER, cv=cv)), trainer, taught
+        )
+        bare = Arm("chain, bare", "multihop", _from_bridge(data, cv), trainer, taught)
+        control = Arm("control", "control", clone(bare.method), trainer, alone, uses_teacher=False)
+        arms += [bare, averaged, control] if frozen else [averaged, bare, control]
+    return arms
+
+
+def _from_bridge(data: TransferSet, cv: int) -> TransferMethod:
+    """The last hop of a bare chain: what a bridge says out of bag, and about rows that nobody has labelled."""
+    if not data.is_classification:
+        return KD(weight=SHARE_OF_BRIDGE, cv=cv)
+    if data.X_unlabeled is None:
+        return KD(temperature=BRIDGE_TEMPERATURE, weight=SHARE_OF_BRIDGE, cv=cv)
+    compression = ModelCompression(temperature=BRIDGE_TEMPERATURE, cv=cv)
+    return Mixture([(1 - SHARE_OF_BRIDGE, NoTransfer()), (SHARE_OF_BRIDGE, compression)])
+
+
+def preferred_arm(arms: Sequence[Arm], student: Any, *, frozen: bool, pool: bool, n_samples: int) -> Arm:
+    """The arm to take unless the training data speak clearly against it.
+
+    It follows from the situation, by what was measured over data sets (docs/results.md), because one data set of a few
+    hundred rows can seldom tell arms apart that differ by a point. A linear student gains nothing from a teacher. Rows
+    that the teacher itself may label are worth more than a bridge. Where rows are few, a frozen teacher is listened to
+    through a bridge, whose out-of-bag answers it can't give itself. Else one hop is as good as several.
+
+    Parameters
+    ----------
+    frozen : bool
+        Whether the teacher can't be fitted again.
+    pool : bool
+        Whether the user gave unlabelled rows.
+    n_samples : int
+        Training rows.
+    """
+    order: tuple[str, ...]
+    if _is_linear(student):
+        order = ("simple + trainer",)
+    elif pool:
+        order = ("1-hop, further rows", "1-hop")
+    else:
+        order = ("multihop", "1-hop") if frozen and n_samples <= MOST_ROWS_FOR_BRIDGE else ("1-hop",)
+    return next(arm for kind in order for arm in arms if arm.kind == kind)
+
+
+def _is_linear(student: Any) -> bool:
+    final = split_pipeline(student)[1]
+    # Linear support vector machines and discriminants live in other modules of scikit-learn's.
+    return isinstance(final, LinearClassifierMixin | LinearSVR) or any(
+        "sklearn.linear_model" in cls.__module__ for cls in type(final).__mro__
+    )
+
+
+def default_methods(student: Any, cv: int) -> list[TransferMethod]:
+    """What a wide search chooses from when the user names no method; `cv` folds for signals."""
+    methods: list[TransferMethod] = [
+        KD(weight=SHARE_OF_TEACHER, cv=cv),
+        KD(weight=SHARE_OF_BRIDGE, cv=cv),
+        Dense(KD(cv=cv)),
+    ]
+    if supports_weight(student) and is_classifier(student):
+        methods += [ConfWeight(cv=cv), SRatio(cv=cv)]
+    return methods
+
+
+def constructed_ladder(teacher: Any, student: Any, data: TransferSet, seed: int | None) -> list[tuple[str, Any]]:
+    """What the wide search chooses from when the user names no intermediates."""
+    wider = _wider_nets(teacher, student, data, (4.0, 2.0), seed)
+    return [*shrunk(teacher), *(wider or [("bridge", bagged_bridge(student, data.n_samples))]), *grown(student)]
+
+
+def arms_of_answers(
+    student: Any, trainer: Trainer, intermediates: Sequence[tuple[str, Any]] | None, *, cv: int
+) -> list[Arm]:
+    """List the arms where the teacher has answered some rows and won't answer more.
+
+    Parameters
+    ----------
+    intermediates : sequence of (name, estimator), or None
+        At most one, which labels the rest of the pool; None for a constructed one, an empty sequence for none.
+    """
+    answers = KD(weight=1.0, cv=cv)
+    arms = [
+        Arm("simple alone", "simple alone", NoTransfer(), PlainFit(), uses_teacher=False),
+        Arm("simple + trainer", "simple + trainer", NoTransfer(), trainer, uses_teacher=False),
+        Arm("1-hop", "1-hop", answers, trainer),
+    ]
+    for name, model in [("bridge", bridge_of_answers(student))] if intermediates is None else intermediates:
+        taught, alone = Hop(model, answers, None, name), Hop(model, NoTransfer(), None, name)
+        arms.append(Arm("chain, pool from the bridge", "multihop", PoolFrom(answers), trainer, (taught,)))
+        arms.append(Arm("control", "control", PoolFrom(NoTransfer()), trainer, (alone,), uses_teacher=False))
+    return arms
+
+
+def bridge_of_answers(student: Any) -> Any:
+    """A bag of trees that takes every answer at its word: what a teacher says has no noise to be averaged out."""
+    bridge = bagged_bridge(student, 1, n_trees=TREES_ON_ANSWERS)
+    split_pipeline(bridge)[1].set_params(max_features=1 / 3, min_samples_leaf=1)
+    return bridge
+
+
+def preferred_of_answers(arms: Sequence[Arm], student: Any) -> Arm:
+    """As `preferred_arm`, where the teacher may be asked only so often."""
+    order = ("simple + trainer",) if _is_linear(student) else ("multihop", "1-hop")
+    return next(arm for kind in order for arm in arms if arm.kind == kind)

@@ -1,0 +1,1 @@
+"""What leaves the house: the student in readable form."""

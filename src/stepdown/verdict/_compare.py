@@ -1,0 +1,278 @@
+"""The verdict: simple alone, one hop and several hops on rows that chose nothing."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import ClassifierMixin, clone
+from sklearn.model_selection import (
+    GroupKFold,
+    RepeatedKFold,
+    RepeatedStratifiedKFold,
+    StratifiedGroupKFold,
+    check_cv,
+)
+from sklearn.pipeline import Pipeline
+from sklearn.utils import _safe_indexing
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import _check_sample_weight, _num_samples, column_or_1d
+
+from stepdown.core import InvalidInputError, NotSupportedError
+from stepdown.learners import complexity, own_rows, predictions
+from stepdown.multihop._multihop import _Multihop
+from stepdown.oracle import Queried
+from stepdown.search._contents import check_labels, check_names
+from stepdown.search._scoring import check_scorer, read_scorer, takes_weight
+from stepdown.search._task import Arm
+
+from ._html import render_html
+from ._summary import ARMS, held_out_metrics, summarise
+from ._text import render_text
+
+__all__ = ["Verdict", "compare"]
+
+log = logging.getLogger("stepdown")
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What `compare` found.
+
+    Parameters
+    ----------
+    summary : mapping
+        Plain JSON types; ``summary["schema"]`` is the version of its form. `stepdown.verdict` renders it.
+
+    Notes
+    -----
+    ``str(verdict)`` is the table with its sentences.
+    """
+
+    summary: Mapping[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the summary as a dict of plain JSON types."""
+        return dict(self.summary)
+
+    def __str__(self) -> str:
+        return render_text(self.to_dict())
+
+    def _repr_html_(self) -> str:
+        return render_html(self.to_dict())
+
+
+def compare(
+    estimator: Any,
+    X: Any,
+    y: Any,
+    *,
+    cv: Any = None,
+    scoring: Any = None,
+    sample_weight: Any = None,
+    groups: Any = None,
+    X_unlabeled: Any = None,
+    rope: float = 0.01,
+    level: float = 0.95,
+) -> Verdict:
+    """Compare the ways to the student on outer folds that chose nothing.
+
+    A frozen teacher can't be kept from rows that it was fitted on. Split off the rows for `compare` before you fit it,
+    or else its own score, and a little of what it hands on, is not held out; the verdict says so.
+
+    In every outer fold the whole of `estimator` is fitted on the training part: the teacher, its signals, the gate.
+    Then the student is trained by *every* way, and all are scored on the held-out part. "chosen" is the way the gate
+    took in that fold; "multihop" and "1-hop" are, where there are several of a kind, the ones the gate rated best on
+    the training part.
+
+    Differences are paired by fold and judged by the correlated Bayesian t-test with a region of practical equivalence,
+    whose scale is that of the corrected resampled t-test [1]_ [2]_.
+
+    Parameters
+    ----------
+    estimator : MultihopClassifier, MultihopRegressor, or a Pipeline that ends in one
+        Unfitted or fitted; clones are used. Earlier steps of a pipeline are fitted inside the folds.
+    X, y : array-like
+    cv : int, splitter or None
+        Outer folds; None means five folds, twice. With groups, None and int mean folds of whole groups, once.
+    scoring : str or callable, optional
+        A scorer's name or ``scorer(model, X, y)``; default accuracy, or the coefficient of determination.
+    sample_weight : array-like of shape (n_samples,), optional
+        Non-negative. Used in training, and in the score where the scorer takes weights, as the default ones and most of
+        scikit-learn's do; ``summary["weighted"]`` says which. The metrics beside the score are not weighted.
+    groups : array-like of shape (n_samples,), optional
+        Whole groups stand on one side of every fold.
+    X_unlabeled : array-like of shape (n_unlabeled, n_features), optional
+        Further rows, which the teacher may label in every fold; they must be none of those of `X`.
+    rope : float, default=0.01
+        Differences smaller than this, in units of the score, are of no practical importance.
+    level : float, default=0.95
+        Of intervals, and the probability that a verdict other than "undecided" needs.
+
+    Returns
+    -------
+    Verdict
+
+    Raises
+    ------
+    InvalidInputError
+        For what can't be compared: before anything is fitted wherever that can be known.
+
+    References
+    ----------
+    .. [1] C. Nadeau and Y. Bengio, "Inference for the Generalization Error", Machine Learning 52, 2003.
+    .. [2] A. Benavoli, G. Corani, J. Demšar and M. Zaffalon, "Time for a Change: a Tutorial for Comparing Multiple
+       Classifiers Through Bayesian Analysis", JMLR 18, 2017.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.ensemble import RandomForestClassifier
+    >>> from sklearn.tree import DecisionTreeClassifier
+    >>> from stepdown import MultihopClassifier, compare
+    >>> clf = MultihopClassifier(RandomForestClassifier(20), DecisionTreeClassifier(max_depth=2), random_state=0)
+    >>> verdict = compare(clf, *load_iris(return_X_y=True), cv=3)
+    >>> sorted(arm["name"] for arm in verdict.to_dict()["arms"])[:3]
+    ['1-hop', 'chosen', 'control']
+    """
+    multihop = estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
+    if not isinstance(multihop, _Multihop):
+        raise InvalidInputError(
+            "compare: expected a MultihopClassifier, a MultihopRegressor or a Pipeline that ends in one, got"
+            f" {type(multihop).__name__}."
+        )
+    classify = isinstance(multihop, ClassifierMixin)
+    if isinstance(multihop.teacher, Queried) or getattr(multihop, "query_budget", None) is not None:
+        raise NotSupportedError(
+            "compare: with a query budget every outer fold would have to buy its own answers. Hold labelled rows back,"
+            " and score on them what fit gives with search=Fixed('1-hop'), Fixed('multihop') and so on, and one"
+            " Queried(teacher, budget) as the teacher of all: they share its answers."
+        )
+    _check_judgement(rope, level)
+    y, sample_weight, groups = _check_rows(X, y, sample_weight, groups, classify=classify)
+    scorer, name = read_scorer(scoring, classify=classify)
+    teachers = multihop.teacher if isinstance(multihop.teacher, list | tuple) else [multihop.teacher]
+    check_scorer(scorer, name, y, [*teachers, multihop.student], classify=classify)
+    weighted = sample_weight is not None and takes_weight(scorer)
+    splits = _outer_folds(cv, X, y, groups, classify=classify)
+    if sample_weight is not None and not all(sample_weight[test].any() for _, test in splits):
+        raise InvalidInputError("sample_weight: all rows of an outer fold have weight 0. Drop these rows, or shuffle.")
+    folds = []
+    for number, (train, test) in enumerate(splits, start=1):
+        log.info("outer fold %d of %d", number, len(splits))
+        folds.append(_one_fold(estimator, X, y, train, test, sample_weight, groups, X_unlabeled, scorer, weighted))
+    sizes = (float(np.mean([len(train) for train, _ in splits])), float(np.mean([len(test) for _, test in splits])))
+    summary = summarise(multihop, X, y, folds, sizes=sizes, scorer=name, rope=rope, level=level)
+    if sample_weight is not None:
+        summary["weighted"] = "training and score" if weighted else "training"
+    return Verdict(summary)
+
+
+def _check_judgement(rope: Any, level: Any) -> None:
+    """The same limits as `compare_paired` has, said before the folds and not after them."""
+    if not (isinstance(rope, int | float | np.number) and 0 <= rope < np.inf):
+        raise InvalidInputError(f"rope={rope!r}: expected a half-width in units of the score, at least 0.")
+    if not (isinstance(level, int | float | np.number) and 0.5 <= level < 1):
+        raise InvalidInputError(f"level={level!r}: expected a probability from 0.5 to below 1, such as 0.95.")
+
+
+def _check_rows(X: Any, y: Any, sample_weight: Any, groups: Any, *, classify: bool) -> tuple[Any, Any, Any]:
+    """What is indexed by fold must be as long as the rows; the rest is the business of `fit`."""
+    if y is None:
+        raise InvalidInputError("y is None: compare needs the targets of all rows.")
+    check_names(X)
+    y = column_or_1d(y, warn=True)
+    n_rows = _num_samples(X)
+    for name, values in (("y", y), ("sample_weight", sample_weight), ("groups", groups)):
+        if values is not None and np.shape(values)[:1] != (n_rows,):
+            raise InvalidInputError(f"{name} has shape {np.shape(values)} for {n_rows} rows; give one value a row.")
+    if classify:
+        check_labels(y)
+        check_classification_targets(y)
+    if sample_weight is not None:
+        try:
+            sample_weight = _check_sample_weight(sample_weight, y, dtype=np.float64, ensure_non_negative=True)
+        except (ValueError, TypeError) as error:
+            raise InvalidInputError(f"sample_weight: {error}") from error
+    return y, sample_weight, None if groups is None else column_or_1d(groups)
+
+
+def _outer_folds(
+    cv: Any, X: Any, y: NDArray[Any], groups: Any, *, classify: bool
+) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+    if groups is not None and (cv is None or isinstance(cv, int)):
+        folds_of_groups = StratifiedGroupKFold if classify else GroupKFold
+        cv = folds_of_groups(5 if cv is None else cv, shuffle=True, random_state=0)
+    elif cv is None:
+        cv = (
+            RepeatedStratifiedKFold(n_splits=5, n_repeats=2, random_state=0)
+            if classify
+            else RepeatedKFold(n_splits=5, n_repeats=2, random_state=0)
+        )
+    try:
+        splits = list(check_cv(cv, y, classifier=classify).split(X, y, groups))
+    except (ValueError, TypeError) as error:
+        raise InvalidInputError(f"cv={cv!r} gives no outer folds of these rows: {error}") from error
+    if len(splits) < 2 or not all(len(train) and len(test) for train, test in splits):
+        raise InvalidInputError(
+            f"cv={cv!r} gives {len(splits)} outer folds; expected at least 2, each with rows on both sides."
+        )
+    return [(np.asarray(train), np.asarray(test)) for train, test in splits]
+
+
+def _one_fold(
+    estimator: Any,
+    X: Any,
+    y: Any,
+    train: NDArray[np.intp],
+    test: NDArray[np.intp],
+    sample_weight: Any,
+    groups: Any,
+    X_unlabeled: Any,
+    scorer: Any,
+    weighted: bool,
+) -> dict[str, Any]:
+    """Fit everything on the training part; score every arm on the held-out part."""
+    X_train, X_test = _safe_indexing(X, train), _safe_indexing(X, test)
+    y_train, y_test = y[train], y[test]
+    multihop = clone(estimator)
+    if isinstance(multihop, Pipeline):
+        prepare, multihop = multihop[:-1], multihop[-1]
+        if len(prepare):
+            X_train = prepare.fit_transform(X_train, y_train)
+            X_test = prepare.transform(X_test)
+            X_unlabeled = None if X_unlabeled is None else prepare.transform(X_unlabeled)
+    weight = None if sample_weight is None else sample_weight[train]
+    group = None if groups is None else groups[train]
+    test_weight = sample_weight[test] if weighted else None
+    problem, choice = multihop._solve(X_train, y_train, weight, group, X_unlabeled)
+    wanted: dict[str, Arm | None] = {kind: choice.best(kind) for kind in ARMS}
+    wanted["chosen"] = choice.arm
+    teacher = problem.teacher.model
+    teacher_says, _ = predictions(teacher, X_test, problem.data.classes)
+
+    def score(model: Any, seconds: float) -> dict[str, Any]:
+        keywords = {} if test_weight is None else {"sample_weight": test_weight}
+        return {
+            "score": float(scorer(model, own_rows(model, X_test), y_test, **keywords)),
+            "metrics": held_out_metrics(model, X_test, y_test, teacher_says, problem.data.classes),
+            "size": complexity(model),
+            "seconds": seconds,
+        }
+
+    results = {"teacher": score(teacher, problem.teacher_seconds)}
+    trained: dict[str, dict[str, Any]] = {}
+    for name, arm in wanted.items():
+        if arm is None:
+            continue
+        if arm.name not in trained:
+            started = time.perf_counter()
+            model = problem.train(arm).model
+            trained[arm.name] = score(model, time.perf_counter() - started)
+        results[name] = trained[arm.name]
+    return {"arms": results, "chosen": choice.arm.name, "frozen": problem.teacher.is_frozen}

@@ -1,0 +1,148 @@
+"""The outcome of a comparison as one dict of plain JSON types, which reports render."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import is_classifier
+
+from stepdown.core import fingerprint, package_versions
+from stepdown.learners import predictions
+
+from ._classification import accuracy, balanced_accuracy
+from ._fidelity import fidelity
+from ._metrics import classification_metrics, regression_metrics
+from ._paired import compare_paired
+
+__all__ = ["ARMS", "SCHEMA", "held_out_metrics", "summarise"]
+
+SCHEMA = 1
+
+# The kinds of arms, in the order in which tables show them.
+ARMS = ("simple alone", "simple + trainer", "1-hop", "1-hop, further rows", "multihop", "control")
+
+# What is asked, of which two arms. Only the questions about training have different trainers on their two sides.
+QUESTIONS = (
+    ("chosen", "simple alone", "everything together"),
+    ("chosen", "simple + trainer", "everything but the training"),
+    ("simple + trainer", "simple alone", "better training"),
+    ("1-hop", "simple + trainer", "the teacher"),
+    ("multihop", "1-hop", "the hops"),
+    ("multihop", "1-hop, further rows", "the hops, further rows on both sides"),
+    ("multihop", "control", "the chain's teacher"),
+)
+ATTRIBUTION = ("better training", "the teacher", "the hops")
+
+
+def held_out_metrics(
+    model: Any, X: Any, y: NDArray[Any], teacher_says: NDArray[np.float64], classes: NDArray[Any] | None
+) -> dict[str, float]:
+    """Metrics of one fitted model on rows that it has not seen; those of probabilities only where it gives any."""
+    says, hard = predictions(model, X, classes)
+    if classes is None:
+        return regression_metrics(y, says, teacher_says)
+    # A class that the training part lacks has no column, and then no metric of probabilities is defined.
+    if not hard and np.isin(y, classes).all():
+        return classification_metrics(y, says, classes, teacher_says)
+    answers = np.asarray(classes)[np.argmax(says, axis=1)]
+    return {
+        "accuracy": accuracy(y, answers),
+        "balanced_accuracy": balanced_accuracy(y, answers),
+        "fidelity": fidelity(teacher_says, says),
+    }
+
+
+def summarise(
+    multihop: Any,
+    X: Any,
+    y: Any,
+    folds: list[dict[str, Any]],
+    *,
+    sizes: tuple[float, float],
+    scorer: str,
+    rope: float,
+    level: float,
+) -> dict[str, Any]:
+    """Summarise outer folds.
+
+    Parameters
+    ----------
+    folds : list of dict
+        One a fold: ``arms[name] = {score, metrics, size, seconds}``, ``chosen`` and ``kind``.
+    sizes : (float, float)
+        Mean numbers of training and test rows of a fold.
+    """
+    names = [name for name in (*ARMS, "chosen", "teacher") if name in folds[0]["arms"]]
+    scores = {name: np.array([fold["arms"][name]["score"] for fold in folds]) for name in names}
+    comparisons = []
+    for a, b, question in QUESTIONS:
+        if a in scores and b in scores:
+            outcome = compare_paired(scores[a], scores[b], n_train=sizes[0], n_test=sizes[1], rope=rope, level=level)
+            comparisons.append(
+                {
+                    "a": a,
+                    "b": b,
+                    "question": question,
+                    "difference": outcome.difference,
+                    "low": outcome.low,
+                    "high": outcome.high,
+                    "p": outcome.p_value,
+                    "p_worse": outcome.p_worse,
+                    "p_equivalent": outcome.p_equivalent,
+                    "p_better": outcome.p_better,
+                    "verdict": outcome.verdict,
+                }
+            )
+    attribution = [
+        {"part": row["question"], **{key: row[key] for key in ("difference", "low", "high", "verdict")}}
+        for row in comparisons
+        if row["question"] in ATTRIBUTION
+    ]
+    summary: dict[str, Any] = {
+        "schema": SCHEMA,
+        "task": "classification" if is_classifier(multihop) else "regression",
+        "scorer": scorer,
+        "n_samples": int(np.shape(y)[0]),
+        "n_features": int(np.shape(X)[1]),
+        "folds": len(folds),
+        "train_rows": sizes[0],
+        "test_rows": sizes[1],
+        "rope": rope,
+        "level": level,
+        "seed": multihop.random_state if isinstance(multihop.random_state, int | np.integer) else None,
+        "arms": [_arm_row(name, [fold["arms"][name] for fold in folds]) for name in names],
+        "frozen_teacher": any(fold["frozen"] for fold in folds),
+        "chosen": dict(Counter(fold["chosen"] for fold in folds)),
+        "comparisons": comparisons,
+        "attribution": attribution,
+        "chain": [],
+        "versions": package_versions(),
+        "data": {"fingerprint": fingerprint(X, y)},
+    }
+    return summary
+
+
+def _arm_row(name: str, results: list[dict[str, Any]]) -> dict[str, Any]:
+    scores = [result["score"] for result in results]
+    shared = set.intersection(*(set(result["metrics"]) for result in results))
+    last = results[-1]["size"]
+    return {
+        "name": name,
+        "mean": float(np.mean(scores)),
+        "std": float(np.std(scores, ddof=1)) if len(scores) > 1 else 0.0,
+        "scores": scores,
+        "metrics": {
+            key: float(np.mean([result["metrics"][key] for result in results]))
+            for key in results[0]["metrics"]
+            if key in shared
+        },
+        "complexity": {
+            "kind": last.kind,
+            "size": float(np.mean([result["size"].size for result in results])),
+            "text": str(last),
+        },
+        "seconds": float(np.mean([result["seconds"] for result in results])),
+    }

@@ -1,0 +1,290 @@
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.compose import make_column_transformer
+from sklearn.ensemble import (
+    GradientBoostingClassifier,
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
+from sklearn.frozen import FrozenEstimator
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LinearRegression, LogisticRegression, RidgeClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+
+from stepdown import Fixed, MultihopClassifier, MultihopRegressor, compare
+from stepdown.core import InvalidInputError
+from stepdown.verdict import render_text as summary_text
+
+CLF = MultihopClassifier(RandomForestClassifier(20), DecisionTreeClassifier(max_depth=3), random_state=0)
+
+
+@pytest.fixture(scope="module")
+def verdict(wine):
+    return compare(CLF, *wine, cv=3)
+
+
+@pytest.fixture(scope="module")
+def wine():
+    from sklearn.datasets import load_wine
+
+    return load_wine(return_X_y=True)
+
+
+def test_all_ways_stand_side_by_side(verdict) -> None:
+    summary = verdict.to_dict()
+    names = [arm["name"] for arm in summary["arms"]]
+    assert names == ["simple alone", "simple + trainer", "1-hop", "multihop", "control", "chosen", "teacher"]
+    assert all(len(arm["scores"]) == 3 for arm in summary["arms"])
+    assert {row["part"] for row in summary["attribution"]} == {"better training", "the teacher", "the hops"}
+
+
+def test_differences_are_those_of_the_scores(verdict) -> None:
+    summary = verdict.to_dict()
+    scores = {arm["name"]: np.array(arm["scores"]) for arm in summary["arms"]}
+    for row in summary["comparisons"]:
+        assert row["difference"] == pytest.approx((scores[row["a"]] - scores[row["b"]]).mean())
+        assert row["verdict"] in {"better", "worse", "no practical difference", "undecided"}
+
+
+def test_the_summary_is_plain_json_and_prints(verdict) -> None:
+    assert json.loads(json.dumps(verdict.to_dict())) == verdict.to_dict()
+    text = str(verdict)
+    assert "multihop" in text
+    assert "1-hop" in text
+    assert "<table" in verdict._repr_html_()
+
+
+def test_the_held_out_rows_choose_nothing() -> None:
+    """On labels that are pure chance no way can be better than guessing; a leak would show."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(200, 5)), rng.integers(0, 2, 200)
+    summary = compare(CLF, X, y, cv=5).to_dict()
+    assert all(abs(arm["mean"] - 0.5) < 0.12 for arm in summary["arms"])
+    assert all(row["verdict"] != "better" for row in summary["comparisons"])
+
+
+def test_earlier_steps_of_a_pipeline_are_fitted_inside_the_folds(wine) -> None:
+    class Spy(StandardScaler):
+        seen: list = []  # noqa: RUF012
+
+        def fit(self, X, y=None, sample_weight=None):
+            self.seen.append(len(X))
+            return super().fit(X, y, sample_weight)
+
+    compare(make_pipeline(Spy(), CLF), pd.DataFrame(wine[0]), wine[1], cv=3)
+    assert set(Spy.seen) <= {118, 119}
+
+
+def test_a_custom_scorer_and_a_linear_student(wine) -> None:
+    clf = MultihopClassifier(RandomForestClassifier(10), LogisticRegression(max_iter=500), random_state=0)
+    summary = compare(make_pipeline(StandardScaler(), clf), *wine, cv=2, scoring="neg_log_loss").to_dict()
+    assert summary["scorer"] == "neg_log_loss"
+    assert all(arm["mean"] <= 0 for arm in summary["arms"])
+
+
+def test_regression() -> None:
+    from sklearn.datasets import load_diabetes
+
+    reg = MultihopRegressor(RandomForestRegressor(20), DecisionTreeRegressor(max_depth=2), random_state=0)
+    summary = compare(reg, *load_diabetes(return_X_y=True), cv=2).to_dict()
+    assert summary["task"] == "regression"
+    assert summary["scorer"] == "r2"
+
+
+def test_without_intermediates_there_is_no_multihop(wine) -> None:
+    names = {arm["name"] for arm in compare(CLF.set_params(intermediates=[]), *wine, cv=2).to_dict()["arms"]}
+    CLF.set_params(intermediates="auto")
+    assert "multihop" not in names
+    assert "control" not in names
+
+
+def test_a_frozen_teacher_is_named_as_one_that_may_have_seen_the_rows(wine) -> None:
+    forest = FrozenEstimator(RandomForestClassifier(10, random_state=0).fit(*wine))
+    verdict = compare(MultihopClassifier(forest, DecisionTreeClassifier(max_depth=2), random_state=0), *wine, cv=2)
+    assert "may have seen the held-out rows" in " ".join(str(verdict).split())
+    assert "may have seen the held-out rows" not in " ".join(str(compare(CLF, *wine, cv=2)).split())
+
+
+def test_groups_stand_on_one_side_of_every_fold(wine) -> None:
+    """Random labels, every row twice: only folds that split pairs can look better than chance."""
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(80, 3)), rng.integers(0, 2, 80)
+    twice, labels, groups = np.r_[X, X], np.r_[y, y], np.r_[np.arange(80), np.arange(80)]
+    clf = MultihopClassifier(RandomForestClassifier(20), DecisionTreeClassifier(max_depth=8), random_state=0)
+    means = {arm["name"]: arm["mean"] for arm in compare(clf, twice, labels, cv=3, groups=groups).to_dict()["arms"]}
+    assert means["teacher"] < 0.65
+
+
+# Refused before anything is fitted ----------------------------------------------------------------------------------
+
+
+class NeverFit(RandomForestClassifier):
+    """A teacher whose training would take an hour."""
+
+    def fit(self, X, y, sample_weight=None):
+        raise AssertionError("the hour has begun")
+
+
+SLOW = MultihopClassifier(NeverFit(), DecisionTreeClassifier(max_depth=2), random_state=0)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"rope": -0.1}, "rope=-0.1"),
+        ({"rope": "wide"}, "rope='wide'"),
+        ({"rope": float("nan")}, "rope=nan"),
+        ({"level": 95}, "level=95"),
+        ({"level": 0.3}, "level=0.3"),
+        ({"scoring": "beauty"}, "scoring='beauty': there is no such scorer"),
+        ({"scoring": 3}, "scoring=3: expected the name of a scorer"),
+        ({"scoring": "r2"}, "scoring='r2' doesn't score classes; take 'accuracy'"),
+        ({"scoring": "f1"}, "scoring='f1' can't score these targets: .*'f1_macro'"),
+        ({"scoring": "roc_auc"}, "scoring='roc_auc' can't score these targets: multi_class must be"),
+        ({"cv": 1}, "cv=1 gives no outer folds"),
+        ({"cv": 100}, "cv=100 gives no outer folds"),
+        ({"cv": []}, r"cv=\[\] gives 0 outer folds; expected at least 2"),
+        ({"cv": [(range(9), range(9, 178))]}, "cv=.* gives 1 outer folds; expected at least 2"),
+        ({"sample_weight": np.ones(7)}, r"sample_weight has shape \(7,\) for 178 rows"),
+        ({"sample_weight": -np.ones(178)}, "sample_weight: .*[Nn]egative"),
+        ({"sample_weight": np.eye(178)[0]}, "an outer fold have weight 0"),
+        ({"groups": np.ones(7)}, r"groups has shape \(7,\) for 178 rows"),
+        ({"groups": 3}, r"groups has shape \(\)"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_judged_is_refused_before_anything_is_fitted(wine, options, words) -> None:
+    with pytest.raises(InvalidInputError, match=words):
+        compare(SLOW, *wine, **options)
+
+
+@pytest.mark.parametrize(
+    ("label", "words"),
+    [(None, "1 labels are missing .*rows \\[3\\]"), (float("nan"), "1 labels are missing"), (2, "mixes texts with")],
+)
+@pytest.mark.parametrize("act", [lambda X, y: compare(SLOW, X, y), lambda X, y: SLOW.fit(X, y)], ids=["compare", "fit"])
+def test_labels_that_cannot_be_learned(wine, act, label, words) -> None:
+    y = np.array(["a", "b", "c"], dtype=object)[wine[1]]
+    y[3] = label
+    with pytest.raises(InvalidInputError, match=words):
+        act(wine[0], y)
+
+
+def test_numbers_of_rows_and_names_of_columns(wine) -> None:
+    with pytest.raises(InvalidInputError, match=r"y has shape \(177,\) for 178 rows"):
+        compare(SLOW, wine[0], wine[1][1:])
+    twice = pd.DataFrame(wine[0], columns=["a", "a", *map(str, range(11))])
+    for act in (compare, MultihopClassifier.fit):
+        with pytest.raises(InvalidInputError, match=r"columns \['a'\] stand there more than once"):
+            act(SLOW, twice, wine[1])
+
+
+def test_a_scorer_asks_for_what_the_models_have(wine) -> None:
+    hard = MultihopClassifier(NeverFit(), RidgeClassifier(), random_state=0)
+    with pytest.raises(InvalidInputError, match="asks models for predict_proba, which RidgeClassifier lacks"):
+        compare(hard, *wine, scoring="neg_log_loss")
+
+
+def table(wine):
+    """Numbers with a gap, and a column of texts."""
+    X = pd.DataFrame(wine[0][:, :3], columns=["a", "b", "c"])
+    X["kind"] = np.where(X["a"] > X["a"].median(), "high", "low")
+    return X
+
+
+def prepared(model):
+    return make_pipeline(
+        make_column_transformer((OneHotEncoder(), ["kind"]), (SimpleImputer(), ["a", "b", "c"])), model
+    )
+
+
+def test_the_model_that_prepares_nothing_is_named(wine) -> None:
+    X, y = table(wine), wine[1]
+    tree = DecisionTreeClassifier(max_depth=2)
+    cases = [
+        (prepared(NeverFit()), tree, X, "student: DecisionTreeClassifier can't take .*convert string to float"),
+        (NeverFit(), prepared(tree), X, "teacher: NeverFit can't take"),
+        (FrozenEstimator(prepared(RandomForestClassifier(3)).fit(X, y)), tree, X, "student: DecisionTreeClassifier"),
+    ]
+    gaps = X.assign(a=X["a"].where(X["a"] > 12))
+    line = make_pipeline(SimpleImputer(), LogisticRegression(max_iter=200))
+    numbers = gaps[["a", "b", "c"]]
+    cases += [
+        (make_pipeline(SimpleImputer(), NeverFit()), LogisticRegression(), numbers, "student: LogisticRegression.*NaN"),
+        (GradientBoostingClassifier(), line, numbers, "teacher: GradientBoostingClassifier.*NaN"),
+        (GradientBoostingClassifier(), line, numbers.to_numpy(), "teacher: GradientBoostingClassifier.*NaN"),
+    ]
+    for teacher, student, rows, words in cases:
+        with pytest.raises(InvalidInputError, match=words):
+            MultihopClassifier(teacher, student, random_state=0).fit(rows, y)
+
+
+def test_models_that_read_categories_and_gaps_by_themselves_may_have_them(wine) -> None:
+    X, y = table(wine), wine[1]
+    X["kind"] = X["kind"].astype("category")
+    X.loc[::5, "a"] = np.nan
+    boosting = HistGradientBoostingClassifier(max_iter=3, categorical_features="from_dtype")
+    student = prepared(DecisionTreeClassifier(max_depth=2))
+    clf = MultihopClassifier(boosting, student, search=Fixed("1-hop"), cv=2, random_state=0).fit(X, y)
+    assert clf.score(X, y) > 0.5
+
+
+# Weights and unlabelled rows ----------------------------------------------------------------------------------------
+
+
+def test_weights_count_in_the_score(wine) -> None:
+    """Rows of weight 0 have wrong labels: whoever counts them alike can't score more than two thirds."""
+    X, y = wine
+    wrong = np.arange(len(y)) % 3 == 0
+    labels = np.where(wrong, (y + 1) % 3, y)
+    weight = np.where(wrong, 0.0, 2.0)
+    summary = compare(CLF, X, labels, cv=3, sample_weight=weight).to_dict()
+    means = {arm["name"]: arm["mean"] for arm in summary["arms"]}
+    assert min(means[name] for name in ("teacher", "simple alone", "1-hop")) > 0.8
+    assert summary["weighted"] == "training and score"
+    assert "rows weighted in training and score" in summary_text(summary)
+
+    def plain_accuracy(model, X, y):
+        return float(np.mean(model.predict(X) == y))
+
+    summary = compare(CLF, X, labels, cv=3, sample_weight=weight, scoring=plain_accuracy).to_dict()
+    assert all(arm["mean"] < 0.75 for arm in summary["arms"])
+    assert summary["weighted"] == "training"
+
+
+def test_scores_are_those_of_the_scorer_with_weights() -> None:
+    rng = np.random.default_rng(0)
+    X, y, weight = rng.normal(size=(60, 2)), rng.normal(size=60), rng.uniform(size=60)
+    reg = MultihopRegressor(
+        FrozenEstimator(LinearRegression().fit(X, y)), DecisionTreeRegressor(max_depth=2), random_state=0
+    )
+    folds = [(np.arange(40), np.arange(40, 60)), (np.arange(20, 60), np.arange(20))]
+    summary = compare(reg, X, y, cv=folds, sample_weight=weight).to_dict()
+    found = next(arm["scores"][0] for arm in summary["arms"] if arm["name"] == "teacher")
+    says = reg.teacher.predict(X[40:])
+    residual = np.sum(weight[40:] * (y[40:] - says) ** 2)
+    total = np.sum(weight[40:] * (y[40:] - np.average(y[40:], weights=weight[40:])) ** 2)
+    assert found == pytest.approx(1 - residual / total)
+
+
+def test_unlabelled_rows_reach_every_fold(wine) -> None:
+    X, y = wine
+    seen = []
+
+    class Counting(StandardScaler):
+        def transform(self, X, copy=None):
+            seen.append(len(X))
+            return super().transform(X, copy)
+
+    clf = MultihopClassifier(RandomForestClassifier(10), DecisionTreeClassifier(max_depth=2), random_state=0)
+    summary = compare(make_pipeline(Counting(), clf), X[20:], y[20:], cv=2, X_unlabeled=X[:20]).to_dict()
+    assert "1-hop, further rows" in {arm["name"] for arm in summary["arms"]}
+    assert seen.count(20) == 2
+    with pytest.raises(ValueError, match="X_unlabeled"):
+        compare(SLOW, X, y, X_unlabeled=X[:, :2])
