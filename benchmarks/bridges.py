@@ -23,9 +23,10 @@ from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 
 from keel import SUITE, WHEEL, prepared
-from stepdown import KD, Hop, Mixture, ModelCompression, NoTransfer, TransferSet, TreeSearch, run_hops
+from stepdown import KD, Mixture, ModelCompression, TreeSearch
+from stepdown.core import Hop, TransferSet, run_hops
 from stepdown.learners import BaggedTreesClassifier
-from stepdown.methods import Munge
+from stepdown.methods import Munge, NoTransfer
 from tabular import STUDENTS, TEACHERS
 
 IN_USE: dict[str, Any] = {
@@ -59,7 +60,7 @@ def one_run(data: str, teacher: str, noise: float, seed: int) -> dict[str, Any]:
         records, _ = run_hops([source], hops, data, seed=seed)
         return float(np.mean(records[-1].model.predict(X_test) == y_test))
 
-    tests = {"1-hop": score([Hop(STUDENT, KD(weight=0.5), TreeSearch())], rows)}
+    tests = {"one-hop": score([Hop(STUDENT, KD(weight=0.5), TreeSearch())], rows)}
     for name, constants in VARIANTS.items():
         copies = constants["copies"]
         pool = Munge(copies).synthesise(X, seed=seed) if copies else None
@@ -78,7 +79,7 @@ def chain(constants: dict[str, Any]) -> list[Hop]:
 
 
 def table(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Each chain minus 1-hop; means over teachers and seeds, then over data sets."""
+    """Each chain minus one-hop; means over teachers and seeds, then over data sets."""
     rows = []
     for noise in sorted({run["noise"] for run in runs}):
         mine = [run for run in runs if run["noise"] == noise]
@@ -86,7 +87,7 @@ def table(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
         for name in VARIANTS:
             gaps = np.array(
                 [
-                    100 * np.mean([r["test"][name] - r["test"]["1-hop"] for r in mine if r["data"] == data])
+                    100 * np.mean([r["test"][name] - r["test"]["one-hop"] for r in mine if r["data"] == data])
                     for data in sets
                 ]
             )
@@ -95,7 +96,7 @@ def table(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
                 {
                     "noise": noise,
                     "bridge": name,
-                    "minus 1-hop": round(float(gaps.mean()), 2),
+                    "minus one-hop": round(float(gaps.mean()), 2),
                     "std_error": round(float(error), 2),
                     "sets": len(sets),
                     "runs": len(mine),
@@ -121,7 +122,7 @@ def main() -> None:
     ]
     runs = Parallel(n_jobs=args.jobs, verbose=1)(delayed(one_run)(*task) for task in tasks)
     for row in table(runs):
-        print(f"noise {row['noise']:.1f}  {row['bridge']:<28} {row['minus 1-hop']:+.2f} ± {row['std_error']:.2f}")
+        print(f"noise {row['noise']:.1f}  {row['bridge']:<28} {row['minus one-hop']:+.2f} ± {row['std_error']:.2f}")
     if args.out:
         packages = ["stepdown", "scikit-learn", "numpy", "scipy", "lightgbm"]
         versions = {"python": platform.python_version(), **{name: version(name) for name in packages}}

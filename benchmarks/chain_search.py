@@ -27,7 +27,8 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import train_test_split
 
 from keel import SUITE, WHEEL, prepared
-from stepdown import DynamicProgramming, Greedy, MultihopClassifier
+from stepdown import DynamicProgramming, MultihopClassifier
+from stepdown.search import Greedy
 from tabular import STUDENTS, TEACHERS
 
 STUDENT = "tree of depth 4"
@@ -58,7 +59,7 @@ def one_run(data: str, n_train: int, teacher: str, condition: str, seed: int) ->
         clf = MultihopClassifier(source, STUDENTS[STUDENT], search=search, random_state=seed).fit(X, y)
         run["seconds"][name] = round(time.process_time() - started, 2)
         run["test"][name] = float(np.mean(clf.predict(X_test) == y_test))
-        run["chosen"][name] = next(row["arm"] for row in clf.comparison_ if row["chosen"])
+        run["chosen"][name] = next(row["way"] for row in clf.comparison_ if row["chosen"])
         run["hops"][name] = len(clf.candidates_)
     return run
 

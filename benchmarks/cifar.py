@@ -9,9 +9,9 @@ The data are CIFAR-10 in its official binary version. The checkpoints are those 
 Tefas, "Heterogeneous Knowledge Distillation using Information Flow Modeling", CVPR 2020, as arrays MODEL/parameter,
 MODEL one of `aux_pkt`, `tiny_cifar10`, `very_tiny_cifar10`, `proposed`; `full` needs none. Every training image is in
 the database and every test image is a query. A run is written to --out as soon as it is done, and isn't done again.
-Networks start from random weights, seed by seed the same ones in every arm, and no epoch is chosen by its score.
+Networks start from random weights, seed by seed the same ones in every way, and no epoch is chosen by its score.
 
-The arms of `ablation` were compared on the test images, as was the published work; so the best of them is a little
+The ways of `ablation` were compared on the test images, as was the published work; so the best of them is a little
 flattered, by less than the spread of the two seeds it was run with.
 """
 
@@ -29,9 +29,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from cifar_arms import ABLATION, STUDENTS, Arm
 from cifar_networks import PUBLISHED, VERY_TINY, Small, n_parameters, published
 from cifar_training import Lesson, Split, scored, train
+from cifar_ways import ABLATION, STUDENTS, Way
 from stepdown.nn import folded, load_cifar10
 
 OUT = Path(__file__).parent / "results" / "cifar.json"
@@ -64,44 +64,44 @@ class Record:
 
 def score_published(options: argparse.Namespace, record: Record, data: Split, test: Split) -> None:
     for name in PUBLISHED:
-        if not record.has(kind="published", arm=name):
+        if not record.has(kind="published", way=name):
             network = published(options.checkpoints, name)
             found = scored(network, data, test, compatible=True)
-            record.add({"kind": "published", "arm": name, "parameters": n_parameters(network), **found})
+            record.add({"kind": "published", "way": name, "parameters": n_parameters(network), **found})
 
 
 def train_students(options: argparse.Namespace, record: Record, data: Split, test: Split) -> None:
-    arms: dict[str, Arm] = {"students": STUDENTS, "ablation": ABLATION}[options.command]
-    unknown = set(options.arms or ()) - set(arms)
+    ways: dict[str, Way] = {"students": STUDENTS, "ablation": ABLATION}[options.command]
+    unknown = set(options.ways or ()) - set(ways)
     if unknown:
-        raise SystemExit(f"no arms {sorted(unknown)}; there are {', '.join(arms)}.")
-    names = options.arms or list(arms)
+        raise SystemExit(f"no ways {sorted(unknown)}; there are {', '.join(ways)}.")
+    names = options.ways or list(ways)
     for seed in options.seeds:
-        wanted = [name for name in names if not record.has(kind=options.command, arm=name, seed=seed)]
-        for settings in dict.fromkeys(arms[name].settings for name in wanted):
-            alike = [name for name in wanted if arms[name].settings == settings]
+        wanted = [name for name in names if not record.has(kind=options.command, way=name, seed=seed)]
+        for settings in dict.fromkeys(ways[name].settings for name in wanted):
+            alike = [name for name in wanted if ways[name].settings == settings]
             for start in range(0, len(alike), options.together):
-                group = {name: arms[name] for name in alike[start : start + options.together]}
+                group = {name: ways[name] for name in alike[start : start + options.together]}
                 train_group(options, record, group, seed, data, test)
 
 
 def train_group(
-    options: argparse.Namespace, record: Record, arms: dict[str, Arm], seed: int, data: Split, test: Split
+    options: argparse.Namespace, record: Record, ways: dict[str, Way], seed: int, data: Split, test: Split
 ) -> None:
     """Train students whose settings are the same side by side, and write how they score."""
-    settings = next(iter(arms.values())).settings
+    settings = next(iter(ways.values())).settings
     if options.epochs is not None:
         settings = replace(settings, epochs=options.epochs)
-    asked = {arm.teacher for arm in arms.values() if arm.teacher}
+    asked = {way.teacher for way in ways.values() if way.teacher}
     teachers: dict[str | None, nn.Module] = {name: folded(published(options.checkpoints, name)) for name in asked}
     lessons = []
-    for arm in arms.values():
+    for way in ways.values():
         torch.manual_seed(seed)
-        lessons.append(Lesson(Small(VERY_TINY), arm.method, teachers.get(arm.teacher)))
+        lessons.append(Lesson(Small(VERY_TINY), way.method, teachers.get(way.teacher)))
     seconds = train(lessons, data, settings, seed=seed)
-    for (name, arm), lesson in zip(arms.items(), lessons, strict=True):
-        about = {"kind": options.command, "arm": name, "seed": seed}
-        how = {"method": " ".join(repr(arm.method).split()), "teacher": arm.teacher, "epochs": settings.epochs}
+    for (name, way), lesson in zip(ways.items(), lessons, strict=True):
+        about = {"kind": options.command, "way": name, "seed": seed}
+        how = {"method": " ".join(repr(way.method).split()), "teacher": way.teacher, "epochs": settings.epochs}
         shared = {"changed": settings.changes(), "seconds a student": round(seconds / len(lessons))}
         record.add({**about, **how, **shared, **scored(lesson.student, data, test)})
 
@@ -121,7 +121,7 @@ def main(arguments: list[str] | None = None) -> None:
             command.add_argument("--epochs", type=int, help="of every training, instead of the recipe's")
             command.add_argument("--seeds", type=int, nargs="+", default={"full": [0, 1, 2]}.get(name, [0, 1]))
         if name in ("students", "ablation"):
-            command.add_argument("--arms", nargs="+", help="some of the arms; by default all")
+            command.add_argument("--ways", nargs="+", help="some of the ways; by default all")
             command.add_argument("--together", type=int, default=3, help="students trained side by side")
         if name == "full":
             command.add_argument("--networks", type=Path, required=True, help="folder for the trained networks")

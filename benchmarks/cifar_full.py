@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from cifar_arms import LAST, PAIRS
 from cifar_networks import LAYERS, TINY, VERY_TINY, ResNet18, Small, fast, n_parameters
 from cifar_training import Lesson, Settings, Split, scored, train
+from cifar_ways import LAST, PAIRS
 from stepdown.nn import KD, PKT, InformationFlow, LossMethod, folded
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def train_all(options: argparse.Namespace, record: Record, data: Split, test: Sp
         torch.save(network.state_dict(), path)
         about: dict[str, Any] = {"method": " ".join(repr(lesson.method).split()), "epochs": settings.epochs}
         size = {"parameters": n_parameters(network), "device": options.device, "seconds": round(seconds)}
-        record.add({"kind": "full", "arm": name, "seed": seed, **about, **size, **scores})
+        record.add({"kind": "full", "way": name, "seed": seed, **about, **size, **scores})
         return network.eval()
 
     def lesson(method: LossMethod | None, teacher: nn.Module | None) -> Lesson:

@@ -83,15 +83,15 @@ def measured(n: int, rounds: int) -> dict[str, object]:
         (torch.randn(n, mine).relu().requires_grad_(), torch.randn(n, theirs).relu())
         for mine, theirs in LAYERS.values()
     ]
-    arms = {
+    ways = {
         "stepdown": lambda: step(information_flow, features),
         "straightforward": lambda: step(straightforward, features),
         "as published": lambda: step(straightforward, features, teacher_gradient=True),
     }
-    for work in arms.values():
+    for work in ways.values():
         work()
-    times = [{name: seconds(work) for name, work in arms.items()} for _ in range(rounds)]
-    memory = {name: peak_bytes(work) for name, work in arms.items()}
+    times = [{name: seconds(work) for name, work in ways.items()} for _ in range(rounds)]
+    memory = {name: peak_bytes(work) for name, work in ways.items()}
     step(information_flow, features)
     mine = [student.grad.double() for student, _ in features]
     exact = [(student.detach().double().requires_grad_(), teacher.detach().double()) for student, teacher in features]
@@ -99,11 +99,11 @@ def measured(n: int, rounds: int) -> dict[str, object]:
     error = max(float((a - b.grad).norm() / b.grad.norm()) for a, (b, _) in zip(mine, exact, strict=True))
     return {
         "rows": n,
-        "milliseconds": {name: round(1e3 * statistics.median(t[name] for t in times), 2) for name in arms},
-        "speed": {name: round(statistics.median(t[name] / t["stepdown"] for t in times), 2) for name in list(arms)[1:]},
+        "milliseconds": {name: round(1e3 * statistics.median(t[name] for t in times), 2) for name in ways},
+        "speed": {name: round(statistics.median(t[name] / t["stepdown"] for t in times), 2) for name in list(ways)[1:]},
         "largest relative error of a gradient in float32": error,
         "megabytes": {name: round(size / 1e6, 2) for name, size in memory.items()},
-        "memory": {name: round(memory["stepdown"] / memory[name], 3) for name in list(arms)[1:]},
+        "memory": {name: round(memory["stepdown"] / memory[name], 3) for name in list(ways)[1:]},
     }
 
 

@@ -169,20 +169,20 @@ def measured(rounds: int, steps: int, n_images: int = 4096) -> dict[str, Any]:
     coarse = rng.integers(0, 256, (n_images, 3, 8, 8), dtype=np.uint8)
     data = coarse.repeat(4, 2).repeat(4, 3), rng.integers(0, 10, n_images)
     weights = {"teacher": Small(TINY).state_dict(), "student": Small(VERY_TINY).state_dict()}
-    arms = {
+    ways = {
         "stepdown": by_stepdown(data, weights, prepared=folded),
         "stepdown, teacher not folded": by_stepdown(data, weights, prepared=lambda teacher: teacher),
         "as published": as_published(data, weights),
         "as published, pooling first": as_published(data, weights, kind=Small),
         "as published, pooling first, teacher detached": as_published(data, weights, kind=Small, detached=True),
     }
-    for work in arms.values():
+    for work in ways.values():
         seconds(work, 3)
-    times = [{name: seconds(work, steps) for name, work in arms.items()} for _ in range(rounds)]
+    times = [{name: seconds(work, steps) for name, work in ways.items()} for _ in range(rounds)]
     return {
-        "milliseconds": {name: round(1e3 * statistics.median(t[name] for t in times), 1) for name in arms},
+        "milliseconds": {name: round(1e3 * statistics.median(t[name] for t in times), 1) for name in ways},
         "ratio to stepdown": {
-            name: round(statistics.median(t[name] / t["stepdown"] for t in times), 2) for name in list(arms)[1:]
+            name: round(statistics.median(t[name] / t["stepdown"] for t in times), 2) for name in list(ways)[1:]
         },
         "spread of the ratio as published": [
             round(value, 2) for value in np.quantile([t["as published"] / t["stepdown"] for t in times], [0.1, 0.9])

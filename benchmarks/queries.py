@@ -4,7 +4,7 @@
 
 One run is one data set, seed, budget, kind of answers and policy. The teacher (a forest on even seeds, LightGBM on odd
 ones) is fitted on rows of its own and frozen; 500 other rows are the pool, of which none has a label but by asking; the
-students are scored on rows that neither has seen. All ways but "simple alone" share the student's trainer, and all
+students are scored on rows that neither has seen. All ways but "plain" share the student's trainer, and all
 learn from the same answers. "default" is the way that the gate took; it is worked out for the default policy only.
 """
 
@@ -28,7 +28,8 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.tree import DecisionTreeClassifier
 
 from keel import WHEEL, prepared
-from stepdown import Fixed, MultihopClassifier, Queried, QueryPolicy, Random, Representative
+from stepdown import Fixed, MultihopClassifier, Queried
+from stepdown.oracle import QueryPolicy, Random, Representative
 from tabular import HardAnswers
 
 # Those of the development suite with 500 rows for the pool, some 200 for the teacher, and test rows.
@@ -83,14 +84,14 @@ def runs_of(data: str, seed: int, budgets: list[int]) -> list[dict[str, Any]]:
                 chain.set_params(search=Fixed())
             problem, choice = chain._solve(pool, None)
             assert asked.n_asked == budget
-            arms = [arm for arm in choice.arms if whole or arm.kind in ("1-hop", "multihop")]
-            scores = {arm.kind: float(np.mean(problem.train(arm).model.predict(X_test) == y_test)) for arm in arms}
+            ways = [way for way in choice.ways if whole or way.kind in ("one-hop", "multihop")]
+            scores = {way.kind: float(np.mean(problem.train(way).model.predict(X_test) == y_test)) for way in ways}
             if whole:
-                scores["default"] = scores[choice.arm.kind]
+                scores["default"] = scores[choice.way.kind]
             runs.append(
                 {
                     "data": data, "seed": seed, "teacher": kind, "teacher_rows": len(theirs), "answers": answers,
-                    "queries": queries, "budget": budget, "test": scores, "chosen": choice.arm.kind if whole else None,
+                    "queries": queries, "budget": budget, "test": scores, "chosen": choice.way.kind if whole else None,
                     "teacher_test": float(np.mean(model.predict(X_test) == y_test)),
                     "seconds": round(time.process_time() - started, 2),
                 }
@@ -126,14 +127,14 @@ def table(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
             row["test"] = {name: round(float(per_set(mine, name).mean()), 2) for name in mine[0]["test"]}
             row["teacher"] = round(100 * float(np.mean([run["teacher_test"] for run in mine])), 2)
             for a, b in [
-                ("multihop", "1-hop"), ("multihop", "simple + trainer"), ("multihop", "control"),
-                ("1-hop", "simple + trainer"), ("default", "1-hop"),
+                ("multihop", "one-hop"), ("multihop", "labels"), ("multihop", "control"),
+                ("one-hop", "labels"), ("default", "one-hop"),
             ]:  # fmt: skip
                 if a in row["test"] and b in row["test"]:
                     row[f"{a} - {b}"] = difference(per_set(mine, a) - per_set(mine, b))
             other = [r for r in runs if (r["answers"], r["queries"], r["budget"]) == (answers, "random", budget)]
             if queries != "random":
-                for name in ("multihop", "1-hop"):
+                for name in ("multihop", "one-hop"):
                     gaps = per_set(mine, name) - per_set(other, name)
                     row[f"{name}: {queries} - random"] = difference(gaps)
             rows.append(row)

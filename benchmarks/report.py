@@ -22,15 +22,15 @@ name; `make bench-tabular`, `make bench-queries` and `make bench-cost` run the m
 
 ## Does it pay?
 Differences in test accuracy, in points: mean over data sets ± its standard error, with the p-value of Wilcoxon's test
-over data sets, and the worst and the best set. Every way but "simple alone" uses the student's trainer. "default" is
+over data sets, and the worst and the best set. Every way but "plain" uses the student's trainer. "default" is
 the way that the gate took. Nothing was chosen on test rows; the recipes themselves were designed on these data sets,
 so expect a little less on yours.
 """
 
 HOW_TO_READ = """
-- **simple + trainer − simple alone**: what better training gives without any teacher.
-- **1-hop − simple + trainer**: what the teacher adds.
-- **multihop − 1-hop**: what the hops add. Where further rows are made (frozen teachers), one hop with the same further
+- **labels − plain**: what better training gives without any teacher.
+- **one-hop − labels**: what the teacher adds.
+- **multihop − one-hop**: what the hops add. Where further rows are made (frozen teachers), one hop with the same further
   rows stands beside it, because part of the difference is theirs.
 - **multihop − control**: what the chain gains from the teacher at all; the control's bridge never saw it.
 """
@@ -48,8 +48,8 @@ def tabular(record: dict[str, Any]) -> str:
     for row in record["table"]:
         parts.append(
             f"### {row['condition']}: {row['student']}, at most {row['size']} training rows\n"
-            f"{row['sets']} sets, {len(row['seeds'])} seeds, {row['runs']} runs; simple alone"
-            f" {row['simple alone']:.1f} %, teacher {row['teacher']:.1f} %.\n\n"
+            f"{row['sets']} sets, {len(row['seeds'])} seeds, {row['runs']} runs; plain"
+            f" {row['plain']:.1f} %, teacher {row['teacher']:.1f} %.\n\n"
             "| | points | p | worst | best |\n|---|---|---|---|---|"
         )
         parts[-1] += "".join(
@@ -110,7 +110,7 @@ def bridges(record: dict[str, Any]) -> str:
     ]
     lines[-1] += "\n|" + "---|" * (len(noises) + 1)
     for name in names:
-        cells = [f"{sign(rows[n, name]['minus 1-hop'])} ± {rows[n, name]['std_error']:.2f}" for n in noises]
+        cells = [f"{sign(rows[n, name]['minus one-hop'])} ± {rows[n, name]['std_error']:.2f}" for n in noises]
         lines[-1] += f"\n| {name} | " + " | ".join(cells) + " |"
     return "\n\n".join(lines)
 
@@ -187,11 +187,11 @@ def flattery(runs: list[dict[str, Any]]) -> str:
     groups = dict.fromkeys((run["condition"], run["size"]) for run in runs if run["validated"])
     for condition, size in groups:
         mine = [r for r in runs if (r["condition"], r["size"]) == (condition, size) and r["validated"]]
-        for kind in ("1-hop", "multihop", "control"):
+        for kind in ("one-hop", "multihop", "control"):
             gaps: dict[str, list[float]] = {}
             for run in mine:
                 if kind in run["kinds"]:
-                    way, labels = run["kinds"][kind], run["kinds"]["simple + trainer"]
+                    way, labels = run["kinds"][kind], run["kinds"]["labels"]
                     inner, test = (run[name][way] - run[name][labels] for name in ("validated", "test"))
                     gaps.setdefault(run["data"], []).append(100 * (inner - test))
             means = [sum(values) / len(values) for values in gaps.values()]

@@ -28,7 +28,7 @@ def cifar(record: dict[str, Any]) -> str:
             ["network", "parameters", "correct", "by the published evaluator"],
             [
                 [
-                    run["arm"],
+                    run["way"],
                     f"{run['parameters']:,}",
                     _pair(run),
                     _pair(run, ", as published"),
@@ -42,23 +42,23 @@ def cifar(record: dict[str, Any]) -> str:
     if of_kind["ablation"]:
         parts += _ablation(of_kind["ablation"])
     if of_kind["full"]:
-        parts.append("### The whole recipe, from random weights\n" + _arms(of_kind["full"]))
+        parts.append("### The whole recipe, from random weights\n" + _ways(of_kind["full"]))
     return "\n\n".join(parts)
 
 
 def _students(runs: list[dict[str, Any]]) -> list[str]:
-    flow = [run for run in runs if run["arm"] == "information flow"]
+    flow = [run for run in runs if run["way"] == "information flow"]
     lines = []
-    for arm in COMPARED:
-        others = {run["seed"]: run for run in runs if run["arm"] == arm}
+    for way in COMPARED:
+        others = {run["seed"]: run for run in runs if run["way"] == way}
         both = [(run, others[run["seed"]]) for run in flow if run["seed"] in others]
         if both:
             gaps = [_sign(mean(mine[metric] - its[metric] for mine, its in both)) for metric in METRICS]
-            lines.append(f"- {arm}: {' / '.join(gaps)} ({_seeds([mine for mine, _ in both])})")
+            lines.append(f"- {way}: {' / '.join(gaps)} ({_seeds([mine for mine, _ in both])})")
     return [
         "### Its student, trained anew\n15,050 parameters from random weights, 15 epochs, taught by the published"
         " auxiliary (KD: by the network trained on labels); the published recipe, a new Adam in each epoch included."
-        " The accuracy is that of a head fitted to the features.\n\n" + _arms(runs),
+        " The accuracy is that of a head fitted to the features.\n\n" + _ways(runs),
         "Information flow minus\n" + "\n".join(lines),
     ]
 
@@ -66,16 +66,16 @@ def _students(runs: list[dict[str, Any]]) -> list[str]:
 def _ablation(runs: list[dict[str, Any]]) -> list[str]:
     return [
         "### What makes the student better\nThe same 15 epochs, with what the row names changed. The rows were compared"
-        " on the test images, so the best of them is a little flattered.\n\n" + _arms(runs, changes=True),
+        " on the test images, so the best of them is a little flattered.\n\n" + _ways(runs, changes=True),
     ]
 
 
-def _arms(runs: list[dict[str, Any]], *, changes: bool = False) -> str:
+def _ways(runs: list[dict[str, Any]], *, changes: bool = False) -> str:
     rows = []
-    for arm in dict.fromkeys(run["arm"] for run in runs):
-        mine = [run for run in runs if run["arm"] == arm]
+    for way in dict.fromkeys(run["way"] for run in runs):
+        mine = [run for run in runs if run["way"] == way]
         scores = {name: mean(run[name] for run in mine) for name in (*METRICS, "accuracy of a fitted head")}
-        row = [arm, _seeds(mine), _pair(scores), f"{scores['accuracy of a fitted head']:.1f}"]
+        row = [way, _seeds(mine), _pair(scores), f"{scores['accuracy of a fitted head']:.1f}"]
         if changes:
             row.append(", ".join(f"{name} {value}" for name, value in mine[0]["changed"].items()) or "–")
         rows.append(row)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from keel import SUITE
-from report_study_networks import NET_ARMS, between_networks, network_answer, network_differences
+from report_study_networks import NET_WAYS, between_networks, network_answer, network_differences
 from study_analysis import FEWEST_SETS
 from study_figures import draw_networks, draw_situations, draw_ways
 from study_words import GIVEN, cell, clear, interval, labels_of, many, name_of, number, table
@@ -39,7 +39,7 @@ def main() -> None:
     differences = network_differences(networks)
     draw_situations(enough(record["situations"]), FIGURES / "study-situations.svg", name_of)
     draw_ways(record["policies"], FIGURES / "study-ways.svg", name_of)
-    draw_networks(differences, FIGURES / "study-networks.svg", NET_ARMS)
+    draw_networks(differences, FIGURES / "study-networks.svg", NET_WAYS)
     parts = [HEAD.strip(), *answer(record, differences), *estimators(record), *between_networks(networks, differences)]
     parts += [*advice(record), *limits(record, networks)]
     PAGE.write_text("\n\n".join(parts) + "\n")
@@ -71,14 +71,21 @@ def answer(record: dict[str, Any], differences: list[dict[str, Any]]) -> Iterato
         yield "Worse:\n" + "\n".join(_line(row) for row in _by_mean(worse))
     yield "**By how the teacher is given**, all students and sizes together:"
     yield table(
-        ["teacher", "labels", "bridge − 1-hop", "1-hop − labels alone", "bridge − labels alone", "bridge − control"],
+        [
+            "teacher",
+            "labels",
+            "bridge − one-hop",
+            "one-hop − labels alone",
+            "bridge − labels alone",
+            "bridge − control",
+        ],
         [
             [GIVEN[row["given"]], labels_of(row["noise"]), *(cell(row["ways"][name]) for name in OVERALL)]
             for row in record["policies"]
         ],
     )
     sizes = sorted({row["rows"] for row in rows if row["student"] == TREE})
-    yield f"**By rows**, for a {TREE}: bridge − 1-hop."
+    yield f"**By rows**, for a {TREE}: bridge − one-hop."
     yield table(
         ["teacher", "labels", *(f"{size:,} rows" for size in sizes)],
         [
@@ -90,14 +97,14 @@ def answer(record: dict[str, Any], differences: list[dict[str, Any]]) -> Iterato
             for given, noise in ways
         ],
     )
-    control = [row["ways"]["chain, bare − control"] for row in record["policies"]]
+    control = [row["ways"]["multihop − control"] for row in record["policies"]]
     yield (
         "**The control** is a bridge that learned from the labels alone. Against it the intervals of the bridge lie"
         f" {clear(control)}; where they hold 0, what helps is out-of-bag knowledge, not the teacher's."
     )
     yield "**What else one could do.** In points against one hop, in the same runs:"
     yield table(
-        ["teacher", "labels", "teacher regularised, 1-hop", "a bag of trees instead, 1-hop (control)", "bridge"],
+        ["teacher", "labels", "teacher regularised, one-hop", "a bag of trees instead, one-hop (control)", "bridge"],
         [
             [GIVEN[given], labels_of(noise), *(cell(ways[given, noise][name], interval_too=True) for name in INSTEAD)]
             for given, noise in ways
@@ -117,8 +124,8 @@ def in_short(
     ways: dict[tuple[str, float], dict[str, dict[str, Any]]],
 ) -> Iterator[tuple[bool, str]]:
     """Sentences, each with the condition under which the numbers bear it; the others stay out of the page."""
-    bridge = {key: of["chain, bare − 1-hop"] for key, of in ways.items()}
-    control = [of["chain, bare − control"] for of in ways.values()]
+    bridge = {key: of["multihop − one-hop"] for key, of in ways.items()}
+    control = [of["multihop − control"] for of in ways.values()]
     noisy, clean, hard = bridge["frozen", 0.2], bridge["frozen", 0.0], bridge["hard answers", 0.0]
     again = [bridge["again", noise] for noise in (0.0, 0.2)]
     noisy_frozen = [row for row in record["fewer rows"] if row["given"] == "frozen" and row["noise"]]
@@ -127,7 +134,7 @@ def in_short(
     yield (
         noisy["low"] > 0,
         "**A bridge paid under a frozen teacher that had learned from partly wrong labels**:"
-        f" {cell(noisy)} points against one hop, which was itself {cell(ways['frozen', 0.2]['1-hop'])} against labels"
+        f" {cell(noisy)} points against one hop, which was itself {cell(ways['frozen', 0.2]['one-hop'])} against labels"
         " alone.",
     )
     yield (
@@ -171,8 +178,8 @@ def _effect(rows: Sequence[dict[str, Any]], student: str, size: int, noise: floa
     return next((row["effects"]["bridge"] for row in rows if all(row[key] == asked[key] for key in asked)), None)
 
 
-OVERALL = ("chain, bare − 1-hop", "1-hop", "chain, bare", "chain, bare − control")
-INSTEAD = ("1-hop, regularised teacher − 1-hop", "control − 1-hop", "chain, bare − 1-hop")
+OVERALL = ("multihop − one-hop", "one-hop", "multihop", "multihop − control")
+INSTEAD = ("one-hop, regularised teacher − one-hop", "control − one-hop", "multihop − one-hop")
 
 
 def estimators(record: dict[str, Any]) -> Iterator[str]:
@@ -200,9 +207,9 @@ def estimators(record: dict[str, Any]) -> Iterator[str]:
         " the same method in all hops is in [a table of its own](#the-same-method-in-every-hop)."
     )
     yield "![Bridge against one hop](figures/study-situations.svg)"
-    head = ["student", "rows", "labels", "teacher", "bridge − 1-hop", "95 % interval", "p", "sets better / worse"]
+    head = ["student", "rows", "labels", "teacher", "bridge − one-hop", "95 % interval", "p", "sets better / worse"]
     yield table(
-        [*head, "averaged − 1-hop", "further rows − 1-hop", "bridge − further rows", "bridge − control"],
+        [*head, "averaged − one-hop", "further rows − one-hop", "bridge − further rows", "bridge − control"],
         [
             [
                 row["student"],
@@ -233,7 +240,7 @@ def estimators(record: dict[str, Any]) -> Iterator[str]:
             for row in _side_by_side(record["by teacher"])
         ],
     )
-    yield "Bridge − 1-hop, as above, for each teacher."
+    yield "Bridge − one-hop, as above, for each teacher."
     yield "### The same method in every hop"
     methods = list(dict.fromkeys(name for row in record["by method"] for name in row["effects"]))
     yield table(
@@ -244,7 +251,7 @@ def estimators(record: dict[str, Any]) -> Iterator[str]:
             for row in enough(record["by method"], methods[0])
         ],
     )
-    yield "Chain − 1-hop with 95 % intervals. " + many(
+    yield "Chain − one-hop with 95 % intervals. " + many(
         [row["effects"][name]["p"] for row in enough(record["by method"], methods[0]) for name in methods], "these"
     )
     yield "### What goes with it"
@@ -325,20 +332,20 @@ def advice(record: dict[str, Any]) -> Iterator[str]:
     )
     yield "### Following the advice"
     yield (
-        "Always the same way, the recommended way of each run, and the best of three (labels alone, 1-hop, bridge)"
+        "Always the same way, the recommended way of each run, and the best of three (labels alone, one-hop, bridge)"
         " picked"
         " on the test rows, which nobody can: all less labels alone with the student's trainer."
     )
-    names = ("1-hop", "chain, bare", "as advised", "best of three in hindsight")
+    names = ("one-hop", "multihop", "as advised", "best of three in hindsight")
     yield table(
         [
             "teacher",
             "labels",
-            "always 1-hop",
+            "always one-hop",
             "always the bridge",
             "as advised",
             "in hindsight",
-            "as advised − 1-hop",
+            "as advised − one-hop",
             "as advised − bridge",
         ],
         [
@@ -346,7 +353,7 @@ def advice(record: dict[str, Any]) -> Iterator[str]:
                 GIVEN[row["given"]],
                 labels_of(row["noise"]),
                 *(cell(row["ways"][name]) for name in names),
-                *(cell(row["ways"][f"as advised − {way}"], interval_too=True) for way in ("1-hop", "chain, bare")),
+                *(cell(row["ways"][f"as advised − {way}"], interval_too=True) for way in ("one-hop", "multihop")),
             ]
             for row in record["policies"]
         ],

@@ -8,18 +8,18 @@ from typing import Any
 from study_analysis import summary
 from study_words import cell, clear, labels_of, table
 
-NET_ARMS = ("bridge", "dense", "1-hop, stopped teacher", "control")
+NET_WAYS = ("bridge", "dense", "one-hop, stopped teacher", "control")
 SCORES = {"KD": "KD, accuracy", "information flow": "information flow, accuracy", "retrieval": "information flow, mAP"}
 
 
 def network_answer(differences: list[dict[str, Any]]) -> str:
     said = ["Against one hop, over data, rows, labels and scores."]
-    for arm, name in (
+    for way, name in (
         ("bridge", "A wider network in between"),
         ("dense", "Both as teachers"),
-        ("1-hop, stopped teacher", "One hop from a teacher that was stopped early"),
+        ("one-hop, stopped teacher", "One hop from a teacher that was stopped early"),
     ):
-        mine = [row["arms"][arm] for row in differences]
+        mine = [row["ways"][way] for row in differences]
         said.append(f"{name}: intervals {clear(mine)}.")
     return " ".join(said) + " The table is [below](#networks)."
 
@@ -35,7 +35,7 @@ def network_differences(record: dict[str, Any]) -> list[dict[str, Any]]:
                 run["retrieval"] if s == "retrieval" else run["test"][s]
             )
             alone = [run["retrieval"] if score == "retrieval" else run["test"]["labels"] for run in mine]
-            one = [of(run)["1-hop"] for run in mine]
+            one = [of(run)["one-hop"] for run in mine]
             rows.append(
                 {
                     "data": data,
@@ -43,11 +43,13 @@ def network_differences(record: dict[str, Any]) -> list[dict[str, Any]]:
                     "noise": noise,
                     "score": score,
                     "seeds": len(mine),
-                    "1-hop": 100 * sum(one) / len(one),
-                    "1-hop − labels alone": summary(
+                    "one-hop": 100 * sum(one) / len(one),
+                    "one-hop − labels alone": summary(
                         100 * (b - a["labels alone"]) for a, b in zip(alone, one, strict=True)
                     ),
-                    "arms": {arm: summary(100 * (of(run)[arm] - of(run)["1-hop"]) for run in mine) for arm in NET_ARMS},
+                    "ways": {
+                        way: summary(100 * (of(run)[way] - of(run)["one-hop"]) for run in mine) for way in NET_WAYS
+                    },
                 }
             )
     return rows
@@ -80,9 +82,9 @@ def between_networks(record: dict[str, Any], rows: list[dict[str, Any]]) -> Iter
             "labels",
             "score",
             "seeds",
-            "1-hop",
-            "1-hop − labels alone",
-            *(f"{arm} − 1-hop" for arm in NET_ARMS),
+            "one-hop",
+            "one-hop − labels alone",
+            *(f"{way} − one-hop" for way in NET_WAYS),
         ],
         [
             [
@@ -91,9 +93,9 @@ def between_networks(record: dict[str, Any], rows: list[dict[str, Any]]) -> Iter
                 labels_of(row["noise"]),
                 SCORES[row["score"]],
                 row["seeds"],
-                f"{row['1-hop']:.1f} %",
-                cell(row["1-hop − labels alone"]),
-                *(cell(row["arms"][arm], interval_too=True) for arm in NET_ARMS),
+                f"{row['one-hop']:.1f} %",
+                cell(row["one-hop − labels alone"]),
+                *(cell(row["ways"][way], interval_too=True) for way in NET_WAYS),
             ]
             for row in rows
         ],

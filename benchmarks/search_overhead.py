@@ -25,13 +25,13 @@ from sklearn.datasets import make_classification
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.tree import DecisionTreeClassifier
 
-from stepdown import DynamicProgramming, Gate, Greedy, MultihopClassifier
+from stepdown import DynamicProgramming, MultihopClassifier
 from stepdown.core import RefitOnLabels
 from stepdown.learners import BaggedTreesClassifier, _grades, _signals
 from stepdown.methods import _base, _reweighting
 from stepdown.multihop import _select
+from stepdown.search import Gate, Greedy, _validate
 from stepdown.search import _store as _resume
-from stepdown.search import _validate
 from stepdown.trainers import PlainFit, TreeSearch
 
 SEARCHES = {"Gate()": Gate(), "DynamicProgramming()": DynamicProgramming(), "Greedy()": Greedy()}

@@ -5,7 +5,7 @@
 One run is one data set, size, share of labels drawn anew, teacher, the way it is given (it may be made again for its
 signals, it is frozen, or it is frozen and gives hard answers), student and seed. In it the student is taught in one
 hop, through a bridge, and through a bridge that never saw the teacher, always by the student's own trainer; and in one
-hop by the same teacher regularised, which is what one could do instead. No arm is chosen: all are trained, and scored
+hop by the same teacher regularised, which is what one could do instead. No way is chosen: all are trained, and scored
 on rows that chose nothing. Beside the test accuracies stands what could be known beforehand, from training rows only:
 what `stepdown.diagnose` finds and recommends. `study_analysis.py` sets one against the other, `report_study.py` writes
 docs/when-hops-help.md from it.
@@ -123,21 +123,23 @@ def one_run(task: dict[str, Any], each_method: bool) -> dict[str, Any]:
         return given(model, task["given"], X, y)
 
     def solved(teacher: Any, methods: Any) -> Any:
-        search = Fixed("1-hop")
+        search = Fixed("one-hop")
         return MultihopClassifier(teacher, pupil, methods=methods, search=search, random_state=seed)._solve(X, y)
 
-    def score(problem: Any, arm: Any) -> float:
-        return round(float(np.mean(problem.train(arm).model.predict(X_test) == y_test)), 5)
+    def score(problem: Any, way: Any) -> float:
+        return round(float(np.mean(problem.train(way).model.predict(X_test) == y_test)), 5)
 
     started = time.perf_counter()
     teacher = source(TEACHERS)
     problem, choice = solved(teacher, "auto")
-    test = {"default": {arm.name: score(problem, arm) for arm in choice.arms}}
+    test = {"default": {way.name: score(problem, way) for way in choice.ways}}
     problem, choice = solved(source(REGULARISED), "auto")
-    test["default"]["1-hop, regularised teacher"] = score(problem, next(a for a in choice.arms if a.name == "1-hop"))
+    test["default"]["one-hop, regularised teacher"] = score(
+        problem, next(a for a in choice.ways if a.name == "one-hop")
+    )
     for name, methods in METHODS.items() if each_method else ():
         problem, choice = solved(teacher, methods)
-        test[name] = {arm.name: score(problem, arm) for arm in choice.arms if arm.uses_teacher}
+        test[name] = {way.name: score(problem, way) for way in choice.ways if way.uses_teacher}
     seconds = time.perf_counter() - started
     found = diagnose(teacher, pupil, X, y, random_state=seed).to_dict()
     return task | {

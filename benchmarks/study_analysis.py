@@ -27,28 +27,28 @@ FACTS = (
 """What is kept of a diagnosis."""
 FEWEST_SETS = 5
 """Below these no interval is worth printing."""
-POLICIES = ("1-hop", "1-hop, regularised teacher", "chain, bare", "control")
+POLICIES = ("one-hop", "one-hop, regularised teacher", "multihop", "control")
 WAY = {
-    "labels-alone-linear": "simple + trainer",
-    "nothing-to-hand-on": "simple + trainer",
-    "labels-alone-few-trees": "simple + trainer",
-    "bridge-hard-answers": "chain, bare",
-    "bridge-memorised-noise": "chain, bare",
-    "one-hop-network": "1-hop",
-    "one-hop-many-rows": "1-hop",
-    "one-hop-frozen": "1-hop",
-    "one-hop": "1-hop",
+    "labels-alone-linear": "labels",
+    "nothing-to-hand-on": "labels",
+    "labels-alone-few-trees": "labels",
+    "bridge-hard-answers": "multihop",
+    "bridge-memorised-noise": "multihop",
+    "one-hop-network": "one-hop",
+    "one-hop-many-rows": "one-hop",
+    "one-hop-frozen": "one-hop",
+    "one-hop": "one-hop",
 }
-"""Which arm each recommended way is."""
+"""Which way each recommended way is."""
 
 
 def gap(one: str, other: str, method: str = "default") -> Value:
-    """By how many points one arm was better than another of the same run."""
+    """By how many points one way was better than another of the same run."""
     return lambda run: 100 * (run["test"][method][one] - run["test"][method][other])
 
 
-def has(run: Run, *arms: str, method: str = "default") -> bool:
-    return all(arm in run["test"].get(method, {}) for arm in arms)
+def has(run: Run, *ways: str, method: str = "default") -> bool:
+    return all(way in run["test"].get(method, {}) for way in ways)
 
 
 def over_sets(runs: Sequence[Run], value: Value) -> dict[str, float | int | None]:
@@ -89,15 +89,15 @@ def grouped(runs: Sequence[Run], keys: Sequence[str]) -> list[tuple[dict[str, An
 
 
 CONTRASTS = {
-    "teacher, 1-hop": ("1-hop", "simple + trainer"),
-    "bridge": ("chain, bare", "1-hop"),
-    "averaged": ("chain, averaged with the teacher", "1-hop"),
-    "further rows": ("1-hop, further rows", "1-hop"),
-    "bridge, against further rows": ("chain, bare", "1-hop, further rows"),
-    "bridge, against the control": ("chain, bare", "control"),
-    "bridge, against the regularised teacher": ("chain, bare", "1-hop, regularised teacher"),
-    "regularised teacher": ("1-hop, regularised teacher", "1-hop"),
-    "bridge, against labels": ("chain, bare", "simple + trainer"),
+    "teacher, one-hop": ("one-hop", "labels"),
+    "bridge": ("multihop", "one-hop"),
+    "averaged": ("multihop-averaged", "one-hop"),
+    "further rows": ("one-hop-rows", "one-hop"),
+    "bridge, against further rows": ("multihop", "one-hop-rows"),
+    "bridge, against the control": ("multihop", "control"),
+    "bridge, against the regularised teacher": ("multihop", "one-hop, regularised teacher"),
+    "regularised teacher": ("one-hop, regularised teacher", "one-hop"),
+    "bridge, against labels": ("multihop", "labels"),
 }
 
 
@@ -106,9 +106,9 @@ def situations(runs: Sequence[Run]) -> list[dict[str, Any]]:
     rows = []
     for situation, mine in grouped(runs, ("student", "rows", "noise", "given")):
         effects = {
-            name: over_sets(those, gap(*arms))
-            for name, arms in CONTRASTS.items()
-            if (those := [run for run in mine if has(run, *arms)])
+            name: over_sets(those, gap(*ways))
+            for name, ways in CONTRASTS.items()
+            if (those := [run for run in mine if has(run, *ways)])
         }
         rows.append(situation | {"effects": effects})
     return rows
@@ -118,7 +118,7 @@ def by_teacher(runs: Sequence[Run]) -> list[dict[str, Any]]:
     """The bridge's advantage for each kind of teacher, where both kinds taught."""
     pairs = {key for key, mine in _situations(runs).items() if len({run["teacher"] for run in mine}) > 1}
     return [
-        situation | {"effect": over_sets(mine, gap("chain, bare", "1-hop"))}
+        situation | {"effect": over_sets(mine, gap("multihop", "one-hop"))}
         for situation, mine in grouped(runs, KEYS)
         if tuple(situation[key] for key in KEYS[:4]) in pairs
     ]
@@ -133,7 +133,7 @@ def by_method(runs: Sequence[Run]) -> list[dict[str, Any]]:
     rows = []
     for situation, mine in grouped(runs, ("student", "rows", "noise", "given")):
         methods = [name for name in mine[0]["test"] if name != "default"]
-        effects = {name: over_sets(mine, gap("chain", "1-hop", name)) for name in methods}
+        effects = {name: over_sets(mine, gap("chain", "one-hop", name)) for name in methods}
         if effects:
             rows.append(situation | {"effects": effects})
     return rows
@@ -147,7 +147,7 @@ def fewer_rows(runs: Sequence[Run], *, student: str, few: int, many: int) -> lis
         of: dict[int, dict[str, list[float]]] = {few: {}, many: {}}
         for run in those:
             if run["rows"] in of:
-                of[run["rows"]].setdefault(run["data"], []).append(gap("chain, bare", "1-hop")(run))
+                of[run["rows"]].setdefault(run["data"], []).append(gap("multihop", "one-hop")(run))
         both = [name for name in of[few] if name in of[many]]
         if len(both) >= FEWEST_SETS:
             effect = summary(float(np.mean(of[few][name]) - np.mean(of[many][name])) for name in both)
@@ -167,7 +167,7 @@ def what_goes_with_it(runs: Sequence[Run], *, draws: int = 1000) -> list[dict[st
         ("frozen", [r for r in runs if r["given"] != "again"]),
         ("again", [r for r in runs if r["given"] == "again"]),
     ):
-        gains = np.array([gap("chain, bare", "1-hop")(run) for run in mine])
+        gains = np.array([gap("multihop", "one-hop")(run) for run in mine])
         for fact in NUMBERS:
             values = np.array([np.nan if run["facts"].get(fact) is None else float(run["facts"][fact]) for run in mine])
             if np.isfinite(values).sum() < 10 or np.nanstd(values) == 0:
@@ -228,46 +228,46 @@ def _given(*how: str) -> Callable[[Run], bool]:
     return lambda run: run["given"] in how
 
 
-LABELS = "labels alone − 1-hop"
-BRIDGE = "bridge − 1-hop"
-ONE_HOP = "1-hop − bridge"
+LABELS = "labels alone − one-hop"
+BRIDGE = "bridge − one-hop"
+ONE_HOP = "one-hop − bridge"
 ADVICE: dict[str, list[Worth]] = {
     "regularise-the-teacher": [
-        Worth("regularised − as it is, 1-hop", "1-hop, regularised teacher", "1-hop", _given("again")),
-        Worth("a bag instead − as it is, 1-hop", "control", "1-hop", _given("again")),
+        Worth("regularised − as it is, one-hop", "one-hop, regularised teacher", "one-hop", _given("again")),
+        Worth("a bag instead − as it is, one-hop", "control", "one-hop", _given("again")),
     ],
-    "train-the-student-well": [Worth("trainer − plain fit, labels alone", "simple + trainer", "simple alone")],
-    "labels-alone-linear": [Worth(LABELS, "simple + trainer", "1-hop", _of("linear"), gain=False)],
-    "bridge-hard-answers": [Worth(BRIDGE, "chain, bare", "1-hop", _given("hard answers"))],
+    "train-the-student-well": [Worth("trainer − plain fit, labels alone", "labels", "plain")],
+    "labels-alone-linear": [Worth(LABELS, "labels", "one-hop", _of("linear"), gain=False)],
+    "bridge-hard-answers": [Worth(BRIDGE, "multihop", "one-hop", _given("hard answers"))],
     "bridge-memorised-noise": [
-        Worth(BRIDGE, "chain, bare", "1-hop", _given("frozen")),
+        Worth(BRIDGE, "multihop", "one-hop", _given("frozen")),
         *(
             Worth(
                 f"{BRIDGE}, {told}",
-                "chain, bare",
-                "1-hop",
+                "multihop",
+                "one-hop",
                 lambda run, n=noise: run["given"] == "frozen" and run["noise"] == n,
             )
             for noise, told in ((0.0, "labels as they came"), (0.2, "labels drawn anew"))
         ),
-        Worth("bridge − 1-hop with further rows", "chain, bare", "1-hop, further rows", _given("frozen")),
-        Worth("bridge − a bridge that never saw the teacher", "chain, bare", "control", _given("frozen")),
+        Worth("bridge − one-hop with further rows", "multihop", "one-hop-rows", _given("frozen")),
+        Worth("bridge − a bridge that never saw the teacher", "multihop", "control", _given("frozen")),
     ],
-    "nothing-to-hand-on": [Worth(LABELS, "simple + trainer", "1-hop", _given("again"), gain=False)],
-    "labels-alone-few-trees": [Worth(LABELS, "simple + trainer", "1-hop", _of("few trees"), gain=False)],
+    "nothing-to-hand-on": [Worth(LABELS, "labels", "one-hop", _given("again"), gain=False)],
+    "labels-alone-few-trees": [Worth(LABELS, "labels", "one-hop", _of("few trees"), gain=False)],
     "one-hop-network": [
-        Worth(ONE_HOP, "1-hop", "chain, bare", _of("network"), gain=False),
-        Worth("1-hop − labels alone", "1-hop", "simple + trainer", _of("network")),
+        Worth(ONE_HOP, "one-hop", "multihop", _of("network"), gain=False),
+        Worth("one-hop − labels alone", "one-hop", "labels", _of("network")),
     ],
     "one-hop-frozen": [
-        Worth(ONE_HOP, "1-hop", "chain, bare", _given("frozen", "hard answers"), gain=False),
-        Worth("1-hop − labels alone", "1-hop", "simple + trainer", _given("frozen", "hard answers")),
+        Worth(ONE_HOP, "one-hop", "multihop", _given("frozen", "hard answers"), gain=False),
+        Worth("one-hop − labels alone", "one-hop", "labels", _given("frozen", "hard answers")),
     ],
     "one-hop": [
-        Worth(ONE_HOP, "1-hop", "chain, bare", _given("again"), gain=False),
-        Worth("1-hop − labels alone", "1-hop", "simple + trainer", _given("again")),
+        Worth(ONE_HOP, "one-hop", "multihop", _given("again"), gain=False),
+        Worth("one-hop − labels alone", "one-hop", "labels", _given("again")),
     ],
-    "any-good-model": [Worth("a bag instead − the teacher, 1-hop", "control", "1-hop", _of("tree"), gain=False)],
+    "any-good-model": [Worth("a bag instead − the teacher, one-hop", "control", "one-hop", _of("tree"), gain=False)],
 }
 
 
@@ -291,19 +291,19 @@ def _across(runs: Sequence[Run]) -> list[dict[str, Any]]:
     others = {_key(run, given=run["given"]): run for run in runs}
     thaw, ask = "thaw-the-teacher", "ask-for-probabilities"
     cases = [
-        (thaw, "frozen", "again", "1-hop", "1-hop", "trained again, 1-hop − frozen, 1-hop"),
-        (thaw, "frozen", "again", "1-hop", "chain, bare", "trained again, 1-hop − frozen, bridge"),
+        (thaw, "frozen", "again", "one-hop", "one-hop", "trained again, one-hop − frozen, one-hop"),
+        (thaw, "frozen", "again", "one-hop", "multihop", "trained again, one-hop − frozen, bridge"),
         (
             thaw,
             "frozen",
             "again",
-            "1-hop, regularised teacher",
-            "chain, bare",
-            "and regularised, 1-hop − frozen, bridge",
+            "one-hop, regularised teacher",
+            "multihop",
+            "and regularised, one-hop − frozen, bridge",
         ),
-        (thaw, "frozen", "again", "chain, bare", "chain, bare", "trained again, bridge − frozen, bridge"),
-        (ask, "hard answers", "frozen", "1-hop", "1-hop", "probabilities − hard answers, 1-hop"),
-        (ask, "hard answers", "frozen", "chain, bare", "chain, bare", "probabilities − hard answers, bridge"),
+        (thaw, "frozen", "again", "multihop", "multihop", "trained again, bridge − frozen, bridge"),
+        (ask, "hard answers", "frozen", "one-hop", "one-hop", "probabilities − hard answers, one-hop"),
+        (ask, "hard answers", "frozen", "multihop", "multihop", "probabilities − hard answers, bridge"),
     ]
     rows = []
     for name, how, better, one, other, says in cases:
@@ -311,8 +311,8 @@ def _across(runs: Sequence[Run]) -> list[dict[str, Any]]:
         for run in runs:
             twin = others.get(_key(run, given=better))
             if run["given"] == how and twin is not None:
-                arms = {one: twin["test"]["default"][one], f"{how}: {other}": run["test"]["default"][other]}
-                parts["told" if name in run["advice"] else "not told"].append(run | {"test": {"default": arms}})
+                ways = {one: twin["test"]["default"][one], f"{how}: {other}": run["test"]["default"][other]}
+                parts["told" if name in run["advice"] else "not told"].append(run | {"test": {"default": ways}})
         found = {part: over_sets(mine, gap(one, f"{how}: {other}")) for part, mine in parts.items() if mine}
         rows.append({"advice": name, "difference": says, "gain": True, **found})
     return rows
@@ -336,12 +336,12 @@ def told_of_labels(runs: Sequence[Run]) -> list[dict[str, Any]]:
     ]
 
 
-BASE = "simple + trainer"
+BASE = "labels"
 AGAINST = (
-    ("chain, bare", "1-hop"),
-    ("chain, bare", "control"),
-    ("1-hop, regularised teacher", "1-hop"),
-    ("control", "1-hop"),
+    ("multihop", "one-hop"),
+    ("multihop", "control"),
+    ("one-hop, regularised teacher", "one-hop"),
+    ("control", "one-hop"),
 )
 
 
@@ -352,7 +352,7 @@ def policies(runs: Sequence[Run]) -> list[dict[str, Any]]:
         row = {name: over_sets(mine, gap(name, BASE)) for name in POLICIES}
         row |= {f"{one} − {other}": over_sets(mine, gap(one, other)) for one, other in AGAINST}
         row["as advised"] = over_sets(mine, lambda run: gap(advised(run), BASE)(run))
-        for way in ("1-hop", "chain, bare"):
+        for way in ("one-hop", "multihop"):
             row[f"as advised − {way}"] = over_sets(mine, lambda run, w=way: gap(advised(run), w)(run))
         row["best of three in hindsight"] = over_sets(mine, _best)
         rows.append(situation | {"ways": row})
@@ -360,11 +360,11 @@ def policies(runs: Sequence[Run]) -> list[dict[str, Any]]:
 
 
 def _best(run: Run) -> float:
-    return max(gap(name, BASE)(run) for name in (BASE, "1-hop", "chain, bare"))
+    return max(gap(name, BASE)(run) for name in (BASE, "one-hop", "multihop"))
 
 
 def advised(run: Run) -> str:
-    """The arm that `diagnose` recommended."""
+    """The way that `diagnose` recommended."""
     return next(WAY[name] for name in run["advice"] if name in WAY)
 
 

@@ -67,9 +67,9 @@ def draw_situations(rows: Sequence[dict[str, Any]], path: Path, name_of: Callabl
 def draw_ways(rows: Sequence[dict[str, Any]], path: Path, name_of: Callable[[dict[str, Any]], str]) -> None:
     """Every way against labels alone, by how the teacher is given."""
     ways = {
-        "1-hop": "1-hop",
-        "1-hop, regularised teacher": "1-hop, teacher regularised",
-        "chain, bare": "bridge",
+        "one-hop": "one-hop",
+        "one-hop, regularised teacher": "one-hop, teacher regularised",
+        "multihop": "bridge",
         "control": "control",
         "as advised": "as diagnose advises",
     }
@@ -84,7 +84,7 @@ def draw_ways(rows: Sequence[dict[str, Any]], path: Path, name_of: Callable[[dic
         figure.legend(loc="outside upper center", ncols=3, frameon=False)
 
 
-def draw_networks(rows: Sequence[dict[str, Any]], path: Path, arms: Sequence[str]) -> None:
+def draw_networks(rows: Sequence[dict[str, Any]], path: Path, ways: Sequence[str]) -> None:
     """Every way between networks against one hop: KD's accuracy, and the retrieval of information flow."""
     shown = (("KD", "KD: accuracy, points"), ("retrieval", "information flow: mAP, points"))
     names = list(dict.fromkeys((row["data"], row["rows"], row["noise"]) for row in rows))
@@ -94,10 +94,10 @@ def draw_networks(rows: Sequence[dict[str, Any]], path: Path, arms: Sequence[str
                 if row["score"] != score:
                     continue
                 place = names.index((row["data"], row["rows"], row["noise"]))
-                for number, arm in enumerate(arms):
-                    y = place + 0.18 * (number - (len(arms) - 1) / 2)
-                    told = arm if place == 0 and score == "KD" else None
-                    _point(axes, row["arms"][arm], y, colour=SHADES[number], mark=MARKS[number], label=told)
+                for number, way in enumerate(ways):
+                    y = place + 0.18 * (number - (len(ways) - 1) / 2)
+                    told = way if place == 0 and score == "KD" else None
+                    _point(axes, row["ways"][way], y, colour=SHADES[number], mark=MARKS[number], label=told)
             ticks = [f"{data}, {n:,} rows,\n{100 * noise:.0f} % drawn anew" for data, n, noise in names]
             axes.axvline(0, color="black", lw=0.6)
             axes.set_yticks(range(len(names)), ticks)

@@ -215,10 +215,10 @@ def ways(
     method: LossMethod, dense: LossMethod, teacher: Any, bridge: Any, stopped: Any, alone: Any
 ) -> Iterator[tuple[str, LossMethod, list[Any]]]:
     """Names as in the page, the method of the last hop and who teaches in it."""
-    yield "1-hop", method, [teacher]
+    yield "one-hop", method, [teacher]
     yield "bridge", method, [bridge]
     yield "dense", dense, [teacher, bridge]
-    yield "1-hop, stopped teacher", method, [stopped]
+    yield "one-hop, stopped teacher", method, [stopped]
     yield "control", method, [alone]
 
 

@@ -3,7 +3,7 @@
     python benchmarks/tabular.py --out benchmarks/results/tabular.json
 
 One run is one data set, size, teacher, student, condition and seed; inside it every way shares the fitted teacher and
-its signals, and all but "simple alone" share the student's trainer. What is written: one row a run with the test
+its signals, and all but "plain" share the student's trainer. What is written: one row a run with the test
 accuracy of every way and the gate's validated scores, the versions, and the table of averages over data sets. Runs that
 stand in --out are kept and not done again.
 """
@@ -33,7 +33,7 @@ from sklearn.tree import DecisionTreeClassifier
 from keel import SUITE, WHEEL, load, prepared
 from stepdown import MultihopClassifier
 
-KINDS = ["simple alone", "simple + trainer", "1-hop", "1-hop, further rows", "multihop", "control"]
+KINDS = ["plain", "labels", "one-hop", "one-hop-rows", "multihop", "control"]
 TEACHERS = {
     "forest": RandomForestClassifier(100),
     "lightgbm": LGBMClassifier(n_estimators=100, verbose=-1, n_jobs=1),
@@ -82,15 +82,15 @@ def one_run(data: str, n_train: int, teacher: str, student: str, condition: str,
     started = time.perf_counter()
     clf = MultihopClassifier(source, STUDENTS[student], random_state=seed)
     problem, choice = clf._solve(X, y)
-    arms = {arm.name: arm for arm in choice.arms}
-    models = {name: problem.train(arm).model for name, arm in arms.items()}
+    ways = {way.name: way for way in choice.ways}
+    models = {name: problem.train(way).model for name, way in ways.items()}
     seconds = time.perf_counter() - started
     scores = {name: float(np.mean(model.predict(X_test) == y_test)) for name, model in models.items()}
-    inner = {name: choice.scores.mean(place) for place, name in enumerate(arms)} if choice.scores else {}
+    inner = {name: choice.scores.mean(place) for place, name in enumerate(ways)} if choice.scores else {}
     gaps = {}
     if choice.scores:
-        base = list(arms).index("simple + trainer")
-        gaps = {name: choice.scores.difference(place, base) for place, name in enumerate(arms)}
+        base = list(ways).index("labels")
+        gaps = {name: choice.scores.difference(place, base) for place, name in enumerate(ways)}
     return {
         "data": data,
         "n_train": len(y),
@@ -100,11 +100,11 @@ def one_run(data: str, n_train: int, teacher: str, student: str, condition: str,
         "condition": condition,
         "seed": seed,
         "size": n_train,
-        "chosen": choice.arm.name,
+        "chosen": choice.way.name,
         "test": scores,
         "validated": inner,
         "gaps_to_labels": gaps,
-        "kinds": {kind: arm.name for kind in KINDS if (arm := choice.best(kind))},
+        "kinds": {kind: way.name for kind in KINDS if (way := choice.best(kind))},
         "teacher_test": float(np.mean(problem.teacher.model.predict(X_test) == y_test)),
         "seconds": seconds,
     }
@@ -132,14 +132,14 @@ def _row(runs: list[dict[str, Any]]) -> dict[str, Any]:
         return run["test"][run["chosen"] if name == "default" else run["kinds"][name]]
 
     row: dict[str, Any] = {"sets": len(sets), "runs": len(runs), "seeds": sorted({run["seed"] for run in runs})}
-    row["simple alone"] = per_set(lambda run: kind(run, "simple alone")).mean().round(2)
+    row["plain"] = per_set(lambda run: kind(run, "plain")).mean().round(2)
     row["teacher"] = per_set(lambda run: run["teacher_test"]).mean().round(2)
     for a, b in [
-        ("default", "simple alone"), ("default", "simple + trainer"), ("simple + trainer", "simple alone"),
-        ("1-hop", "simple + trainer"), ("multihop", "simple + trainer"), ("multihop", "1-hop"), ("multihop", "control"),
-        ("multihop", "1-hop, further rows"),
+        ("default", "plain"), ("default", "labels"), ("labels", "plain"),
+        ("one-hop", "labels"), ("multihop", "labels"), ("multihop", "one-hop"), ("multihop", "control"),
+        ("multihop", "one-hop-rows"),
     ]:  # fmt: skip
-        if not all(name in ("default", "simple alone") or name in run["kinds"] for run in runs for name in (a, b)):
+        if not all(name in ("default", "plain") or name in run["kinds"] for run in runs for name in (a, b)):
             continue
         gaps = per_set(lambda run, a=a, b=b: kind(run, a) - kind(run, b))
         error = gaps.std(ddof=1) / np.sqrt(len(gaps)) if len(gaps) > 1 else float("nan")
@@ -153,7 +153,7 @@ def show(rows: list[dict[str, Any]]) -> None:
     for row in rows:
         print(
             f"\n{row['condition']} | {row['student']} | at most {row['size']} rows | {row['sets']} sets,"
-            f" {row['runs']} runs | simple alone {row['simple alone']:.1f}, teacher {row['teacher']:.1f}"
+            f" {row['runs']} runs | plain {row['plain']:.1f}, teacher {row['teacher']:.1f}"
         )
         for name, value in row.items():
             if isinstance(value, dict):

@@ -28,7 +28,7 @@ def api(rows: NDArray[np.float64]) -> NDArray[np.float64]:
 def main() -> None:
     store = Path(tempfile.gettempdir()) / "stepdown_answers.jsonl"
     teacher = Queried(api, budget=60, store=store, classes=np.arange(10), batch_size=20)
-    for way in ("simple alone", "simple + trainer", "1-hop", "multihop"):
+    for way in ("plain", "labels", "one-hop", "multihop"):
         clf = MultihopClassifier(teacher, DecisionTreeClassifier(max_depth=5), search=Fixed(way), random_state=0)
         clf.fit(POOL)  # no labels: the teacher is their only source
         print(f"{way:<18} {clf.score(X_TEST, Y_TEST):.3f}   ({teacher.n_asked} rows answered so far)")

@@ -29,7 +29,7 @@ def main() -> None:
     noisy = with_noise(y_train)
     forest = FrozenEstimator(RandomForestClassifier(100, random_state=0).fit(X_train, noisy))
     tree = DecisionTreeClassifier(max_depth=5)
-    for way in ("simple alone", "simple + trainer", "1-hop", "multihop", "control"):
+    for way in ("plain", "labels", "one-hop", "multihop", "control"):
         students = [
             MultihopClassifier(forest, tree, search=Fixed(way), random_state=seed).fit(X_train, noisy)
             for seed in range(3)

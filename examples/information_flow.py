@@ -10,7 +10,7 @@ from sklearn.model_selection import train_test_split
 from skorch import NeuralNetClassifier
 from torch import nn
 
-from stepdown import TransferSet
+from stepdown.core import TransferSet
 from stepdown.nn import Constant, Taps, flow_through_auxiliary, retrieval_scores
 
 

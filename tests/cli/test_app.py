@@ -26,7 +26,7 @@ from stepdown import cli, methods
 
 SMALL = ["--teacher", "forest:n_estimators=20", "--student", "tree:max_depth=3"]
 # Without validation, where it makes no difference.
-UNSEEN = [*SMALL, "--search", "1-hop"]
+UNSEEN = [*SMALL, "--search", "one-hop"]
 COMMAND = [sys.executable, "-c", "from stepdown.cli import main; main()"]
 
 
@@ -194,14 +194,14 @@ def test_a_student_that_takes_labels_only_is_taught_by_labels(call, table, tmp_p
     result = fine(call("run", table, "--target", "churn", *arguments))
     assert "knn learns from labels only" in result.stderr
     summary = json.loads((tmp_path / "out" / "result.json").read_text())
-    assert {"simple alone", "1-hop"} <= {row["arm"] for row in summary["validation"]}
+    assert {"plain", "one-hop"} <= {row["way"] for row in summary["validation"]}
     assert summary["student"]["class"] == "KNeighborsClassifier"
 
 
 def test_the_scores_that_a_teacher_flatters_are_marked(call, table):
     lines = fine(call("run", table, "--target", "churn", *SMALL)).stdout.splitlines()
     assert any("1-hop †" in line for line in lines)
-    assert not any("simple alone †" in line for line in lines)
+    assert not any("plain †" in line for line in lines)
 
 
 # A fitted teacher ---------------------------------------------------------------------------------------------------
@@ -237,7 +237,7 @@ def test_a_fitted_teacher_is_taken_as_it_is(call, table, tmp_path, hard):
     assert summary["settings"]["teacher_fingerprint"].startswith("sha256:")
     # The gate may have chosen a way that leaves the teacher aside.
     assert all(type(model).__name__ in hop["model"] for hop in summary["chain"] if hop["name"] == "teacher")
-    assert hard or {"1-hop", "control"} <= {row["arm"] for row in summary["validation"]}
+    assert hard or {"one-hop", "control"} <= {row["way"] for row in summary["validation"]}
     student = skops.io.load(tmp_path / "out" / "student.skops", trusted=summary["student"]["trusted_types"])
     assert type(student[-1]) is DecisionTreeClassifier
     rows = pd.read_csv(table).drop(columns="churn")
@@ -249,7 +249,7 @@ def test_a_fitted_teacher_is_taken_as_it_is(call, table, tmp_path, hard):
 def test_compare_says_that_a_fitted_teacher_may_have_seen_the_rows(call, table, tmp_path):
     skops.io.dump(fitted(table, RandomForestClassifier(10, random_state=0)), tmp_path / "model.skops")
     arguments = ("--teacher-file", "model.skops", "--trust", trusted(tmp_path / "model.skops"), "--student", "logistic")
-    quick = ("--folds", "2", "--repeats", "1", "--search", "1-hop")
+    quick = ("--folds", "2", "--repeats", "1", "--search", "one-hop")
     result = fine(call("compare", table, "--target", "churn", *arguments, *quick))
     assert "may have seen the held-out rows" in " ".join(result.stdout.split())
 
@@ -297,9 +297,7 @@ def test_compare_prints_and_keeps_the_verdict(call, table, tmp_path):
     assert sorted(path.name for path in folder.iterdir()) == ["verdict.html", "verdict.json", "verdict.txt"]
     summary = json.loads((folder / "verdict.json").read_text())
     assert summary["folds"] == 3
-    assert {"simple alone", "simple + trainer", "1-hop", "multihop", "control"} <= {
-        arm["name"] for arm in summary["arms"]
-    }
+    assert {"plain", "labels", "one-hop", "multihop", "control"} <= {way["name"] for way in summary["ways"]}
     assert summary["data"]["fingerprint"].startswith("sha256:")
     assert summary["sentence"] in " ".join(result.stdout.split())
     assert "the control" in summary["sentence"]

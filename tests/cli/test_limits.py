@@ -5,9 +5,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
-from stepdown import Fixed, Gate
+from stepdown import Fixed
 from stepdown.cli._limits import check_limits, shippable
 from stepdown.core import InvalidInputError
+from stepdown.search import Gate
 
 
 def test_what_ships_is_one_flat_pipeline_that_answers_as_before():
@@ -32,7 +33,11 @@ def test_what_ships_is_one_flat_pipeline_that_answers_as_before():
     [
         ({"max_us_per_row": float("nan")}, Gate(), "--max-us-per-row nan: expected a number above 0"),
         ({"max_us_per_row": 0.0}, Gate(), "--max-us-per-row 0"),
-        ({"max_rules": 3}, Fixed("1-hop"), "--max-rules takes the best validated model, and --search 1-hop validates"),
+        (
+            {"max_rules": 3},
+            Fixed("one-hop"),
+            "--max-rules takes the best validated model, and --search 1-hop validates",
+        ),
     ],
 )
 def test_limits_that_choose_nothing(limits, search, words):
@@ -41,5 +46,5 @@ def test_limits_that_choose_nothing(limits, search, words):
 
 
 def test_no_limits_suit_every_search():
-    check_limits({}, Fixed("1-hop"))
+    check_limits({}, Fixed("one-hop"))
     check_limits({"max_bytes": 1}, Gate())

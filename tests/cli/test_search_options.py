@@ -76,7 +76,7 @@ def student_of(folder):
 def test_unlabelled_rows_open_a_way_and_the_search_is_told(call, table, pool, tmp_path):
     fine(call("run", table, *SMALL, "--unlabeled", "pool.csv", "--search", "greedy:max_fits=25", "--out", "out"))
     summary = summary_of(tmp_path / "out")
-    assert "1-hop, further rows" in {row["arm"] for row in summary["validation"]}
+    assert "one-hop-rows" in {row["way"] for row in summary["validation"]}
     assert summary["data"]["unlabeled"]["rows"] == 150
     assert summary["settings"]["search"] == "Greedy(max_fits=25)"
     assert "rungs" not in summary
@@ -91,12 +91,12 @@ def test_a_fixed_way_is_taken_unseen(call, table, tmp_path):
 
 
 def test_compare_takes_unlabelled_rows(call, table, pool):
-    arguments = ("--unlabeled", "pool.csv", "--search", "1-hop", "--folds", "3", "--repeats", "1", "--out", "verdict")
+    arguments = ("--unlabeled", "pool.csv", "--search", "one-hop", "--folds", "3", "--repeats", "1", "--out", "verdict")
     fine(call("compare", table, *SMALL, *arguments))
     summary = json.loads((table.parent / "verdict" / "verdict.json").read_text())
-    assert "1-hop, further rows" in {arm["name"] for arm in summary["arms"]}
+    assert "one-hop-rows" in {way["name"] for way in summary["ways"]}
     assert summary["data"]["unlabeled"]["file"] == "pool.csv"
-    assert summary["settings"]["search"] == "Fixed(arm='1-hop')"
+    assert summary["settings"]["search"] == "Fixed(way='one-hop')"
 
 
 # A budget of questions ----------------------------------------------------------------------------------------------
@@ -104,7 +104,7 @@ def test_compare_takes_unlabelled_rows(call, table, pool):
 
 def test_a_budget_is_kept_and_what_was_answered_is_not_asked_again(call, table, pool, teacher, tmp_path):
     words = ("run", table, *teacher, "--unlabeled", "pool.csv", "--memory", "mem")
-    result = fine(call(*words, "--query-budget", 12, "--search", "1-hop", "--out", "one"))
+    result = fine(call(*words, "--query-budget", 12, "--search", "one-hop", "--out", "one"))
     assert "The teacher has answered 12 unlabelled rows of a budget of 12, 12 of them in this run." in result.stdout
     queries = summary_of(tmp_path / "one")["queries"]
     assert {name: queries[name] for name in ("budget", "asked", "asked_in_this_run", "unlabeled")} == {
@@ -124,7 +124,7 @@ def test_a_budget_is_kept_and_what_was_answered_is_not_asked_again(call, table, 
 
 
 def test_without_memory_the_answers_are_not_kept_and_that_is_said(call, table, pool, teacher, tmp_path):
-    words = ("--unlabeled", "pool.csv", "--query-budget", 5, "--search", "1-hop", "--out", "out")
+    words = ("--unlabeled", "pool.csv", "--query-budget", 5, "--search", "one-hop", "--out", "out")
     result = fine(call("run", table, *teacher, *words))
     assert "the teacher's answers aren't kept; --memory FOLDER keeps them" in result.stderr
     assert summary_of(tmp_path / "out")["queries"]["store"] is None
@@ -177,7 +177,7 @@ def test_a_teacher_that_fails_on_the_first_row_is_told_in_one_line(call, table, 
         (["--search", "dynamic:max_fit=3"], ["no parameter 'max_fit'; did you mean 'max_fits'"], 2),
         (["--max-rules", "0"], ["--max-rules"], 2),
         (["--max-us-per-row", "nan"], ["--max-us-per-row"], 2),
-        (["--max-bytes", "9", "--search", "1-hop"], ["--search 1-hop validates none"], 2),
+        (["--max-bytes", "9", "--search", "one-hop"], ["--search 1-hop validates none"], 2),
         (["--memory", "customers.csv"], ["belongs to a file"], 2),
         (["--memory", "out/mem", "--out", "out"], ["lies in the output folder"], 2),
         (["--student", "tree:max_dept=3"], ["no parameter 'max_dept'; did you mean 'max_depth'"], 2),

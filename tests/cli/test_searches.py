@@ -1,8 +1,9 @@
 import pytest
 
-from stepdown import DynamicProgramming, Fixed, Gate, Greedy
+from stepdown import DynamicProgramming, Fixed
 from stepdown.cli._searches import SEARCHES, read_search
 from stepdown.core import InvalidInputError
+from stepdown.search import Gate, Greedy
 
 
 @pytest.mark.parametrize(
@@ -13,7 +14,7 @@ from stepdown.core import InvalidInputError
         ("dynamic:max_fits=100", DynamicProgramming(max_fits=100)),
         ("dynamic:max_fits=None,max_seconds=2", DynamicProgramming(max_fits=None, max_seconds=2)),
         ("greedy:max_hops=2", Greedy(max_hops=2)),
-        ("1-hop", Fixed("1-hop")),
+        ("one-hop", Fixed("one-hop")),
         ("multihop", Fixed("multihop")),
     ],
 )
@@ -38,7 +39,7 @@ def test_the_table_of_searches_stays_as_it_is():
         ("gate:margin=wide", "margin can't be 'wide'; expected float"),
         ("dynamic:max_fits=many", "max_fits can't be 'many'; expected int or None"),
         ("greedy:max_fits=0", "a budget must be positive"),
-        ("multihop:arm=control", "no parameter 'arm'. It has: none"),
+        ("multihop:way=control", "no parameter 'way'. It has: none"),
         ("gate:margin", "name=value"),
     ],
 )

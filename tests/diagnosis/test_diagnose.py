@@ -25,11 +25,13 @@ from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils import shuffle
 
 from made import label_noise
-from stepdown import Diagnosis, PlainFit, diagnose
+from stepdown import diagnose
 from stepdown.core import InvalidInputError, NotSupportedError
+from stepdown.diagnosis import Diagnosis
 from stepdown.diagnosis._advice import RULES, Condition, Rule, advise
 from stepdown.oracle import Queried
 from stepdown.search._recipes import MOST_ROWS_FOR_BRIDGE
+from stepdown.trainers import PlainFit
 
 TREE = DecisionTreeClassifier(max_depth=4)
 FOREST = RandomForestClassifier(40, random_state=0)

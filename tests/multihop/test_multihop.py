@@ -17,18 +17,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, export_text
 
-from stepdown import (
-    KD,
-    ConfWeight,
-    Dense,
-    DynamicProgramming,
-    Fixed,
-    Gate,
-    MultihopClassifier,
-    MultihopRegressor,
-    PlainFit,
-    TreeSearch,
-)
+from stepdown import KD, ConfWeight, DynamicProgramming, Fixed, MultihopClassifier, MultihopRegressor, TreeSearch
+from stepdown.methods import Dense
+from stepdown.search import Gate
+from stepdown.trainers import PlainFit
 
 TREE = DecisionTreeClassifier(max_depth=3)
 
@@ -53,7 +45,7 @@ def test_the_same_seed_gives_the_same_student_and_another_seed_another_teacher(w
 
 
 def test_the_record_says_what_was_done(wine) -> None:
-    clf = small(search=Fixed("chain, averaged with the teacher")).fit(*wine)
+    clf = small(search=Fixed("multihop-averaged")).fit(*wine)
     assert [record.name for record in clf.chain_] == ["teacher", "bridge", "student"]
     assert clf.chain_[-1].teachers == ("teacher", "bridge")
     assert clf.chain_[0].complexity.size > clf.chain_[-1].complexity.size
@@ -63,18 +55,18 @@ def test_the_record_says_what_was_done(wine) -> None:
 
 def test_the_gate_lists_every_way_with_its_paired_difference(wine) -> None:
     clf = small().fit(*wine)
-    rows = {row["arm"]: row for row in clf.comparison_}
+    rows = {row["way"]: row for row in clf.comparison_}
     assert {row["kind"] for row in rows.values()} == {
-        "simple alone",
-        "simple + trainer",
-        "1-hop",
+        "plain",
+        "labels",
+        "one-hop",
         "multihop",
         "control",
     }
-    assert rows["simple + trainer"]["difference"] == 0
+    assert rows["labels"]["difference"] == 0
     assert sum(row["chosen"] for row in rows.values()) == 1
     for row in rows.values():
-        assert row["difference"] == pytest.approx(row["score"] - rows["simple + trainer"]["score"])
+        assert row["difference"] == pytest.approx(row["score"] - rows["labels"]["score"])
     assert clf.chain_[-1].score == next(row["score"] for row in rows.values() if row["chosen"])
 
 
@@ -93,7 +85,7 @@ def test_a_frozen_teacher_stays_as_it_is_and_is_not_fitted_again(wine) -> None:
     clf = MultihopClassifier(FrozenEstimator(forest), TREE, random_state=0).fit(*wine)
     assert pickle.dumps(forest) == before
     assert clf.teacher_.estimator is forest
-    assert any(row["arm"] == "chain, bare" for row in clf.comparison_)
+    assert any(row["way"] == "multihop" for row in clf.comparison_)
 
 
 class OnlyAnswers(DecisionTreeClassifier):
@@ -116,17 +108,17 @@ def test_a_chain_helps_when_a_frozen_teacher_has_memorised_noise(noisy) -> None:
     X, y, X_test, y_test = noisy
     forest = RandomForestClassifier(100, random_state=0).fit(X, y)
     scores = {}
-    for arm in ("1-hop", "multihop"):
+    for way in ("one-hop", "multihop"):
         fits = [
-            MultihopClassifier(FrozenEstimator(forest), TREE, search=Fixed(arm), random_state=seed).fit(X, y)
+            MultihopClassifier(FrozenEstimator(forest), TREE, search=Fixed(way), random_state=seed).fit(X, y)
             for seed in range(5)
         ]
-        scores[arm] = np.mean([clf.score(X_test, y_test) for clf in fits])
-    assert scores["multihop"] > scores["1-hop"]
+        scores[way] = np.mean([clf.score(X_test, y_test) for clf in fits])
+    assert scores["multihop"] > scores["one-hop"]
 
 
 def test_no_intermediates_means_one_hop(wine) -> None:
-    clf = small(methods=KD(), intermediates=[], search=Fixed("1-hop")).fit(*wine)
+    clf = small(methods=KD(), intermediates=[], search=Fixed("one-hop")).fit(*wine)
     assert [record.name for record in clf.chain_] == ["teacher", "student"]
     with pytest.raises(ValueError, match="no such way"):
         small(methods=KD(), intermediates=[], search=Fixed("multihop")).fit(*wine)
@@ -156,8 +148,8 @@ def test_dense_guidance_listens_to_all_earlier_models(wine) -> None:
 
 def test_a_list_of_methods_is_chosen_from(wine) -> None:
     clf = small(methods=[KD(), ConfWeight()], intermediates=[]).fit(*wine)
-    names = [row["arm"] for row in clf.comparison_]
-    assert names == ["simple alone", "simple + trainer", "1-hop, KD()", "1-hop, ConfWeight()"]
+    names = [row["way"] for row in clf.comparison_]
+    assert names == ["plain", "labels", "one-hop, KD()", "one-hop, ConfWeight()"]
 
 
 def test_logistic_regression_is_left_alone_by_default(cancer) -> None:
@@ -186,7 +178,7 @@ def test_string_labels_frames_and_weights(cancer) -> None:
 def test_weights_count(wine) -> None:
     X, y = wine
     heavy = np.where(y == 2, 1e-6, 1.0)
-    clf = small(search=Fixed("simple + trainer"))
+    clf = small(search=Fixed("labels"))
     light, plain = (np.mean(clf.fit(X, y, sample_weight=w).predict(X) == 2) for w in (heavy, None))
     assert light < plain - 0.1
 
@@ -206,9 +198,9 @@ def test_groups_never_stand_on_both_sides(wine) -> None:
     twice, labels, groups = np.r_[X, X], np.r_[y, y], np.r_[np.arange(len(y)), np.arange(len(y))]
     knows = {}
     for name, given in (("with", groups), ("without", None)):
-        clf = MultihopClassifier(DecisionTreeClassifier(), TREE, search=Fixed("1-hop"), random_state=0)
+        clf = MultihopClassifier(DecisionTreeClassifier(), TREE, search=Fixed("one-hop"), random_state=0)
         problem, choice = clf._solve(twice, labels, None, given)
-        told = problem.supervised(choice.arm)
+        told = problem.supervised(choice.way)
         knows[name] = np.mean(told.soft_targets()[np.arange(len(labels)), told.label_index()])
     assert knows["without"] > knows["with"] + 0.2
 
@@ -283,8 +275,8 @@ def test_memory_keeps_the_teacher(wine, tmp_path) -> None:
 
 
 def test_the_trainer_can_be_chosen(wine) -> None:
-    plain = small(trainer=PlainFit(), search=Fixed("simple + trainer")).fit(*wine)
-    alone = small(search=Fixed("simple alone")).fit(*wine)
+    plain = small(trainer=PlainFit(), search=Fixed("labels")).fit(*wine)
+    alone = small(search=Fixed("plain")).fit(*wine)
     np.testing.assert_array_equal(plain.predict_proba(wine[0]), alone.predict_proba(wine[0]))
     assert isinstance(small(search=Fixed()).fit(*wine).chain_[-1].trainer, TreeSearch)
 
@@ -335,7 +327,7 @@ def test_further_rows_stay_within_small_whole_numbers(wine, kind) -> None:
 
 
 def test_the_record_names_the_models_that_were_asked(wine) -> None:
-    bare = small(search=Fixed("chain, bare")).fit(*wine).chain_
+    bare = small(search=Fixed("multihop")).fit(*wine).chain_
     assert [record.teachers for record in bare] == [(), ("teacher",), ("bridge",)]
     control = small(search=Fixed("control")).fit(*wine).chain_
     assert [record.teachers for record in control] == [(), ("bridge",)]
@@ -345,7 +337,7 @@ def test_several_teachers_are_averaged(wine) -> None:
     X, y = wine
     forest, line = RandomForestClassifier(10, random_state=0), LogisticRegression(max_iter=5000)
     frozen = FrozenEstimator(clone(line).fit(X, y))
-    clf = MultihopClassifier([forest, frozen], TREE, search=Fixed("1-hop"), random_state=0).fit(X, y)
+    clf = MultihopClassifier([forest, frozen], TREE, search=Fixed("one-hop"), random_state=0).fit(X, y)
     expected = (clone(forest).fit(X, y).predict_proba(X) + frozen.predict_proba(X)) / 2
     np.testing.assert_allclose(clf.teacher_.predict_proba(X), expected)
     assert not hasattr(forest, "estimators_")

@@ -13,11 +13,12 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 from sklearn.tree import DecisionTreeClassifier
 
-from stepdown import DynamicProgramming, Fixed, Gate, MultihopClassifier, TransferSet, complexity
-from stepdown.core import as_teacher
-from stepdown.learners import Complexity, training_signal
+from stepdown import DynamicProgramming, Fixed, MultihopClassifier
+from stepdown.core import TransferSet, as_teacher
+from stepdown.learners import Complexity, complexity, training_signal
 from stepdown.multihop import Rung
 from stepdown.multihop._select import Selecting
+from stepdown.search import Gate
 
 TREE = DecisionTreeClassifier(max_depth=3)
 
@@ -39,7 +40,7 @@ def test_the_rungs_lead_from_the_teacher_to_the_students(fitted, noisy) -> None:
     sizes = [rung.complexity.bytes for rung in fitted.rungs_]
     assert sizes == sorted(sizes, reverse=True)
     assert {"teacher", "12 members", "bridge", "depth 6"} <= set(names)
-    assert f"student, {next(row['arm'] for row in fitted.comparison_ if row['chosen'])}" in names
+    assert f"student, {next(row['way'] for row in fitted.comparison_ if row['chosen'])}" in names
     for rung in fitted.rungs_:
         assert rung.model.score(X_test, y_test) > 0.7
         assert rung.complexity == complexity(rung.model)
@@ -154,7 +155,7 @@ def test_frozen_teachers_say_so_and_fixed_searches_validate_no_student(noisy) ->
     frozen = FrozenEstimator(RandomForestClassifier(20, random_state=0).fit(X, y))
     clf = chain(teacher=frozen).fit(X, y)
     assert next(rung.validated for rung in clf.rungs_ if rung.name == "teacher") == "frozen"
-    clf = chain(search=Fixed("1-hop")).fit(X, y)
+    clf = chain(search=Fixed("one-hop")).fit(X, y)
     assert [(rung.name, rung.score is None) for rung in clf.rungs_] == [("teacher", False), ("student, 1-hop", True)]
 
 

@@ -45,7 +45,7 @@ SMALL = DecisionTreeRegressor(max_depth=3)
 LIGHT = {"n_estimators": 3, "verbose": -1, "n_jobs": 1}
 COMMON = {"random_state": 0, "cv": 2}
 # One way, nothing to choose from: most pairs are about the models, and the gate goes through the checks with four.
-ONE_HOP = {"search": Fixed("1-hop"), "trainer": QUICK, **COMMON}
+ONE_HOP = {"search": Fixed("one-hop"), "trainer": QUICK, **COMMON}
 
 PAIRS = [
     MultihopClassifier(FOREST, TREE, trainer=QUICK, **COMMON),
@@ -53,7 +53,7 @@ PAIRS = [
     MultihopRegressor(RandomForestRegressor(5), SMALL, trainer=QUICK, **COMMON),
     MultihopRegressor(RandomForestRegressor(5), Ridge(), **COMMON),
     MultihopClassifier(FOREST, RandomForestClassifier(2, max_depth=2), search=Fixed("multihop"), **COMMON),
-    MultihopClassifier(FOREST, LogisticRegression(max_iter=50), search=Fixed("1-hop"), **COMMON),
+    MultihopClassifier(FOREST, LogisticRegression(max_iter=50), search=Fixed("one-hop"), **COMMON),
     MultihopClassifier(LGBMClassifier(**LIGHT), TREE, **ONE_HOP),
     MultihopClassifier(make_pipeline(StandardScaler(), FOREST), TREE, **ONE_HOP),
     MultihopClassifier(FOREST, make_pipeline(StandardScaler(), TREE), **ONE_HOP),

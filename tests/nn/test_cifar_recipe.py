@@ -64,7 +64,7 @@ def ran(cifar, folder, command, *more):
 
 def test_published_weights_are_scored_in_both_ways(cifar, folder):
     runs = ran(cifar, folder, "published")["runs"]
-    assert {run["arm"]: run["parameters"] for run in runs} == {
+    assert {run["way"]: run["parameters"] for run in runs} == {
         "aux_pkt": 57_994,
         "tiny_cifar10": 57_994,
         "very_tiny_cifar10": 15_050,
@@ -79,7 +79,7 @@ def test_published_weights_are_scored_in_both_ways(cifar, folder):
 def test_students_of_all_kinds_and_runs_that_are_done_stay(cifar, folder):
     arguments = ("students", "--epochs", "1", "--seeds", "3")
     first = ran(cifar, folder, *arguments)
-    assert [run["arm"] for run in first["runs"]] == list(cifar.STUDENTS)
+    assert [run["way"] for run in first["runs"]] == list(cifar.STUDENTS)
     assert ran(cifar, folder, *arguments)["runs"] == first["runs"]
 
 
@@ -92,16 +92,16 @@ def test_the_whole_recipe(cifar, folder):
     arguments = ("--networks", str(folder / "nets"), "--epochs", "1", "--seeds", "0", "--teacher-width", "4")
     runs = ran(cifar, folder, "full", *arguments)["runs"]
     names = ["teacher", "auxiliary on labels", "auxiliary", "information flow", "PKT", "KD", "cross-entropy"]
-    assert [run["arm"] for run in runs] == names
+    assert [run["way"] for run in runs] == names
     assert len(list((folder / "nets").iterdir())) == len(names)
     (folder / "nets" / "PKT-0.pt").unlink()
     again = ran(cifar, folder, "full", *arguments)["runs"]
-    assert [run["arm"] for run in again[len(names) :]] == ["PKT"]
+    assert [run["way"] for run in again[len(names) :]] == ["PKT"]
     assert again[-1]["cosine"] == again[names.index("PKT")]["cosine"]
 
 
 def test_side_by_side_is_as_alone(networks, training, cifar):
-    arms = importlib.import_module("cifar_arms")
+    ways = importlib.import_module("cifar_ways")
     rng = np.random.default_rng(1)
     rows = images(40, rng)
     data = training.Split(rows[:, 1:].reshape(-1, 3, 32, 32), rows[:, 0].astype(np.int64))
@@ -110,7 +110,7 @@ def test_side_by_side_is_as_alone(networks, training, cifar):
 
     def lessons():
         made = []
-        for method in (arms.FLOW, None, arms.WITH_LABELS):
+        for method in (ways.FLOW, None, ways.WITH_LABELS):
             torch.manual_seed(5)
             student = networks.Small(networks.VERY_TINY)
             made.append(training.Lesson(student, method, None if method is None else teacher))

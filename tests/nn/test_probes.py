@@ -146,7 +146,7 @@ def test_regression_probes():
 def test_a_network_weighs_the_rows_of_a_tree(data, method):
     clf = MultihopClassifier(net(Deep), DecisionTreeClassifier(max_depth=4), methods=method, intermediates=[], cv=3)
     clf.set_params(random_state=0).fit(data.X, data.y)
-    assert {row["kind"] for row in clf.comparison_} == {"simple alone", "simple + trainer", "1-hop"}
+    assert {row["kind"] for row in clf.comparison_} == {"plain", "labels", "one-hop"}
     teacher = as_teacher(clf.teacher_)
     weights = method.supervise([teacher], clf.student, data, seed=0).weights()
     assert np.std(weights) > 0.05

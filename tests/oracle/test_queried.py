@@ -17,7 +17,8 @@ from sklearn.linear_model import Ridge
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier
 
-from stepdown import InvalidInputError, NotSupportedError, Queried
+from stepdown import Queried
+from stepdown.core import InvalidInputError, NotSupportedError
 from stepdown.oracle._answer_file import row_keys
 
 ROWS = np.arange(40.0).reshape(20, 2)

@@ -18,23 +18,11 @@ from sklearn.preprocessing import OneHotEncoder
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from stepdown import (
-    KD,
-    DynamicProgramming,
-    Fixed,
-    Greedy,
-    MultihopClassifier,
-    MultihopRegressor,
-    Queried,
-    QueryPolicy,
-    Random,
-    Representative,
-    TreeSearch,
-    compare,
-)
+from stepdown import KD, DynamicProgramming, Fixed, MultihopClassifier, MultihopRegressor, Queried, TreeSearch, compare
 from stepdown.core import Signal, Teacher, TransferSet
 from stepdown.methods import NoTransfer
-from stepdown.oracle import PoolState
+from stepdown.oracle import PoolState, QueryPolicy, Random, Representative
+from stepdown.search import Greedy
 from stepdown.search._pool_from import PoolFrom
 
 TREE = DecisionTreeClassifier(max_depth=4)
@@ -144,15 +132,15 @@ def test_own_rows_come_first_and_keep_their_labels(digits) -> None:
     assert len(data.X_unlabeled) == len(X) - 50
     np.testing.assert_allclose(data.sample_weight, 2.0)
     assert len(np.unique(data.groups)) == 10 + 30
-    one_hop = next(problem.supervised(arm) for arm in clf_arms(problem) if arm.kind == "1-hop")
+    one_hop = next(problem.supervised(way) for way in clf_ways(problem) if way.kind == "one-hop")
     np.testing.assert_allclose(one_hop.y[:20], np.eye(4)[y[:20]])
     np.testing.assert_allclose(one_hop.y[20:], model.predict_proba(data.X[20:]))
 
 
-def clf_arms(problem):
-    from stepdown.search._recipes import arms_of_answers
+def clf_ways(problem):
+    from stepdown.search._recipes import ways_of_answers
 
-    return arms_of_answers(problem.student, QUICK, None, cv=5)
+    return ways_of_answers(problem.student, QUICK, None, cv=5)
 
 
 @pytest.mark.parametrize("hard", [False, True])
@@ -164,14 +152,14 @@ def test_the_teacher_may_be_the_only_source_of_labels(digits, hard) -> None:
     assert [record.name for record in clf.chain_] == ["teacher", "bridge", "student"]
     assert clf.score(X[300:], y[300:]) > 0.8
     assert clf.classes_.tolist() == [0, 1, 2, 3]
-    one_hop = chain(Queried(Service(model, hard), 60, classes=model.classes_), search=Fixed("1-hop")).fit(X[:300])
+    one_hop = chain(Queried(Service(model, hard), 60, classes=model.classes_), search=Fixed("one-hop")).fit(X[:300])
     assert clf.score(X[300:], y[300:]) > one_hop.score(X[300:], y[300:])
 
 
 def test_all_rows_within_the_budget_leave_nothing_for_a_bridge(digits) -> None:
     X, _, model = digits
     clf = chain(FrozenEstimator(model), query_budget=1000).fit(X[:80])
-    assert {row["kind"] for row in clf.comparison_} == {"simple alone", "simple + trainer", "1-hop"}
+    assert {row["kind"] for row in clf.comparison_} == {"plain", "labels", "one-hop"}
     assert clf.teacher_.n_asked == len(np.unique(X[:80], axis=0))
 
 
@@ -179,7 +167,7 @@ def test_a_linear_student_prefers_the_labels_alone(digits) -> None:
     X, _, model = digits
     clf = chain(FrozenEstimator(model), student=LogisticRegression(max_iter=300), trainer="auto", query_budget=40)
     problem, choice = clf.set_params(scoring=None)._solve(X[:200] / 16, None)
-    assert choice.arms[1].kind == "simple + trainer"
+    assert choice.ways[1].kind == "labels"
     assert problem.data.n_samples == 40
 
 

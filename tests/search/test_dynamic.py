@@ -12,25 +12,14 @@ from sklearn.metrics import log_loss
 from sklearn.svm import LinearSVC
 from sklearn.tree import BaseDecisionTree, DecisionTreeClassifier, DecisionTreeRegressor
 
-from stepdown import (
-    KD,
-    ConfWeight,
-    Dense,
-    DynamicProgramming,
-    Gate,
-    Greedy,
-    MultihopClassifier,
-    MultihopRegressor,
-    PlainFit,
-    SRatio,
-    TransferSet,
-    compare,
-)
-from stepdown.core import Hop, as_teacher
-from stepdown.methods import Mixture, ProfWeight
+from stepdown import KD, ConfWeight, DynamicProgramming, MultihopClassifier, MultihopRegressor, SRatio, compare
+from stepdown.core import Hop, TransferSet, as_teacher
+from stepdown.methods import Dense, Mixture, ProfWeight
+from stepdown.search import Gate, Greedy
 from stepdown.search._answers import value_of
 from stepdown.search._budget import Budget, Ledger
-from stepdown.search._task import Arm, Problem
+from stepdown.search._task import Task, Way
+from stepdown.trainers import PlainFit
 
 TREE = DecisionTreeClassifier(max_depth=2)
 MIDS = [("deep", DecisionTreeClassifier(max_depth=5)), ("mid", DecisionTreeClassifier(max_depth=3))]
@@ -90,7 +79,7 @@ def test_no_time_means_no_comparison_and_still_a_student(rows, caplog) -> None:
         clf = chain(DynamicProgramming(max_seconds=1e-9)).fit(*rows)
     assert clf.candidates_ == [] == clf.comparison_
     assert clf.student_.get_depth() <= 2
-    assert "1-hop, KD() is taken unseen" in caplog.text
+    assert "one-hop, KD() is taken unseen" in caplog.text
     assert compare(chain(DynamicProgramming(max_seconds=1e-9)), *rows, cv=2).to_dict()["chosen"]
 
 
@@ -144,10 +133,10 @@ def test_what_methods_fit_for_their_own_ends(method, fits) -> None:
 
 def test_what_a_way_will_cost(rows) -> None:
     data = TransferSet.for_classification(*rows)
-    problem = Problem(as_teacher(DecisionTreeClassifier().fit(*rows)), TREE, data, 0, cv=5)
+    problem = Task(as_teacher(DecisionTreeClassifier().fit(*rows)), TREE, data, 0, cv=5)
     ledger = Ledger(problem)
     hop = Hop(MIDS[0][1], KD(), None, "deep")
-    way = Arm("way", "multihop", KD(cv=3), PlainFit(), (hop,))
+    way = Way("way", "multihop", KD(cv=3), PlainFit(), (hop,))
     # The hop, the teacher's five folds for KD(), the three that the student's method asks of the hop's model.
     assert ledger.most(way, own_signal=False) == 1 + 5 + 3
     assert ledger.most(way, own_signal=True) == 1 + 5 + 5
@@ -157,8 +146,8 @@ def test_what_a_way_will_cost(rows) -> None:
     assert fits == 9
     ledger.enter(way, entries)
     assert ledger.most(way, own_signal=False) == 0
-    bagged = Problem(as_teacher(RandomForestClassifier(20, random_state=0).fit(*rows)), TREE, data, 0)
-    ledger, one = Ledger(bagged), Arm("one", "1-hop", KD(), PlainFit())
+    bagged = Task(as_teacher(RandomForestClassifier(20, random_state=0).fit(*rows)), TREE, data, 0)
+    ledger, one = Ledger(bagged), Way("one", "one-hop", KD(), PlainFit())
     assert ledger.most(one, own_signal=False) == 5  # nobody knows yet that it answers out of bag
     bagged.supervised(one)
     fits, entries = ledger.settle(one, [bagged.teacher], own_signal=False)
@@ -225,9 +214,9 @@ def test_the_record_lists_every_hop_and_becomes_a_frame(search, rows) -> None:
     assert json.loads(json.dumps(clf.candidates_)) == clf.candidates_
     frame = clf.candidates_.to_frame()
     pd.testing.assert_frame_equal(frame, pd.DataFrame(list(clf.candidates_)))
-    by_arm = {row["arm"]: row["score"] for row in clf.comparison_}
+    by_way = {row["way"]: row["score"] for row in clf.comparison_}
     whole = frame[(frame.target == "student") & (frame.validated == "cross-validation")]
-    assert sorted(whole.score) == sorted(by_arm.values())
+    assert sorted(whole.score) == sorted(by_way.values())
 
 
 def test_a_way_that_begins_badly_is_given_up_after_a_fold(rows) -> None:

@@ -13,11 +13,8 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from stepdown import (
     KD,
     ConfWeight,
-    Dense,
     DynamicProgramming,
     Fixed,
-    ForestSelection,
-    Gate,
     ModelCompression,
     MultihopClassifier,
     MultihopRegressor,
@@ -25,7 +22,9 @@ from stepdown import (
     TreeSearch,
     compare,
 )
-from stepdown.methods import Munge
+from stepdown.methods import Dense, Munge
+from stepdown.search import Gate
+from stepdown.trainers import ForestSelection
 
 TREE = DecisionTreeClassifier(max_depth=2)
 
@@ -121,7 +120,7 @@ def test_parameters(rows, changes, message) -> None:
     ("changes", "message"),
     [
         ({"search": Gate(folds=1)}, "folds must be at least 2"),
-        ({"search": Fixed("best")}, r"no such way.*'1-hop'"),
+        ({"search": Fixed("best")}, r"no such way.*'one-hop'"),
         ({"search": Fixed(), "intermediates": []}, "no such way"),
         ({"search": DynamicProgramming(max_fits=-1)}, "budget must be positive"),
         ({"search": DynamicProgramming(patience=0)}, "patience at least 1"),

@@ -8,30 +8,30 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
 
-from stepdown import MultihopClassifier, TransferSet
-from stepdown.core import as_teacher
+from stepdown import MultihopClassifier
+from stepdown.core import TransferSet, as_teacher
 from stepdown.learners import BaggedTreesClassifier
 from stepdown.methods import KD, ModelCompression, NoTransfer
-from stepdown.search._recipes import preferred_arm
+from stepdown.search._recipes import preferred_way
 from stepdown.search._search import Choice, leave_home, margin_among
-from stepdown.search._task import Arm, Problem
-from stepdown.search._validate import ArmScores
+from stepdown.search._task import Task, Way
+from stepdown.search._validate import WayScores
 from stepdown.trainers import PlainFit
 
-LABELS = Arm("labels", "simple + trainer", NoTransfer(), PlainFit(), uses_teacher=False)
-ONE = Arm("one", "1-hop", KD(), PlainFit())
-TWO = Arm("two", "multihop", KD(), PlainFit())
+LABELS = Way("labels", "labels", NoTransfer(), PlainFit(), uses_teacher=False)
+ONE = Way("one", "one-hop", KD(), PlainFit())
+TWO = Way("two", "multihop", KD(), PlainFit())
 
 
-def scores(*gains: float) -> ArmScores:
+def scores(*gains: float) -> WayScores:
     """Paired scores over 400 rows whose differences have a standard error of about 0.02 times sqrt(2)."""
     rng = np.random.default_rng(0)
     noise = [row - row.mean() for row in rng.normal(0.0, 0.4, (len(gains), 400))]
-    return ArmScores(np.array([gain + row for gain, row in zip(gains, noise, strict=True)]), "row")
+    return WayScores(np.array([gain + row for gain, row in zip(gains, noise, strict=True)]), "row")
 
 
 @pytest.mark.parametrize(
-    ("arms", "gains", "chosen"),
+    ("ways", "gains", "chosen"),
     [
         ([ONE, TWO], (0.0, 0.04), 0),  # flattered alike: two standard errors are 0.057
         ([ONE, TWO], (0.0, 0.07), 1),
@@ -42,8 +42,8 @@ def scores(*gains: float) -> ArmScores:
         ([ONE, TWO, LABELS], (0.0, 0.07, 0.08), 2),
     ],
 )
-def test_home_is_left_for_what_is_clearly_better(arms, gains, chosen) -> None:
-    assert leave_home(arms, scores(*gains), 0, range(len(arms)), 2.0) == chosen
+def test_home_is_left_for_what_is_clearly_better(ways, gains, chosen) -> None:
+    assert leave_home(ways, scores(*gains), 0, range(len(ways)), 2.0) == chosen
 
 
 def test_margins_at_the_ends() -> None:
@@ -53,20 +53,20 @@ def test_margins_at_the_ends() -> None:
 
 def test_many_rivals_do_not_win_by_being_many() -> None:
     """Thirty ways that are equally good: home is left for one of them as seldom as for a single one."""
-    arms = [Arm(f"way {number}", "multihop", KD(), PlainFit()) for number in range(31)]
+    ways = [Way(f"way {number}", "multihop", KD(), PlainFit()) for number in range(31)]
     rng = np.random.default_rng(0)
     left = {"one margin": 0, "for so many": 0}
     for _ in range(200):
-        equal = ArmScores(rng.normal(size=(31, 100)), "row")
+        equal = WayScores(rng.normal(size=(31, 100)), "row")
         for name, margin in [("one margin", 2.0), ("for so many", margin_among(2.0, 30))]:
-            left[name] += leave_home(arms, equal, 0, range(31), margin) != 0
+            left[name] += leave_home(ways, equal, 0, range(31), margin) != 0
     assert left["for so many"] <= 12 < 35 < left["one margin"] < 65  # of 200; docs/search.md says a quarter
     assert margin_among(2.0, 1) == pytest.approx(2.0)
     assert (margin_among(0.0, 30), margin_among(np.inf, 30)) == (0.0, np.inf)
 
 
 def test_of_a_kind_the_first_is_the_best_unless_another_is_clearly_better() -> None:
-    other = Arm("other", "multihop", KD(), PlainFit())
+    other = Way("other", "multihop", KD(), PlainFit())
     near = Choice(ONE, None, [ONE, TWO, other], scores(0.0, 0.0, 0.04), margin=2.0)
     far = Choice(ONE, None, [ONE, TWO, other], scores(0.0, 0.0, 0.09), margin=2.0)
     assert (near.best("multihop"), far.best("multihop"), near.best("control")) == (TWO, other, None)
@@ -74,8 +74,8 @@ def test_of_a_kind_the_first_is_the_best_unless_another_is_clearly_better() -> N
 
 
 def test_who_is_flattered() -> None:
-    bridge_on_labels = Arm("c", "control", KD(), PlainFit(), before=("hop",), uses_teacher=False)
-    assert [arm.is_flattered for arm in (LABELS, ONE, TWO, bridge_on_labels)] == [False, True, True, True]
+    bridge_on_labels = Way("c", "control", KD(), PlainFit(), before=("hop",), uses_teacher=False)
+    assert [way.is_flattered for way in (LABELS, ONE, TWO, bridge_on_labels)] == [False, True, True, True]
 
 
 def test_rows_count_by_their_weights() -> None:
@@ -83,12 +83,12 @@ def test_rows_count_by_their_weights() -> None:
     rng = np.random.default_rng(1)
     values = rng.normal(size=(2, 200))
     weights = rng.integers(1, 3, size=200)
-    weighted = ArmScores(values, "row", weights.astype(float))
-    repeated = ArmScores(np.repeat(values, weights, axis=1), "row")
+    weighted = WayScores(values, "row", weights.astype(float))
+    repeated = WayScores(np.repeat(values, weights, axis=1), "row")
     assert weighted.mean(0) == pytest.approx(repeated.mean(0))
     assert weighted.difference(1, 0)[0] == pytest.approx(repeated.difference(1, 0)[0])
-    equal = ArmScores(values, "row", np.full(200, 3.0))
-    assert equal.std_error(0) == pytest.approx(ArmScores(values, "row").std_error(0))
+    equal = WayScores(values, "row", np.full(200, 3.0))
+    assert equal.std_error(0) == pytest.approx(WayScores(values, "row").std_error(0))
 
 
 def test_validation_on_rows_that_weigh_nothing_says_nothing() -> None:
@@ -99,8 +99,8 @@ def test_validation_on_rows_that_weigh_nothing_says_nothing() -> None:
     weight = np.tile([1.0, 0.0], 200)
     y[1::2] = 1 - y[1::2]
     clf = MultihopClassifier(RandomForestClassifier(10), DecisionTreeClassifier(max_depth=1), random_state=0)
-    shown = {row["arm"]: row["score"] for row in clf.fit(X, y, sample_weight=weight).comparison_}
-    assert shown["simple alone"] > 0.9
+    shown = {row["way"]: row["score"] for row in clf.fit(X, y, sample_weight=weight).comparison_}
+    assert shown["plain"] > 0.9
     by_scorer = clone(clf).set_params(scoring="accuracy").fit(X, y, sample_weight=weight)
     assert by_scorer.comparison_[0]["score"] > 0.9
 
@@ -118,12 +118,12 @@ def test_no_row_made_of_a_validation_row_is_learned_from() -> None:
     data = TransferSet.for_classification(X, y)
     data = data.replace(X_unlabeled=np.tile(X, (2, 1)))
     forest = RandomForestClassifier(5, random_state=0).fit(X, y)
-    arm = Arm("one", "1-hop", ModelCompression(), PlainFit())
+    way = Way("one", "one-hop", ModelCompression(), PlainFit())
     known = np.arange(0, 150, 2)
-    of_them = Problem(as_teacher(forest), KeepsItsRows(2), data, seed=0).fit(arm, known).rows_
+    of_them = Task(as_teacher(forest), KeepsItsRows(2), data, seed=0).fit(way, known).rows_
     assert len(of_them) == 75 * 3
     assert {row.tobytes() for row in of_them} == {row.tobytes() for row in X[known]}
-    pool = Problem(as_teacher(forest), KeepsItsRows(2), data, seed=0, own_rows_only=False).fit(arm, known).rows_
+    pool = Task(as_teacher(forest), KeepsItsRows(2), data, seed=0, own_rows_only=False).fit(way, known).rows_
     assert len(pool) == 75 + 300
 
 
@@ -137,5 +137,5 @@ def test_no_row_made_of_a_validation_row_is_learned_from() -> None:
     ],
 )
 def test_what_is_preferred_before_the_data_have_spoken(student, frozen, rows, expected) -> None:
-    arms = [LABELS, ONE, TWO]
-    assert preferred_arm(arms, student, frozen=frozen, pool=False, n_samples=rows) is expected
+    ways = [LABELS, ONE, TWO]
+    assert preferred_way(ways, student, frozen=frozen, pool=False, n_samples=rows) is expected

@@ -5,11 +5,13 @@ import pytest
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.tree import DecisionTreeClassifier
 
-from stepdown import KD, Greedy, MultihopClassifier, PlainFit, TransferSet
-from stepdown.core import as_teacher
+from stepdown import KD, MultihopClassifier
+from stepdown.core import TransferSet, as_teacher
 from stepdown.methods import ConfWeight, NoTransfer
+from stepdown.search import Greedy
 from stepdown.search._explore import Exploration
-from stepdown.search._task import Arm, Problem
+from stepdown.search._task import Task, Way
+from stepdown.trainers import PlainFit
 
 MIDS = [
     ("big", RandomForestClassifier(30, max_depth=6)),
@@ -44,23 +46,23 @@ def problem(noisy):
     X, y, _, _ = noisy
     data = TransferSet.for_classification(X, y)
     teacher = as_teacher(RandomForestClassifier(60, random_state=0).fit(X, y))
-    return Problem(teacher, TREE, data, 0, methods=[KD(), ConfWeight()], intermediates=MIDS)
+    return Task(teacher, TREE, data, 0, methods=[KD(), ConfWeight()], intermediates=MIDS)
 
 
-ARMS = [
-    Arm("simple alone", "simple alone", NoTransfer(), PlainFit(), uses_teacher=False),
-    Arm("simple + trainer", "simple + trainer", NoTransfer(), PlainFit(), uses_teacher=False),
-    Arm("1-hop", "1-hop", KD(), PlainFit()),
+WAYS = [
+    Way("plain", "plain", NoTransfer(), PlainFit(), uses_teacher=False),
+    Way("labels", "labels", NoTransfer(), PlainFit(), uses_teacher=False),
+    Way("one-hop", "one-hop", KD(), PlainFit()),
 ]
 
 
 @pytest.mark.parametrize("max_hops", [2, 3, 4])
 def test_the_chain_never_scores_less_than_one_hop_and_falls(problem, max_hops) -> None:
     search, found = Greedy(max_hops=max_hops, margin=0.0), Exploration(problem, folds=2)
-    found.score(ARMS)
-    best = search._extend(found, ARMS, problem.methods, ARMS[2:])
+    found.score(WAYS)
+    best = search._extend(found, WAYS, problem.methods, WAYS[2:])
     assert 1 <= len(best.before) + 1 <= max_hops
-    gain, _ = found.scores([best, ARMS[2]]).difference(0, 1)
+    gain, _ = found.scores([best, WAYS[2]]).difference(0, 1)
     assert gain >= 0
     order = [name for name, _ in MIDS]
     places = [order.index(hop.name) for hop in best.before]
@@ -70,9 +72,9 @@ def test_the_chain_never_scores_less_than_one_hop_and_falls(problem, max_hops) -
 def test_a_candidate_stands_where_its_complexity_belongs(problem) -> None:
     """Into teacher -> mid -> student, big goes before mid and low behind it; mid is made again behind big."""
     found, search = Exploration(problem, folds=2), Greedy()
-    ladder = found.ladder(ARMS[0])
+    ladder = found.ladder(WAYS[0])
     assert [node.name for node in ladder] == ["big", "mid", "low"]
-    one = search._inserted(found, ARMS[2], ladder, 1, [KD()])
+    one = search._inserted(found, WAYS[2], ladder, 1, [KD()])
     assert [hop.name for hop in one.before] == ["mid"]
     assert [hop.name for hop in search._inserted(found, one, ladder, 0, [KD()]).before] == ["big", "mid"]
     assert [hop.name for hop in search._inserted(found, one, ladder, 2, [KD()]).before] == ["mid", "low"]

@@ -120,9 +120,9 @@ def test_network_to_tree(digits):
     assert type(clf.student_) is DecisionTreeClassifier
     assert type(clf.teacher_) is NeuralNetClassifier
     assert {row["kind"] for row in clf.comparison_} == {
-        "simple alone",
-        "simple + trainer",
-        "1-hop",
+        "plain",
+        "labels",
+        "one-hop",
         "multihop",
         "control",
     }
@@ -177,9 +177,9 @@ def test_network_to_network_by_information_flow(digits):
     teacher, student = net(Other, max_epochs=25), small(width=8)
     method = InformationFlow([("body", "second")])
     clf = MultihopClassifier(teacher, student, methods=method, cv=3, random_state=0).fit(X, y)
-    assert [row["arm"] for row in clf.comparison_] == ["simple alone", "simple + trainer", "1-hop", "chain", "control"]
-    scores = {row["arm"]: row["score"] for row in clf.comparison_}
-    assert min(scores["1-hop"], scores["chain"]) > 0.5  # with a head that nobody has fitted it would be a tenth
+    assert [row["way"] for row in clf.comparison_] == ["plain", "labels", "one-hop", "chain", "control"]
+    scores = {row["way"]: row["score"] for row in clf.comparison_}
+    assert min(scores["one-hop"], scores["chain"]) > 0.5  # with a head that nobody has fitted it would be a tenth
     chain = clone(clf).set_params(search=Fixed("multihop")).fit(X, y).chain_
     assert [type(record.method) for record in chain[1:]] == [WithHead, WithHead]
     assert chain[1].method.method.pairs == [("body", "second")]
@@ -195,7 +195,7 @@ def test_methods_that_read_outputs_teach_the_head_themselves(iris):
     clf = MultihopClassifier(small(4, 3, 16), small(4, 3, 3), methods=methods, intermediates=[], cv=3, random_state=0)
     clf.fit(X, y)
     assert not any(isinstance(record.method, WithHead) for record in clf.chain_)
-    assert {row["kind"] for row in clf.comparison_} == {"simple alone", "simple + trainer", "1-hop"}
+    assert {row["kind"] for row in clf.comparison_} == {"plain", "labels", "one-hop"}
 
 
 def test_a_network_between_a_forest_and_a_tree(iris):
@@ -242,7 +242,7 @@ def test_regression_through_networks():
     module = nn.Sequential(nn.Linear(10, 16), nn.ReLU(), nn.Linear(16, 1))
     network = net(module, NeuralNetRegressor)
     down = MultihopRegressor(network, DecisionTreeRegressor(max_depth=3), cv=3, random_state=0).fit(X, y)
-    up = MultihopRegressor(RandomForestRegressor(30), network, search=Fixed("1-hop"), random_state=0).fit(X, y)
+    up = MultihopRegressor(RandomForestRegressor(30), network, search=Fixed("one-hop"), random_state=0).fit(X, y)
     for reg in (down, up):
         assert reg.predict(X).shape == (200,)
         assert reg.score(X, y) > 0.3
@@ -255,25 +255,25 @@ def test_verdicts_are_the_same(iris):
     X, y = iris
     clf = MultihopClassifier(RandomForestClassifier(20), small(4, 3, 3, max_epochs=4), cv=3, random_state=0)
     summary = compare(clf, X, y, cv=2).to_dict()
-    names = {arm["name"] for arm in summary["arms"]}
-    assert {"teacher", "chosen", "1-hop", "multihop", "control", "simple alone", "simple + trainer"} <= names
+    names = {way["name"] for way in summary["ways"]}
+    assert {"teacher", "chosen", "one-hop", "multihop", "control", "plain", "labels"} <= names
 
 
 def test_seeds_depend_on_names_and_not_on_hops(iris):
     X, y = iris
     base = MultihopClassifier(small(4, 3, 12), small(4, 3, 3), methods=networks.KD(), cv=3, random_state=3)
-    short = clone(base).set_params(intermediates=[], search=Fixed("1-hop")).fit(X, y)
-    with_bridge = clone(base).set_params(search=Fixed("1-hop")).fit(X, y)
+    short = clone(base).set_params(intermediates=[], search=Fixed("one-hop")).fit(X, y)
+    with_bridge = clone(base).set_params(search=Fixed("one-hop")).fit(X, y)
     np.testing.assert_array_equal(says(short, X), says(with_bridge, X))
     # The teacher and labels alone, too, don't depend on what stands between.
     alone, longer = (
-        clone(base).set_params(intermediates=between, search=Fixed("simple + trainer")).fit(X, y)
+        clone(base).set_params(intermediates=between, search=Fixed("labels")).fit(X, y)
         for between in ([], [("a", small(4, 3, 8)), ("b", small(4, 3, 6))])
     )
     np.testing.assert_array_equal(says(alone, X), says(longer, X))
     rows = X.astype(np.float32)
     np.testing.assert_array_equal(says(short.teacher_, rows), says(longer.teacher_, rows))
-    other = clone(base).set_params(intermediates=[], search=Fixed("1-hop"), random_state=4).fit(X, y)
+    other = clone(base).set_params(intermediates=[], search=Fixed("one-hop"), random_state=4).fit(X, y)
     assert not np.array_equal(says(short, X), says(other, X))
 
 
@@ -326,7 +326,7 @@ class Untouchable(RandomForestClassifier):
     ],
 )
 def test_what_needs_networks_says_so_early(iris, teacher, student, methods, error, message):
-    clf = MultihopClassifier(teacher, student, methods=methods, search=Fixed("simple alone"), random_state=0)
+    clf = MultihopClassifier(teacher, student, methods=methods, search=Fixed("plain"), random_state=0)
     if error is None:
         clf.fit(*iris)
         return
@@ -345,7 +345,7 @@ def test_labels_that_a_network_cannot_answer(iris, place):
 def test_weights_are_heard_by_networks_and_refused_by_their_own_methods(iris):
     X, y = iris
     weights = np.where(y == 2, 0.01, 1.0)
-    clf = MultihopClassifier(RandomForestClassifier(20), small(4, 3), search=Fixed("1-hop"), random_state=0)
+    clf = MultihopClassifier(RandomForestClassifier(20), small(4, 3), search=Fixed("one-hop"), random_state=0)
     assert np.mean(clf.fit(X, y, sample_weight=weights).predict(X) == 2) < 0.2
     flow = MultihopClassifier(small(4, 3), small(4, 3, 3), methods=networks.KD())
     with pytest.raises(NotSupportedError, match="sample_weight came"):

@@ -16,7 +16,9 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.tree import DecisionTreeClassifier
 
-from stepdown import KD, DynamicProgramming, Gate, Greedy, MultihopClassifier, TransferSet
+from stepdown import KD, DynamicProgramming, MultihopClassifier
+from stepdown.core import TransferSet
+from stepdown.search import Gate, Greedy
 from stepdown.search._store import Store, hash_of, hash_of_rows
 
 # A search in a process of its own. What it finds goes into a file; every fit of a tree is one byte in another.
@@ -25,7 +27,8 @@ import os, pickle
 from sklearn.datasets import make_moons
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.tree import BaseDecisionTree, DecisionTreeClassifier
-from stepdown import ConfWeight, DynamicProgramming, Gate, Greedy, KD, MultihopClassifier, SRatio
+from stepdown import ConfWeight, DynamicProgramming, KD, MultihopClassifier, SRatio
+from stepdown.search import Gate, Greedy
 
 fits, grow = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND), BaseDecisionTree._fit
 

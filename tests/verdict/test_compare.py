@@ -38,15 +38,15 @@ def wine():
 
 def test_all_ways_stand_side_by_side(verdict) -> None:
     summary = verdict.to_dict()
-    names = [arm["name"] for arm in summary["arms"]]
-    assert names == ["simple alone", "simple + trainer", "1-hop", "multihop", "control", "chosen", "teacher"]
-    assert all(len(arm["scores"]) == 3 for arm in summary["arms"])
+    names = [way["name"] for way in summary["ways"]]
+    assert names == ["plain", "labels", "one-hop", "multihop", "control", "chosen", "teacher"]
+    assert all(len(way["scores"]) == 3 for way in summary["ways"])
     assert {row["part"] for row in summary["attribution"]} == {"better training", "the teacher", "the hops"}
 
 
 def test_differences_are_those_of_the_scores(verdict) -> None:
     summary = verdict.to_dict()
-    scores = {arm["name"]: np.array(arm["scores"]) for arm in summary["arms"]}
+    scores = {way["name"]: np.array(way["scores"]) for way in summary["ways"]}
     for row in summary["comparisons"]:
         assert row["difference"] == pytest.approx((scores[row["a"]] - scores[row["b"]]).mean())
         assert row["verdict"] in {"better", "worse", "no practical difference", "undecided"}
@@ -56,7 +56,7 @@ def test_the_summary_is_plain_json_and_prints(verdict) -> None:
     assert json.loads(json.dumps(verdict.to_dict())) == verdict.to_dict()
     text = str(verdict)
     assert "multihop" in text
-    assert "1-hop" in text
+    assert "one-hop" in text
     assert "<table" in verdict._repr_html_()
 
 
@@ -65,7 +65,7 @@ def test_the_held_out_rows_choose_nothing() -> None:
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(200, 5)), rng.integers(0, 2, 200)
     summary = compare(CLF, X, y, cv=5).to_dict()
-    assert all(abs(arm["mean"] - 0.5) < 0.12 for arm in summary["arms"])
+    assert all(abs(way["mean"] - 0.5) < 0.12 for way in summary["ways"])
     assert all(row["verdict"] != "better" for row in summary["comparisons"])
 
 
@@ -85,7 +85,7 @@ def test_a_custom_scorer_and_a_linear_student(wine) -> None:
     clf = MultihopClassifier(RandomForestClassifier(10), LogisticRegression(max_iter=500), random_state=0)
     summary = compare(make_pipeline(StandardScaler(), clf), *wine, cv=2, scoring="neg_log_loss").to_dict()
     assert summary["scorer"] == "neg_log_loss"
-    assert all(arm["mean"] <= 0 for arm in summary["arms"])
+    assert all(way["mean"] <= 0 for way in summary["ways"])
 
 
 def test_regression() -> None:
@@ -98,7 +98,7 @@ def test_regression() -> None:
 
 
 def test_without_intermediates_there_is_no_multihop(wine) -> None:
-    names = {arm["name"] for arm in compare(CLF.set_params(intermediates=[]), *wine, cv=2).to_dict()["arms"]}
+    names = {way["name"] for way in compare(CLF.set_params(intermediates=[]), *wine, cv=2).to_dict()["ways"]}
     CLF.set_params(intermediates="auto")
     assert "multihop" not in names
     assert "control" not in names
@@ -117,7 +117,7 @@ def test_groups_stand_on_one_side_of_every_fold(wine) -> None:
     X, y = rng.normal(size=(80, 3)), rng.integers(0, 2, 80)
     twice, labels, groups = np.r_[X, X], np.r_[y, y], np.r_[np.arange(80), np.arange(80)]
     clf = MultihopClassifier(RandomForestClassifier(20), DecisionTreeClassifier(max_depth=8), random_state=0)
-    means = {arm["name"]: arm["mean"] for arm in compare(clf, twice, labels, cv=3, groups=groups).to_dict()["arms"]}
+    means = {way["name"]: way["mean"] for way in compare(clf, twice, labels, cv=3, groups=groups).to_dict()["ways"]}
     assert means["teacher"] < 0.65
 
 
@@ -231,7 +231,7 @@ def test_models_that_read_categories_and_gaps_by_themselves_may_have_them(wine) 
     X.loc[::5, "a"] = np.nan
     boosting = HistGradientBoostingClassifier(max_iter=3, categorical_features="from_dtype")
     student = prepared(DecisionTreeClassifier(max_depth=2))
-    clf = MultihopClassifier(boosting, student, search=Fixed("1-hop"), cv=2, random_state=0).fit(X, y)
+    clf = MultihopClassifier(boosting, student, search=Fixed("one-hop"), cv=2, random_state=0).fit(X, y)
     assert clf.score(X, y) > 0.5
 
 
@@ -245,8 +245,8 @@ def test_weights_count_in_the_score(wine) -> None:
     labels = np.where(wrong, (y + 1) % 3, y)
     weight = np.where(wrong, 0.0, 2.0)
     summary = compare(CLF, X, labels, cv=3, sample_weight=weight).to_dict()
-    means = {arm["name"]: arm["mean"] for arm in summary["arms"]}
-    assert min(means[name] for name in ("teacher", "simple alone", "1-hop")) > 0.8
+    means = {way["name"]: way["mean"] for way in summary["ways"]}
+    assert min(means[name] for name in ("teacher", "plain", "one-hop")) > 0.8
     assert summary["weighted"] == "training and score"
     assert "rows weighted in training and score" in summary_text(summary)
 
@@ -254,7 +254,7 @@ def test_weights_count_in_the_score(wine) -> None:
         return float(np.mean(model.predict(X) == y))
 
     summary = compare(CLF, X, labels, cv=3, sample_weight=weight, scoring=plain_accuracy).to_dict()
-    assert all(arm["mean"] < 0.75 for arm in summary["arms"])
+    assert all(way["mean"] < 0.75 for way in summary["ways"])
     assert summary["weighted"] == "training"
 
 
@@ -266,7 +266,7 @@ def test_scores_are_those_of_the_scorer_with_weights() -> None:
     )
     folds = [(np.arange(40), np.arange(40, 60)), (np.arange(20, 60), np.arange(20))]
     summary = compare(reg, X, y, cv=folds, sample_weight=weight).to_dict()
-    found = next(arm["scores"][0] for arm in summary["arms"] if arm["name"] == "teacher")
+    found = next(way["scores"][0] for way in summary["ways"] if way["name"] == "teacher")
     says = reg.teacher.predict(X[40:])
     residual = np.sum(weight[40:] * (y[40:] - says) ** 2)
     total = np.sum(weight[40:] * (y[40:] - np.average(y[40:], weights=weight[40:])) ** 2)
@@ -284,7 +284,7 @@ def test_unlabelled_rows_reach_every_fold(wine) -> None:
 
     clf = MultihopClassifier(RandomForestClassifier(10), DecisionTreeClassifier(max_depth=2), random_state=0)
     summary = compare(make_pipeline(Counting(), clf), X[20:], y[20:], cv=2, X_unlabeled=X[:20]).to_dict()
-    assert "1-hop, further rows" in {arm["name"] for arm in summary["arms"]}
+    assert "one-hop-rows" in {way["name"] for way in summary["ways"]}
     assert seen.count(20) == 2
     with pytest.raises(ValueError, match="X_unlabeled"):
         compare(SLOW, X, y, X_unlabeled=X[:, :2])

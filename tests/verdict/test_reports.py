@@ -19,7 +19,7 @@ from stepdown.verdict import (
 )
 
 
-def arm(name, mean, **metrics):
+def way(name, mean, **metrics):
     return {
         "name": name,
         "mean": mean,
@@ -60,10 +60,10 @@ def summary():
         "folds": 10,
         "seed": 7,
         "rope": 0.01,
-        "arms": [arm("simple alone", 0.92, balanced_accuracy=0.913), arm("multihop", 0.9415, balanced_accuracy=0.93)],
+        "ways": [way("plain", 0.92, balanced_accuracy=0.913), way("multihop", 0.9415, balanced_accuracy=0.93)],
         "comparisons": [
-            pair("chosen", "simple alone", 0.021, 0.011, 0.031, "better", "everything together"),
-            pair("multihop", "1-hop", 0.002, -0.005, 0.009, "no practical difference", "the hops"),
+            pair("chosen", "plain", 0.021, 0.011, 0.031, "better", "everything together"),
+            pair("multihop", "one-hop", 0.002, -0.005, 0.009, "no practical difference", "the hops"),
             pair("multihop", "control", 0.001, -0.025, 0.029, "undecided", "the chain's teacher"),
         ],
         "attribution": [
@@ -100,7 +100,7 @@ RENDERERS = [render_text, render_html, render_json, render_rich]
     ],
 )
 def test_the_verdict_and_nothing_else_makes_the_claim(verdict, words):
-    row = pair("multihop", "1-hop", 0.012, -0.003, 0.021, verdict)
+    row = pair("multihop", "one-hop", 0.012, -0.003, 0.021, verdict)
     assert summary_sentence({"schema": 1, "scorer": "accuracy", "comparisons": [row]}).startswith(words)
 
 
@@ -115,7 +115,7 @@ def test_the_verdict_and_nothing_else_makes_the_claim(verdict, words):
 )
 def test_the_control_is_named_and_bounds_the_claim(verdict, words):
     rows = [
-        pair("multihop", "simple alone", 0.05, 0.03, 0.07, "better"),
+        pair("multihop", "plain", 0.05, 0.03, 0.07, "better"),
         pair("multihop", "control", 0.0, -0.1, 0.1, verdict),
     ]
     text = summary_sentence({"schema": 1, "scorer": "accuracy", "comparisons": rows})
@@ -124,9 +124,9 @@ def test_the_control_is_named_and_bounds_the_claim(verdict, words):
 
 
 def test_a_chain_without_a_control_says_so():
-    rows = [pair("multihop", "1-hop", 0.05, 0.03, 0.07, "better")]
+    rows = [pair("multihop", "one-hop", 0.05, 0.03, 0.07, "better")]
     assert "No control was run" in summary_sentence({"schema": 1, "comparisons": rows})
-    rows = [pair("1-hop", "simple alone", 0.05, 0.03, 0.07, "better")]
+    rows = [pair("one-hop", "plain", 0.05, 0.03, 0.07, "better")]
     assert "control" not in summary_sentence({"schema": 1, "comparisons": rows})
 
 
@@ -137,7 +137,7 @@ def test_every_comparison_has_its_sentence(summary):
 
 
 def test_what_is_undecided_is_told_together(summary):
-    rows = [pair("1-hop", "simple + trainer", 0.004, -0.01, 0.02, "undecided"), *summary["comparisons"]]
+    rows = [pair("one-hop", "labels", 0.004, -0.01, 0.02, "undecided"), *summary["comparisons"]]
     text = summary_sentence({"schema": 1, "scorer": "accuracy", "comparisons": rows})
     assert (
         "Undecided: 1-hop transfer against labels alone with the same trainer, +0.4 points [-1.0, +2.0];"
@@ -149,8 +149,8 @@ def test_what_is_undecided_is_told_together(summary):
 
 def test_validated_scores_are_not_sold_as_a_verdict():
     rows = [
-        {"arm": "1-hop", "score": 0.93, "std_error": 0.01, "difference": 0.0, "difference_se": 0.0, "chosen": True},
-        {"arm": "control", "score": 0.94, "std_error": 0.01, "difference": 0.01, "difference_se": 0.02},
+        {"way": "one-hop", "score": 0.93, "std_error": 0.01, "difference": 0.0, "difference_se": 0.0, "chosen": True},
+        {"way": "control", "score": 0.94, "std_error": 0.01, "difference": 0.01, "difference_se": 0.02},
     ]
     text = summary_sentence({"schema": 1, "scorer": "accuracy", "validation": rows})
     assert "1-hop transfer was chosen, scoring 93.0 %" in text
@@ -160,7 +160,7 @@ def test_validated_scores_are_not_sold_as_a_verdict():
 
 
 def test_scores_with_a_unit_of_their_own_are_not_told_in_points():
-    row = pair("1-hop", "simple alone", 0.0123456, -0.5, 0.25, "undecided")
+    row = pair("one-hop", "plain", 0.0123456, -0.5, 0.25, "undecided")
     text = summary_sentence({"schema": 1, "scorer": "neg_mean_squared_error", "comparisons": [row]})
     assert ": +0.0123 [-0.5, +0.25]." in text
     assert "point" not in text
@@ -172,7 +172,7 @@ def test_scores_with_a_unit_of_their_own_are_not_told_in_points():
 def test_text_report(summary):
     lines = render_text(summary).splitlines()
     assert lines[0] == "classification, 1,569 rows, 30 columns, 10 outer folds, seed 7"
-    assert "  simple alone      92.0  ±2.0      91.3  1.23 s  16 leaves" in lines
+    assert "  plain      92.0  ±2.0      91.3  1.23 s  16 leaves" in lines
     assert "  the hops             multihop – 1-hop         +0.2 [-0.5, +0.9]               1 / 98 / 1" in "\n".join(
         lines
     )
@@ -187,13 +187,13 @@ def test_a_part_already_asked_is_not_told_twice(summary):
 
 
 def test_numbers_that_are_not_known_are_shown_as_such(summary):
-    summary["arms"][0].update(mean=None, std=math.nan, complexity=None, seconds=None)
-    row = next(line for line in render_text(summary).splitlines() if line.startswith("  simple alone"))
+    summary["ways"][0].update(mean=None, std=math.nan, complexity=None, seconds=None)
+    row = next(line for line in render_text(summary).splitlines() if line.startswith("  plain"))
     assert row.split() == ["simple", "alone", "–", "–", "91.3", "–", "–"]
 
 
 def test_no_minus_zero(summary):
-    summary["comparisons"] = [pair("multihop", "1-hop", -0.0001, -0.0, 0.0, "no practical difference")]
+    summary["comparisons"] = [pair("multihop", "one-hop", -0.0001, -0.0, 0.0, "no practical difference")]
     assert "+0.0 [+0.0, +0.0]" in render_text(summary)
 
 
@@ -284,7 +284,7 @@ def test_html_is_whole_and_draws_the_hops(summary):
 def test_html_escapes_every_text(summary):
     evil = "<script>alert('&')</script>"
     summary["task"] = summary["sentence"] = evil
-    summary["arms"][0]["name"] = summary["chain"][1]["name"] = summary["chain"][1]["method"] = evil
+    summary["ways"][0]["name"] = summary["chain"][1]["name"] = summary["chain"][1]["method"] = evil
     summary["chain"][2]["complexity"] = {"text": evil}
     summary["chain"][2]["from"] = [evil, evil]
     summary["comparisons"][0].update(a=evil, question=evil, verdict=evil)
@@ -315,7 +315,7 @@ def pyplot():
 def test_display(summary, pyplot):
     display = ComparisonDisplay.from_summary(summary)
     labels = [label.get_text() for label in display.ax_.get_yticklabels()]
-    assert labels == ["chosen – simple alone", "multihop – 1-hop", "multihop – control"]
+    assert labels == ["chosen – plain", "multihop – 1-hop", "multihop – control"]
     assert display.ax_.get_xlabel() == "difference in accuracy (points)"
     assert display.ax_.lines[0].get_xdata() == pytest.approx([1.1, 3.1])
     assert display.ax_.lines[1].get_xdata() == pytest.approx([2.1])
@@ -385,10 +385,10 @@ def validated():
 def test_the_scores_that_a_teacher_flatters_are_marked(validated):
     lines = render_text(validated).splitlines()
     start = next(place for place, line in enumerate(lines) if line.startswith("Validated on training rows"))
-    marked = {row["arm"]: "†" in line for row, line in zip(validated["validation"], lines[start + 2 :], strict=False)}
-    assert marked["simple alone"] is False
-    assert marked["simple + trainer"] is False
-    assert marked["1-hop"] is True
+    marked = {row["way"]: "†" in line for row, line in zip(validated["validation"], lines[start + 2 :], strict=False)}
+    assert marked["plain"] is False
+    assert marked["labels"] is False
+    assert marked["one-hop"] is True
     assert marked["control"] is True
     assert sum(marked.values()) == len(marked) - 2
     assert sum("*" in line for line in lines[start + 2 : start + 2 + len(marked)]) == 1
@@ -414,8 +414,8 @@ def printed(drawn):
 
 def test_labels_alone_are_not_called_worse_than_a_flattered_score():
     rows = [
-        {"arm": "simple + trainer", "kind": "simple + trainer", "score": 0.9, "chosen": True},
-        {"arm": "1-hop", "kind": "1-hop", "score": 0.92, "chosen": False},
+        {"way": "labels", "kind": "labels", "score": 0.9, "chosen": True},
+        {"way": "one-hop", "kind": "one-hop", "score": 0.92, "chosen": False},
     ]
     text = summary_sentence({"schema": 1, "scorer": "accuracy", "validation": rows})
     assert "1-hop transfer scored 92.0, a score that is optimistic by construction" in text

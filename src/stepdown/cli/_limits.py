@@ -30,7 +30,7 @@ def check_limits(limits: Mapping[str, float], search: Search) -> None:
         raise UsageError(f"{_option(wrong[0])} {limits[wrong[0]]:g}: expected a number above 0.")
     if limits and isinstance(search, Fixed):
         raise UsageError(
-            f"{_option(next(iter(limits)))} takes the best validated model, and --search {search.arm} validates none;"
+            f"{_option(next(iter(limits)))} takes the best validated model, and --search {search.way} validates none;"
             " take gate, dynamic or greedy."
         )
 

@@ -55,7 +55,7 @@ def run_summary(estimator: Any, data: Data, settings: dict[str, Any]) -> dict[st
     """
     classify = data.task == "classification"
     default = settings.get("scoring") is None
-    # Without a scorer arms are validated by the negative squared error in units of the variance: R² less 1.
+    # Without a scorer ways are validated by the negative squared error in units of the variance: R² less 1.
     summary = {
         "schema": 1,
         "task": data.task,

@@ -19,7 +19,7 @@ SEARCHES: Mapping[str, Search] = {
     "gate": Gate(),
     "dynamic": DynamicProgramming(),
     "greedy": Greedy(),
-    "1-hop": Fixed("1-hop"),
+    "one-hop": Fixed("one-hop"),
     "multihop": Fixed("multihop"),
 }
 
@@ -39,8 +39,8 @@ def read_search(text: str) -> Search:
 
     Examples
     --------
-    >>> read_search("dynamic:max_fits=100"), read_search("1-hop")
-    (DynamicProgramming(max_fits=100), Fixed(arm='1-hop'))
+    >>> read_search("dynamic:max_fits=100"), read_search("one-hop")
+    (DynamicProgramming(max_fits=100), Fixed(way='one-hop'))
     """
     name, _, rest = text.strip().partition(":")
     if name not in SEARCHES:

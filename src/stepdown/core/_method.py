@@ -17,7 +17,7 @@ __all__ = ["Trainer", "TransferMethod"]
 class Trainer(BaseEstimator, ABC):
     """How one kind of student is fitted, as well as it can be, to what it is handed.
 
-    A trainer serves labels alone as well as soft targets and weights, so that every arm of a
+    A trainer serves labels alone as well as soft targets and weights, so that every way of a
     comparison can use the same one: most of what is won by distillation is won here.
     """
 
@@ -44,7 +44,7 @@ class Trainer(BaseEstimator, ABC):
         """Raise `NotSupportedError` for a kind of student that this trainer doesn't fit; the student isn't touched."""
 
     def quick(self) -> Trainer:
-        """A cheaper trainer of the same nature, for comparing arms rather than for shipping."""
+        """A cheaper trainer of the same nature, for comparing ways rather than for shipping."""
         return self
 
 

@@ -101,7 +101,7 @@ def render_diagnosis_text(summary: Mapping[str, Any]) -> str:
     Parameters
     ----------
     summary : mapping
-        Of schema 1, as `stepdown.Diagnosis.to_dict` gives it: ``facts`` and ``recommendations``.
+        Of schema 1, as `stepdown.diagnosis.Diagnosis.to_dict` gives it: ``facts`` and ``recommendations``.
 
     Returns
     -------

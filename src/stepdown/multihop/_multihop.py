@@ -34,9 +34,9 @@ from stepdown.search import Search
 from stepdown.search._inputs import check_classes, check_rows, check_targets, checked_rows, warn_unless_falling
 from stepdown.search._label_budget import solve_queried
 from stepdown.search._parameters import (
-    check_arms,
     check_model,
     check_pool,
+    check_ways,
     is_frozen,
     read_intermediates,
     read_methods,
@@ -44,10 +44,10 @@ from stepdown.search._parameters import (
     read_teacher,
     read_trainer,
 )
-from stepdown.search._recipes import build_arms, further_rows, preferred_arm
+from stepdown.search._recipes import build_ways, further_rows, preferred_way
 from stepdown.search._search import Choice
 from stepdown.search._store import Store, fit_once
-from stepdown.search._task import Problem, Trained
+from stepdown.search._task import Task, Trained
 
 from ._select import Selecting, rungs_of
 
@@ -128,13 +128,13 @@ class _Multihop(Selecting, MetaEstimatorMixin, BaseEstimator):
             Before anything long starts wherever that can be known; a message from within a hop names it.
         """
         problem, choice = self._solve(X, y, sample_weight, groups, X_unlabeled)
-        self._keep(problem, choice, problem.train(choice.arm, choice.score))
+        self._keep(problem, choice, problem.train(choice.way, choice.score))
         return self
 
     def _solve(
         self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None, X_unlabeled: Any = None
-    ) -> tuple[Problem, Choice]:
-        """Everything up to the choice of the arm; `compare` goes on from here to train every arm."""
+    ) -> tuple[Task, Choice]:
+        """Everything up to the choice of the way; `compare` goes on from here to train every way."""
         classify = isinstance(self, ClassifierMixin)  # tags would need models that have been checked
         source = read_teacher(self.teacher, classify=classify)
         check_model("teacher", source, classify=classify)
@@ -154,16 +154,16 @@ class _Multihop(Selecting, MetaEstimatorMixin, BaseEstimator):
         frozen, pool = is_frozen(source), X_unlabeled is not None
         if frozen and not pool and methods is None:
             data = data.replace(X_unlabeled=further_rows(data, derive_seed(seed, "further rows")))
-        arms = build_arms(
+        ways = build_ways(
             source, self.student, data, trainer, methods, intermediates, frozen=frozen, cv=self.cv, seed=seed
         )
-        search.check(arms)
+        search.check(ways)
         scorer = self._scorer()
-        check_arms(arms, source, self.student, data)
+        check_ways(ways, source, self.student, data)
         self._tell(f"fitting the teacher, {type(split_pipeline(source)[1]).__name__}")
         started = time.perf_counter()
         teacher = self._fit_teacher(source, data, seed)
-        problem = Problem(
+        problem = Task(
             teacher,
             self.student,
             data,
@@ -175,17 +175,17 @@ class _Multihop(Selecting, MetaEstimatorMixin, BaseEstimator):
             own_rows_only=not pool,
             store=self._store(data, source, seed),
         )
-        preferred = preferred_arm(arms, self.student, frozen=frozen, pool=pool, n_samples=data.n_samples)
-        choice = search.choose(problem, arms, preferred, scorer=scorer, n_jobs=self.n_jobs)
-        self._tell(f"chosen: {choice.arm.name}")
+        preferred = preferred_way(ways, self.student, frozen=frozen, pool=pool, n_samples=data.n_samples)
+        choice = search.choose(problem, ways, preferred, scorer=scorer, n_jobs=self.n_jobs)
+        self._tell(f"chosen: {choice.way.name}")
         return problem, choice
 
-    def _keep(self, problem: Problem, choice: Choice, trained: Trained) -> None:
+    def _keep(self, problem: Task, choice: Choice, trained: Trained) -> None:
         self.teacher_ = problem.teacher.model
         self.student_ = trained.model
         size = complexity(self.teacher_)
         first = HopRecord("teacher", (), None, None, self.teacher_, size, None, problem.teacher_seconds)
-        self.chain_ = [first, *trained.records] if choice.arm.uses_teacher else list(trained.records)
+        self.chain_ = [first, *trained.records] if choice.way.uses_teacher else list(trained.records)
         self.comparison_ = _comparison(choice)
         self.candidates_ = choice.candidates
         if self.keep_rungs:
@@ -330,7 +330,7 @@ class MultihopClassifier(ClassifierMixin, _Multihop):
     chain_ : list of HopRecord
         The models on the way, in order, with method, complexity, validated score and seconds.
     comparison_ : list of dict
-        One row a way to the student: validated score and standard error, difference to "simple + trainer".
+        One row a way to the student: validated score and standard error, difference to "labels".
     candidates_ : list of dict
         One row a hop that the search tried: score, fits and seconds. ``candidates_.to_frame()`` makes a data frame.
     rungs_ : list of Rung
@@ -395,7 +395,7 @@ class MultihopClassifier(ClassifierMixin, _Multihop):
 
     def _solve(
         self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None, X_unlabeled: Any = None
-    ) -> tuple[Problem, Choice]:
+    ) -> tuple[Task, Choice]:
         queried = self._purse()
         if queried is None:
             return super()._solve(X, y, sample_weight, groups, X_unlabeled)
@@ -444,7 +444,7 @@ class MultihopClassifier(ClassifierMixin, _Multihop):
 class MultihopRegressor(RegressorMixin, _Multihop):
     """A simple regressor taught by a complex one, through a chain of intermediates if that is worth it.
 
-    Everything is as in `MultihopClassifier`; targets are real numbers, and arms are compared by squared error.
+    Everything is as in `MultihopClassifier`; targets are real numbers, and ways are compared by squared error.
 
     Parameters
     ----------
@@ -486,19 +486,19 @@ def _comparison(choice: Choice) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     if choice.scores is None:
         return rows
-    names = [arm.name for arm in choice.arms]
-    base = names.index("simple + trainer")
-    for place, arm in enumerate(choice.arms):
+    names = [way.name for way in choice.ways]
+    base = names.index("labels")
+    for place, way in enumerate(choice.ways):
         gain, error = choice.scores.difference(place, base)
         rows.append(
             {
-                "arm": arm.name,
-                "kind": arm.kind,
+                "way": way.name,
+                "kind": way.kind,
                 "score": choice.scores.mean(place),
                 "std_error": choice.scores.std_error(place),
                 "difference": gain,
                 "difference_std_error": error,
-                "chosen": arm is choice.arm,
+                "chosen": way is choice.way,
             }
         )
     return rows

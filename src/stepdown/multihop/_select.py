@@ -15,12 +15,12 @@ from stepdown.search._answers import check_scores_signals, value_of
 from stepdown.search._candidates import Table
 from stepdown.search._scoring import Scorer
 from stepdown.search._search import Choice
-from stepdown.search._task import Arm, Problem, Trained
+from stepdown.search._task import Task, Trained, Way
 
 __all__ = ["Rung", "Selecting", "rungs_of"]
 
-# Kinds of arms whose students are kept, one each.
-KINDS = ("simple alone", "simple + trainer", "1-hop", "1-hop, further rows", "multihop", "control")
+# Kinds of ways whose students are kept, one each.
+KINDS = ("plain", "labels", "one-hop", "one-hop-rows", "multihop", "control")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Rung:
         }
 
 
-def rungs_of(problem: Problem, choice: Choice, chosen: Trained, scorer: Scorer | None) -> list[Rung]:
+def rungs_of(problem: Task, choice: Choice, chosen: Trained, scorer: Scorer | None) -> list[Rung]:
     """All rungs, from the largest to the smallest: the teacher, the best of each intermediate, a student of each kind.
 
     Intermediates are asked out of bag or out of fold where the search didn't; students that it only validated are
@@ -75,41 +75,41 @@ def rungs_of(problem: Problem, choice: Choice, chosen: Trained, scorer: Scorer |
     except InvalidInputError:
         can_value = False
 
-    def said(arm: Arm) -> tuple[Arm, float | None, str]:
-        teachers = problem.lead_up(arm)[1]
+    def said(way: Way) -> tuple[Way, float | None, str]:
+        teachers = problem.lead_up(way)[1]
         if not can_value:
-            return arm, None, ""
+            return way, None, ""
         signal = training_signal(teachers[-1], problem.data, cv=problem.cv, seed=problem.seed)
-        problem.keep_signals(arm, teachers)
-        return arm, value_of(signal.values, problem.data, scorer), signal.source
+        problem.keep_signals(way, teachers)
+        return way, value_of(signal.values, problem.data, scorer), signal.source
 
-    found: dict[Any, tuple[Arm, float | None, str]] = {}
+    found: dict[Any, tuple[Way, float | None, str]] = {}
     for node in choice.nodes:
-        arm = replace(choice.arm, name=node.name, before=node.route, uses_teacher=node.uses_teacher)
-        found[arm.route] = (arm, node.value, node.validated)
-    for way in choice.arms if choice.scores is not None else [choice.arm]:
+        way = replace(choice.way, name=node.name, before=node.route, uses_teacher=node.uses_teacher)
+        found[way.route] = (way, node.value, node.validated)
+    for way in choice.ways if choice.scores is not None else [choice.way]:
         for place, hop in enumerate(way.before, start=1):
-            arm = replace(way.cut(place), name=hop.name)
-            if arm.route not in found:
-                found[arm.route] = said(arm)
-    best: dict[str, tuple[Arm, float | None, str]] = {}
+            way = replace(way.cut(place), name=hop.name)
+            if way.route not in found:
+                found[way.route] = said(way)
+    best: dict[str, tuple[Way, float | None, str]] = {}
     if not isinstance(problem.teacher.model, Queried):  # which can't be asked about new rows, so it can't ship
-        best["teacher"] = said(replace(choice.arm, name="teacher", before=(), uses_teacher=True))
+        best["teacher"] = said(replace(choice.way, name="teacher", before=(), uses_teacher=True))
     for one in found.values():
         known = best.setdefault(one[0].name, one)
         if one[1] is not None and (known[1] is None or one[1] > known[1]):
             best[one[0].name] = one
-    rungs = [_rung(problem, name, problem.lead_up(arm)[1][-1].model, *rest) for name, (arm, *rest) in best.items()]
-    arms = [choice.arm, *(mine for kind in KINDS if (mine := choice.best(kind)) is not None)]
-    for arm in {mine.name: mine for mine in arms}.values() if choice.scores is not None else [choice.arm]:
-        model = chosen.model if arm is choice.arm else problem.train(arm).model
-        score = None if choice.scores is None else choice.scores.mean(choice.arms.index(arm))
+    rungs = [_rung(problem, name, problem.lead_up(way)[1][-1].model, *rest) for name, (way, *rest) in best.items()]
+    ways = [choice.way, *(mine for kind in KINDS if (mine := choice.best(kind)) is not None)]
+    for way in {mine.name: mine for mine in ways}.values() if choice.scores is not None else [choice.way]:
+        model = chosen.model if way is choice.way else problem.train(way).model
+        score = None if choice.scores is None else choice.scores.mean(choice.ways.index(way))
         validated = "" if score is None else "cross-validation"
-        rungs.append(_rung(problem, f"student, {arm.name}", model, score, validated))
+        rungs.append(_rung(problem, f"student, {way.name}", model, score, validated))
     return sorted(rungs, key=lambda rung: -(rung.complexity.bytes or 0))
 
 
-def _rung(problem: Problem, name: str, model: Any, score: Any, validated: Any) -> Rung:
+def _rung(problem: Task, name: str, model: Any, score: Any, validated: Any) -> Rung:
     speed = latency(model, own_rows(model, problem.data.X), repeats=3)
     return Rung(name, model, complexity(model), speed, score, validated)
 

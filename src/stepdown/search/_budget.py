@@ -12,7 +12,7 @@ from typing import Any
 
 from stepdown.core import InvalidInputError, Teacher, TransferMethod
 
-from ._task import Arm, Problem
+from ._task import Task, Way
 
 __all__ = ["Budget", "Ledger", "check_limits"]
 
@@ -73,41 +73,41 @@ class Ledger:
 
     Parameters
     ----------
-    problem : Problem
+    problem : Task
     """
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Task) -> None:
         self._problem = problem
         self._made: set[Any] = set()
         self._paid: set[Any] = set()
         self._free: set[Any] = {(True,)} if problem.teacher.is_frozen else set()
 
-    def new_hops(self, arm: Arm) -> list[tuple[int, int]]:
+    def new_hops(self, way: Way) -> list[tuple[int, int]]:
         """Place, from 1, and fits of each hop before the student's that hasn't been run."""
-        return [(place, cost) for place, cost in _hops(arm) if arm.route[: place + 1] not in self._made]
+        return [(place, cost) for place, cost in _hops(way) if way.route[: place + 1] not in self._made]
 
-    def most(self, arm: Arm, *, own_signal: bool) -> int:
-        """The most fits that an arm's hops and signals need yet, without the student's.
+    def most(self, way: Way, *, own_signal: bool) -> int:
+        """The most fits that a way's hops and signals need yet, without the student's.
 
         Parameters
         ----------
         own_signal : bool
-            True where the arm ends at its last intermediate, which is then asked itself; False where it ends at the
+            True where the way ends at its last intermediate, which is then asked itself; False where it ends at the
             student, whose method asks.
         """
-        fits = sum(cost for _, cost in self.new_hops(arm))
+        fits = sum(cost for _, cost in self.new_hops(way))
         if not own_signal:
-            fits += arm.method.extra_fits(len(_earlier(arm, len(arm.before))))
-        questions = self._questions(arm, own_signal)
-        return fits + sum(folds * _refit(arm, place) for place, _, folds in questions)
+            fits += way.method.extra_fits(len(_earlier(way, len(way.before))))
+        questions = self._questions(way, own_signal)
+        return fits + sum(folds * _refit(way, place) for place, _, folds in questions)
 
-    def settle(self, arm: Arm, teachers: Sequence[Teacher], *, own_signal: bool) -> tuple[int, list[Any]]:
-        """What the arm's hops and signals did cost, as the teachers now remember it.
+    def settle(self, way: Way, teachers: Sequence[Teacher], *, own_signal: bool) -> tuple[int, list[Any]]:
+        """What the way's hops and signals did cost, as the teachers now remember it.
 
         Parameters
         ----------
         teachers : sequence of Teacher
-            Those of the arm, which has been run.
+            Those of the way, which has been run.
 
         Returns
         -------
@@ -115,66 +115,66 @@ class Ledger:
         entries : list
             For `enter`, here or where the search is resumed.
         """
-        fits = sum(cost for _, cost in self.new_hops(arm))
+        fits = sum(cost for _, cost in self.new_hops(way))
         if not own_signal:
-            fits += arm.method.extra_fits(len(_earlier(arm, len(arm.before))))
+            fits += way.method.extra_fits(len(_earlier(way, len(way.before))))
         entries = []
-        for place, key, folds in self._questions(arm, own_signal):
-            signal = teachers[place - (not arm.uses_teacher)].recall(key, self._problem.data)
+        for place, key, folds in self._questions(way, own_signal):
+            signal = teachers[place - (not way.uses_teacher)].recall(key, self._problem.data)
             if signal is not None:
                 is_made = signal.source == "out-of-fold"
-                fits += folds * _refit(arm, place) if is_made else 0
+                fits += folds * _refit(way, place) if is_made else 0
                 entries.append((place, key, is_made))
         return fits, entries
 
-    def enter(self, arm: Arm, entries: Sequence[Any]) -> None:
-        """Write down that an arm has been run, and what its teachers were asked."""
-        self._made |= {arm.route[: place + 1] for place, _ in _hops(arm)}
+    def enter(self, way: Way, entries: Sequence[Any]) -> None:
+        """Write down that a way has been run, and what its teachers were asked."""
+        self._made |= {way.route[: place + 1] for place, _ in _hops(way)}
         for place, key, is_made in entries:
-            route = arm.route[: place + 1]
+            route = way.route[: place + 1]
             if is_made:
                 self._paid.add((route, key))
             else:  # what answers once without being made again will always do so
                 self._free.add(route)
 
-    def _questions(self, arm: Arm, own_signal: bool) -> list[tuple[int, str, int]]:
+    def _questions(self, way: Way, own_signal: bool) -> list[tuple[int, str, int]]:
         """(place of the model, name of the signal, folds) for all that is asked on the way and isn't paid for yet."""
-        methods: list[TransferMethod] = [hop.method for hop in arm.before]
+        methods: list[TransferMethod] = [hop.method for hop in way.before]
         if not own_signal:
-            methods.append(arm.method)
+            methods.append(way.method)
         found: dict[tuple[int, str], int] = {}
         for number, method in enumerate(methods):
-            earlier = _earlier(arm, number)
+            earlier = _earlier(way, number)
             asked = {id(teacher) for teacher in method.asks([teacher for _, teacher in earlier])} if earlier else set()
             for place, teacher in earlier:
                 if id(teacher) in asked:
                     found |= {(place, key): folds for key, folds in _signals_of(method).items()}
         if own_signal:
-            found[(len(arm.before), f"out-of-fold:{self._problem.cv}")] = self._problem.cv
+            found[(len(way.before), f"out-of-fold:{self._problem.cv}")] = self._problem.cv
         return [
             (place, key, folds)
             for (place, key), folds in found.items()
-            if arm.route[: place + 1] not in self._free and (arm.route[: place + 1], key) not in self._paid
+            if way.route[: place + 1] not in self._free and (way.route[: place + 1], key) not in self._paid
         ]
 
 
-def _hops(arm: Arm) -> list[tuple[int, int]]:
+def _hops(way: Way) -> list[tuple[int, int]]:
     """Place, from 1, and fits of each hop before the student's."""
     return [
-        (place, 1 + hop.method.extra_fits(len(_earlier(arm, place - 1))))
-        for place, hop in enumerate(arm.before, start=1)
+        (place, 1 + hop.method.extra_fits(len(_earlier(way, place - 1))))
+        for place, hop in enumerate(way.before, start=1)
     ]
 
 
-def _earlier(arm: Arm, number: int) -> list[tuple[int, Teacher]]:
+def _earlier(way: Way, number: int) -> list[tuple[int, Teacher]]:
     """Places of the models that stand before hop `number`, from 0, and empty teachers in their stead."""
-    names = ["teacher", *(hop.name for hop in arm.before)]
-    return [(place, Teacher(None, name=names[place])) for place in range(not arm.uses_teacher, number + 1)]
+    names = ["teacher", *(hop.name for hop in way.before)]
+    return [(place, Teacher(None, name=names[place])) for place in range(not way.uses_teacher, number + 1)]
 
 
-def _refit(arm: Arm, place: int) -> int:
+def _refit(way: Way, place: int) -> int:
     """Fits that making a model again on a part of its rows takes."""
-    return dict(_hops(arm)).get(place, 1)
+    return dict(_hops(way)).get(place, 1)
 
 
 def _signals_of(method: TransferMethod) -> dict[str, int]:

@@ -19,7 +19,7 @@ from ._explore import Exploration, Node, quietly
 from ._recipes import default_methods
 from ._scoring import Scorer
 from ._search import Choice, Search, concluded
-from ._task import Arm, Problem
+from ._task import Task, Way
 
 __all__ = ["DynamicProgramming", "in_order", "ways_to_student"]
 
@@ -70,16 +70,16 @@ class DynamicProgramming(Search):
         self.margin = margin
         self.patience = patience
 
-    def check(self, arms: Sequence[Arm]) -> None:
+    def check(self, ways: Sequence[Way]) -> None:
         if self.folds < 2 or self.margin < 0 or self.patience < 1:
             raise InvalidInputError(f"{self!r}: folds must be at least 2, margin at least 0, patience at least 1.")
         check_limits(self, self.max_fits, self.max_seconds)
 
     def choose(
         self,
-        problem: Problem,
-        arms: Sequence[Arm],
-        preferred: Arm,
+        problem: Task,
+        ways: Sequence[Way],
+        preferred: Way,
         *,
         scorer: Scorer | None = None,
         n_jobs: int | None = None,
@@ -88,19 +88,19 @@ class DynamicProgramming(Search):
         budget = Budget(self.max_fits, self.max_seconds)
         found = Exploration(problem, folds=self.folds, budget=budget, scorer=scorer, n_jobs=n_jobs)
         with quietly():
-            for arm in in_order(arms, preferred):
-                found.score([arm])
+            for way in in_order(ways, preferred):
+                found.score([way])
             methods = problem.methods or default_methods(problem.student, problem.cv)
-            nodes = self._grow(found, arms, methods)
-            trainer = next(arm.trainer for arm in arms if arm.kind == "1-hop")
+            nodes = self._grow(found, ways, methods)
+            trainer = next(way.trainer for way in ways if way.kind == "one-hop")
             rival = preferred if preferred in found.ways else None
-            for way in ways_to_student(nodes, methods, trainer, arms):
+            for way in ways_to_student(nodes, methods, trainer, ways):
                 found.score([way], rival=rival)
-        return concluded(found, arms, preferred, self.margin)
+        return concluded(found, ways, preferred, self.margin)
 
-    def _grow(self, found: Exploration, arms: Sequence[Arm], methods: Sequence[TransferMethod]) -> list[Node]:
+    def _grow(self, found: Exploration, ways: Sequence[Way], methods: Sequence[TransferMethod]) -> list[Node]:
         """Find the best way to every candidate, the most complex first."""
-        plain = next(arm for arm in arms if arm.kind == "simple alone")
+        plain = next(way for way in ways if way.kind == "plain")
         nodes: list[Node] = []
         disappointing = 0
         for alone in found.ladder(plain):
@@ -118,31 +118,31 @@ class DynamicProgramming(Search):
         return nodes
 
 
-def in_order(arms: Sequence[Arm], preferred: Arm) -> list[Arm]:
-    """The gate's arms, those first without which nothing can be compared."""
-    return sorted(arms, key=lambda arm: (arm is not preferred, arm.kind != "simple + trainer"))
+def in_order(ways: Sequence[Way], preferred: Way) -> list[Way]:
+    """The gate's ways, those first without which nothing can be compared."""
+    return sorted(ways, key=lambda way: (way is not preferred, way.kind != "labels"))
 
 
 def ways_to_student(
-    nodes: Sequence[Node], methods: Sequence[TransferMethod], trainer: Trainer, arms: Sequence[Arm]
-) -> list[Arm]:
+    nodes: Sequence[Node], methods: Sequence[TransferMethod], trainer: Trainer, ways: Sequence[Way]
+) -> list[Way]:
     """The last edges: from the teacher and from every candidate, the best first, by every method.
 
     Parameters
     ----------
-    arms : sequence of Arm
+    ways : sequence of Way
         The gate's own; what is among them isn't listed again.
     """
-    known = {repr(arm.method) for arm in arms if arm.kind == "1-hop"}
+    known = {repr(way.method) for way in ways if way.kind == "one-hop"}
     ways = [
-        Arm(f"teacher -> student by {method}", "1-hop", method, trainer)
+        Way(f"teacher -> student by {method}", "one-hop", method, trainer)
         for method in methods
         if repr(method) not in known
     ]
     for node in sorted(nodes, key=lambda node: -node.value):
         kind = "multihop" if node.uses_teacher else "control"
         ways += [
-            Arm(f"{node.path} -> student by {method}", kind, method, trainer, node.route, node.uses_teacher)
+            Way(f"{node.path} -> student by {method}", kind, method, trainer, node.route, node.uses_teacher)
             for method in methods
         ]
     return ways

@@ -23,8 +23,8 @@ from ._budget import Budget, Ledger
 from ._candidates import Table, hop_row
 from ._recipes import constructed_ladder
 from ._scoring import Scorer
-from ._task import Arm, Problem
-from ._validate import ArmScores, Validation
+from ._task import Task, Way
+from ._validate import Validation, WayScores
 
 __all__ = ["Exploration", "Node", "quietly"]
 
@@ -69,7 +69,7 @@ class Exploration:
 
     Parameters
     ----------
-    problem : Problem
+    problem : Task
     folds : int
         Of the scores of ways.
     budget : Budget, optional
@@ -80,7 +80,7 @@ class Exploration:
 
     def __init__(
         self,
-        problem: Problem,
+        problem: Task,
         *,
         folds: int,
         budget: Budget | None = None,
@@ -91,7 +91,7 @@ class Exploration:
         self.budget = Budget() if budget is None else budget
         self.rows = Table()
         self.nodes: list[Node] = []
-        self.ways: list[Arm] = []
+        self.ways: list[Way] = []
         self._scorer = scorer
         self._validation = Validation(problem, folds=folds, scorer=scorer, n_jobs=n_jobs)
         self._folds: list[list[Any]] = []
@@ -107,12 +107,12 @@ class Exploration:
 
     # Candidates -------------------------------------------------------------------------------------------------
 
-    def ladder(self, plain: Arm) -> list[Node]:
+    def ladder(self, plain: Way) -> list[Node]:
         """Fit the candidates on labels: what they are worth by themselves, and how complex they are.
 
         Parameters
         ----------
-        plain : Arm
+        plain : Way
             Plain training of the student, which gives the lower end.
 
         Returns
@@ -153,23 +153,23 @@ class Exploration:
         method = self._same(method)
         problem, hop = self.problem, Hop(estimator, method, None, name)
         route = (hop,) if source is None else (*source.route, hop)
-        arm = Arm(name, "multihop", method, PlainFit(), route, taught if source is None else source.uses_teacher)
-        if not self._suits(method, estimator, arm.cut(len(route) - 1)):
+        way = Way(name, "multihop", method, PlainFit(), route, taught if source is None else source.uses_teacher)
+        if not self._suits(method, estimator, way.cut(len(route) - 1)):
             return None
-        most = self._ledger.most(arm, own_signal=True)
+        most = self._ledger.most(way, own_signal=True)
         if not self.budget.take(most):
             return None
-        key = ("visit", *arm.content)
+        key = ("visit", *way.content)
         done = None if problem.store is None else problem.store.load(*key)
         if done is None:
-            done = self._visit(arm)
+            done = self._visit(way)
             if problem.store is not None:
                 problem.store.save(done, *key)
         size, value, validated, fits, seconds, entries = done
-        self._ledger.enter(arm, entries)
+        self._ledger.enter(way, entries)
         self.budget.give_back(most - fits)
-        self._note_hop(arm, value, validated, fits, seconds)
-        self.nodes.append(Node(name, estimator, route, arm.uses_teacher, size, value, validated))
+        self._note_hop(way, value, validated, fits, seconds)
+        self.nodes.append(Node(name, estimator, route, way.uses_teacher, size, value, validated))
         return self.nodes[-1]
 
     def _same(self, method: TransferMethod) -> TransferMethod:
@@ -179,7 +179,7 @@ class Exploration:
             self._spelt[id(method)] = (method, self._methods.setdefault(repr(method), method))
         return self._spelt[id(method)][1]
 
-    def _suits(self, method: TransferMethod, student: Any, before: Arm) -> bool:
+    def _suits(self, method: TransferMethod, student: Any, before: Way) -> bool:
         """Whether a method can teach a model behind others: candidates of several kinds don't suit every method."""
         earlier = [self.problem.teacher.model] if before.uses_teacher else []
         earlier += [hop.student for hop in before.before]
@@ -192,26 +192,26 @@ class Exploration:
             return False
         return True
 
-    def _visit(self, arm: Arm) -> tuple[Complexity, float, str, int, float, list[Any]]:
+    def _visit(self, way: Way) -> tuple[Complexity, float, str, int, float, list[Any]]:
         problem, started = self.problem, time.perf_counter()
-        records, teachers = problem.lead_up(arm)
-        with naming_the_hop(f"what {arm.name} says about its training rows"):
+        records, teachers = problem.lead_up(way)
+        with naming_the_hop(f"what {way.name} says about its training rows"):
             signal = training_signal(teachers[-1], problem.data, cv=problem.cv, seed=problem.seed)
-        problem.keep_signals(arm, teachers)
+        problem.keep_signals(way, teachers)
         value = value_of(signal.values, problem.data, self._scorer)
-        fits, entries = self._ledger.settle(arm, teachers, own_signal=True)
+        fits, entries = self._ledger.settle(way, teachers, own_signal=True)
         return records[-1].complexity, value, signal.source, fits, time.perf_counter() - started, entries
 
     # Ways to the student ----------------------------------------------------------------------------------------
 
-    def score(self, ways: Sequence[Arm], *, rival: Arm | None = None) -> None:
+    def score(self, ways: Sequence[Way], *, rival: Way | None = None) -> None:
         """Cross-validate ways to the student that haven't been, as far as the budget allows.
 
         Parameters
         ----------
-        ways : sequence of Arm
+        ways : sequence of Way
             The folds of all of them go to the workers together.
-        rival : Arm, optional
+        rival : Way, optional
             One scored already. A way whose first fold is worse than the rival's is given up after it.
         """
         begun = [(way, *start) for way in ways if way not in self.ways and (start := self._begin(way)) is not None]
@@ -231,11 +231,11 @@ class Exploration:
             self.budget.give_back(each * (n_folds - len(results)))
             self._note(way, [score for score, _ in results], fits + each * len(results), seconds)
 
-    def scores(self, ways: Sequence[Arm]) -> ArmScores:
+    def scores(self, ways: Sequence[Way]) -> WayScores:
         """Of ways that have been scored in all folds."""
         return self._validation.together([self._folds_of(way) for way in ways])
 
-    def _begin(self, way: Arm) -> tuple[int, float] | None:
+    def _begin(self, way: Way) -> tuple[int, float] | None:
         """Run what stands before the student, and reserve the fits of its folds."""
         problem = self.problem
         if not self._suits(way.method, problem.student, way):
@@ -260,18 +260,18 @@ class Exploration:
             fits -= cost
         return fits, seconds
 
-    def _note_hop(self, arm: Arm, value: float | None, validated: str, fits: int, seconds: float) -> None:
+    def _note_hop(self, way: Way, value: float | None, validated: str, fits: int, seconds: float) -> None:
         """One row a hop to an intermediate, however often the search comes back to it."""
-        row = self._row_of.get(arm.route)
+        row = self._row_of.get(way.route)
         if row is None:
-            place = len(arm.before)
-            row = hop_row(_before(arm, place - 1), arm.before[-1].name, arm.before[-1].method, None, "")
-            self._row_of[arm.route] = row
+            place = len(way.before)
+            row = hop_row(_before(way, place - 1), way.before[-1].name, way.before[-1].method, None, "")
+            self._row_of[way.route] = row
             self.rows.append(row)
         row |= {"score": value, "validated": validated}
         row |= {"fits": row["fits"] + fits, "seconds": row["seconds"] + seconds}
 
-    def _prepare(self, way: Arm) -> tuple[int, float, list[Any], list[Any]]:
+    def _prepare(self, way: Way) -> tuple[int, float, list[Any], list[Any]]:
         """Fits, seconds and entries of a way up to what the student is told, and its hops that are new."""
         problem = self.problem
         new = self._ledger.new_hops(way)
@@ -290,7 +290,7 @@ class Exploration:
         fits, entries = self._ledger.settle(way, teachers, own_signal=False)
         return fits, seconds, entries, hops
 
-    def _note(self, way: Arm, folds: list[Any], fits: int, seconds: float) -> None:
+    def _note(self, way: Way, folds: list[Any], fits: int, seconds: float) -> None:
         row = hop_row(
             _before(way, len(way.before)), "student", way.method, None, "cross-validation", fits=fits, seconds=seconds
         )
@@ -303,20 +303,20 @@ class Exploration:
             row |= {"score": self._mean_of_first(folds[0]), "validated": "first fold"}
         self.rows.append(row)
 
-    def _folds_of(self, way: Arm) -> list[Any]:
+    def _folds_of(self, way: Way) -> list[Any]:
         return self._folds[self.ways.index(way)]
 
     def _mean_of_first(self, score: Any) -> float:
         return self._validation.mean_of_fold(0, score)
 
-    def _fits_of_fold(self, way: Arm) -> int:
+    def _fits_of_fold(self, way: Way) -> int:
         extra = 0 if isinstance(way.method, SupervisionMethod) else way.method.extra_fits(len(way.before) + 1)
         return 1 + extra
 
 
-def _before(arm: Arm, place: int) -> str:
+def _before(way: Way, place: int) -> str:
     """Who teaches the hop that stands behind `place` intermediates."""
-    return arm.before[place - 1].name if place else ("teacher" if arm.uses_teacher else "labels")
+    return way.before[place - 1].name if place else ("teacher" if way.uses_teacher else "labels")
 
 
 @contextmanager

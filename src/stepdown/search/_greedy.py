@@ -15,7 +15,7 @@ from ._explore import Exploration, Node, quietly
 from ._recipes import default_methods
 from ._scoring import Scorer
 from ._search import Choice, Search, concluded, leave_home, margin_among
-from ._task import Arm, Problem
+from ._task import Task, Way
 
 __all__ = ["Greedy"]
 
@@ -70,16 +70,16 @@ class Greedy(Search):
         self.folds = folds
         self.margin = margin
 
-    def check(self, arms: Sequence[Arm]) -> None:
+    def check(self, ways: Sequence[Way]) -> None:
         if self.folds < 2 or self.margin < 0 or self.max_hops < 1:
             raise InvalidInputError(f"{self!r}: folds must be at least 2, margin at least 0, max_hops at least 1.")
         check_limits(self, self.max_fits, self.max_seconds)
 
     def choose(
         self,
-        problem: Problem,
-        arms: Sequence[Arm],
-        preferred: Arm,
+        problem: Task,
+        ways: Sequence[Way],
+        preferred: Way,
         *,
         scorer: Scorer | None = None,
         n_jobs: int | None = None,
@@ -89,20 +89,20 @@ class Greedy(Search):
         found = Exploration(problem, folds=self.folds, budget=budget, scorer=scorer, n_jobs=n_jobs)
         methods = problem.methods or default_methods(problem.student, problem.cv)
         with quietly():
-            for arm in in_order(arms, preferred):
-                found.score([arm])
-            trainer = next(arm.trainer for arm in arms if arm.kind == "1-hop")
-            one_hops = [arm for arm in arms if arm.kind == "1-hop"]
-            for way in ways_to_student([], methods, trainer, arms):
+            for way in in_order(ways, preferred):
+                found.score([way])
+            trainer = next(way.trainer for way in ways if way.kind == "one-hop")
+            one_hops = [way for way in ways if way.kind == "one-hop"]
+            for way in ways_to_student([], methods, trainer, ways):
                 found.score([way])
                 one_hops.append(way)
-            chain = self._extend(found, arms, methods, one_hops)
-        stands_in = chain is not None and preferred.kind == "1-hop"
-        return concluded(found, arms, chain if stands_in and chain is not None else preferred, self.margin)
+            chain = self._extend(found, ways, methods, one_hops)
+        stands_in = chain is not None and preferred.kind == "one-hop"
+        return concluded(found, ways, chain if stands_in and chain is not None else preferred, self.margin)
 
     def _extend(
-        self, found: Exploration, arms: Sequence[Arm], methods: Sequence[TransferMethod], one_hops: Sequence[Arm]
-    ) -> Arm | None:
+        self, found: Exploration, ways: Sequence[Way], methods: Sequence[TransferMethod], one_hops: Sequence[Way]
+    ) -> Way | None:
         """The chain that insertions lead to; None where not even one hop could be afforded."""
         known = [way for way in one_hops if way in found.ways]
         if not known:
@@ -111,7 +111,7 @@ class Greedy(Search):
         ladder: list[Node] | None = None
         while len(chain.before) + 1 < self.max_hops:
             if ladder is None:
-                ladder = found.ladder(next(arm for arm in arms if arm.kind == "simple alone"))
+                ladder = found.ladder(next(way for way in ways if way.kind == "plain"))
             tried = []
             for place, candidate in enumerate(ladder):
                 way = self._inserted(found, chain, ladder, place, methods)
@@ -132,8 +132,8 @@ class Greedy(Search):
         return chain
 
     def _inserted(
-        self, found: Exploration, chain: Arm, ladder: Sequence[Node], place: int, methods: Sequence[TransferMethod]
-    ) -> Arm | None:
+        self, found: Exploration, chain: Way, ladder: Sequence[Node], place: int, methods: Sequence[TransferMethod]
+    ) -> Way | None:
         """The chain with a candidate where its complexity belongs, taught by what makes most of it."""
         names = [node.name for node in ladder]
         candidate = ladder[place]
@@ -158,7 +158,7 @@ class Greedy(Search):
         return replace(chain, name=path, kind="multihop", before=before)
 
 
-def _clear_winner(found: Exploration, home: Arm, rivals: Sequence[Arm], margin: float) -> Arm:
+def _clear_winner(found: Exploration, home: Way, rivals: Sequence[Way], margin: float) -> Way:
     """The best scored of the rivals that are clearly better, or else `home`."""
     ways = [home, *rivals]
     places = range(1, len(ways))

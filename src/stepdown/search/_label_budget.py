@@ -25,18 +25,18 @@ from stepdown.oracle._strategies import Ints, ask_pool
 from ._dynamic import DynamicProgramming
 from ._greedy import Greedy
 from ._inputs import check_rows
-from ._parameters import check_arms, check_model, check_pool, read_intermediates, read_search, read_trainer
-from ._recipes import arms_of_answers, bridge_of_answers, preferred_of_answers
+from ._parameters import check_model, check_pool, check_ways, read_intermediates, read_search, read_trainer
+from ._recipes import bridge_of_answers, preferred_of_answers, ways_of_answers
 from ._search import Choice, Search
-from ._task import Arm, Problem
+from ._task import Task, Way
 
 __all__ = ["solve_queried"]
 
 
 def solve_queried(
     owner: Any, queried: Queried, X: Any, y: Any, sample_weight: Any, groups: Any, X_unlabeled: Any
-) -> tuple[Problem, Choice]:
-    """Everything up to the choice of the arm, for a teacher that may be asked only so often.
+) -> tuple[Task, Choice]:
+    """Everything up to the choice of the way, for a teacher that may be asked only so often.
 
     Nothing is asked before all that can be known beforehand has been checked.
 
@@ -62,10 +62,10 @@ def solve_queried(
     # Rows are left for the bridge to label unless the budget suffices for all.
     n_unknown = int(np.sum(~queried.is_known(pool)))
     ladder = [] if n_unknown <= queried.n_left else intermediates
-    arms = arms_of_answers(owner.student, trainer, ladder, cv=owner.cv)
-    search.check(arms)
+    ways = ways_of_answers(owner.student, trainer, ladder, cv=owner.cv)
+    search.check(ways)
     rehearsal = np.arange(2) if classes is None else classes[:2]
-    check_arms(arms, queried, owner.student, TransferSet(_safe_indexing(pool, [0, 1]), rehearsal, classes=rehearsal))
+    check_ways(ways, queried, owner.student, TransferSet(_safe_indexing(pool, [0, 1]), rehearsal, classes=rehearsal))
 
     bridge = bridge_of_answers(owner.student) if not intermediates else intermediates[0][1]
 
@@ -84,8 +84,8 @@ def solve_queried(
     # A copy asks nothing: whatever methods, folds and processes do from here on, no further row is paid for.
     data, teacher = _of_answers(copy.copy(queried), own, pool, known, owner.cv)
     _check_answers(data)
-    check_arms(arms, queried, owner.student, data)
-    problem = Problem(
+    check_ways(ways, queried, owner.student, data)
+    problem = Task(
         teacher,
         owner.student,
         data,
@@ -95,19 +95,19 @@ def solve_queried(
         cv=owner.cv,
         own_rows_only=False,
     )
-    choice = _choose(search, problem, arms, preferred_of_answers(arms, owner.student), scorer, owner.n_jobs)
-    owner._tell(f"chosen: {choice.arm.name}")
+    choice = _choose(search, problem, ways, preferred_of_answers(ways, owner.student), scorer, owner.n_jobs)
+    owner._tell(f"chosen: {choice.way.name}")
     return problem, choice
 
 
-def _choose(search: Search, problem: Problem, arms: list[Arm], preferred: Arm, scorer: Any, n_jobs: Any) -> Choice:
+def _choose(search: Search, problem: Task, ways: list[Way], preferred: Way, scorer: Any, n_jobs: Any) -> Choice:
     counts = np.unique(problem.data.label_index(), return_counts=True)[1]
     if np.sum(counts >= 2) < 2:  # a fold would be left with one class
-        return Choice(preferred, None, arms)
+        return Choice(preferred, None, ways)
     with warnings.catch_warnings():
         # Nobody could see to it that each class is answered twice.
         warnings.filterwarnings("ignore", "The least populated class", UserWarning)
-        return search.choose(problem, arms, preferred, scorer=scorer, n_jobs=n_jobs)
+        return search.choose(problem, ways, preferred, scorer=scorer, n_jobs=n_jobs)
 
 
 def _read_queries(queries: Any) -> QueryPolicy:

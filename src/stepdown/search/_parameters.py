@@ -16,10 +16,10 @@ from stepdown.trainers import trainer_for
 
 from ._inputs import checked_rows
 from ._search import Gate, Search
-from ._task import Arm
+from ._task import Way
 
 __all__ = [
-    "check_arms",
+    "check_ways",
     "check_model",
     "check_pool",
     "is_frozen",
@@ -143,14 +143,14 @@ def check_pool(owner: Any, X: Any, X_unlabeled: Any, models: Sequence[Any]) -> A
     return pool
 
 
-def check_arms(arms: Sequence[Arm], teacher: Any, student: Any, data: TransferSet) -> None:
+def check_ways(ways: Sequence[Way], teacher: Any, student: Any, data: TransferSet) -> None:
     """What would fail only after the teacher has been fitted is asked of every hop beforehand."""
     with naming_the_hop("teacher"):
         check_labels(teacher, data)
-    for arm in arms:
-        earlier = [teacher] if arm.uses_teacher else []
-        last = (arm.method, student, "student", arm.trainer)
-        hops = [(hop.method, hop.student, hop.name, hop.trainer) for hop in arm.before]
+    for way in ways:
+        earlier = [teacher] if way.uses_teacher else []
+        last = (way.method, student, "student", way.trainer)
+        hops = [(hop.method, hop.student, hop.name, hop.trainer) for hop in way.before]
         for place, (method, pupil, name, trainer) in enumerate([*hops, last], start=1):
             with naming_the_hop(f"hop {place} (-> {name}, {method!r})"):
                 check_labels(pupil, data)

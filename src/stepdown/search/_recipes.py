@@ -1,4 +1,4 @@
-"""The arms that are tried when the user names none: few, good, and measured (docs/results.md).
+"""The ways that are tried when the user names none: few, good, and measured (docs/results.md).
 
 This file is the only one in the room that knows particular methods.
 """
@@ -28,16 +28,16 @@ from stepdown.methods import KD, ConfWeight, Dense, Mixture, ModelCompression, M
 from stepdown.trainers import PlainFit
 
 from ._pool_from import PoolFrom
-from ._task import Arm
+from ._task import Way
 
 __all__ = [
     "MOST_ROWS_FOR_BRIDGE",
-    "arms_of_answers",
+    "ways_of_answers",
     "bridge_of_answers",
-    "build_arms",
+    "build_ways",
     "constructed_ladder",
     "default_methods",
-    "preferred_arm",
+    "preferred_way",
     "preferred_of_answers",
 ]
 
@@ -59,7 +59,7 @@ MOST_ROWS_FOR_BRIDGE = 750
 TREES_ON_ANSWERS = 100
 
 
-def build_arms(
+def build_ways(
     teacher: Any,
     student: Any,
     data: TransferSet,
@@ -70,8 +70,8 @@ def build_arms(
     frozen: bool,
     cv: int,
     seed: int | None,
-) -> list[Arm]:
-    """List the arms.
+) -> list[Way]:
+    """List the ways.
 
     Parameters
     ----------
@@ -88,26 +88,26 @@ def build_arms(
     seed : int, optional
         Of the fresh weights of a constructed network.
     """
-    arms = [
-        Arm("simple alone", "simple alone", NoTransfer(), PlainFit(), uses_teacher=False),
-        Arm("simple + trainer", "simple + trainer", NoTransfer(), trainer, uses_teacher=False),
+    ways = [
+        Way("plain", "plain", NoTransfer(), PlainFit(), uses_teacher=False),
+        Way("labels", "labels", NoTransfer(), trainer, uses_teacher=False),
     ]
-    # One object for all arms, so that they share the fitted bridge.
+    # One object for all ways, so that they share the fitted bridge.
     ladder = _bridge(teacher, student, data, seed) if intermediates is None else list(intermediates)
     if methods is None:
-        return arms + _default_arms(data, trainer, ladder, frozen, cv)
+        return ways + _default_ways(data, trainer, ladder, frozen, cv)
     several = len(methods) > 1
     for method in methods:
         mark = f", {method}" if several else ""
-        arms.append(Arm(f"1-hop{mark}", "1-hop", method, trainer))
+        ways.append(Way(f"one-hop{mark}", "one-hop", method, trainer))
         if ladder:
             hops = tuple(Hop(model, method, None, name) for name, model in ladder)
             alone = (Hop(ladder[-1][1], NoTransfer(), None, ladder[-1][0]),)
             # A constructed network has the student's names of layers, whatever those of the teacher are.
             last = between_twins(method) if intermediates is None else method
-            arms.append(Arm(f"chain{mark}", "multihop", last, trainer, hops))
-            arms.append(Arm(f"control{mark}", "control", last, trainer, alone, uses_teacher=False))
-    return arms
+            ways.append(Way(f"multihop{mark}", "multihop", last, trainer, hops))
+            ways.append(Way(f"control{mark}", "control", last, trainer, alone, uses_teacher=False))
+    return ways
 
 
 def _bridge(teacher: Any, student: Any, data: TransferSet, seed: int | None) -> list[tuple[str, Any]]:
@@ -144,24 +144,22 @@ def further_rows(data: TransferSet, seed: int | None) -> Any:
     return None if maker is None else maker.synthesise(data.X, seed=seed)
 
 
-def _default_arms(
+def _default_ways(
     data: TransferSet, trainer: Trainer, ladder: list[tuple[str, Any]], frozen: bool, cv: int
-) -> list[Arm]:
+) -> list[Way]:
     """The ways with a teacher, or with its stand-in, when the user names no method."""
-    arms = [Arm("1-hop", "1-hop", KD(weight=SHARE_OF_TEACHER, cv=cv), trainer)]
+    ways = [Way("one-hop", "one-hop", KD(weight=SHARE_OF_TEACHER, cv=cv), trainer)]
     if data.X_unlabeled is not None:
         mixed = Mixture([(1 - SHARE_OF_TEACHER, NoTransfer()), (SHARE_OF_TEACHER, ModelCompression(cv=cv))])
-        arms.append(Arm("1-hop, further rows", "1-hop, further rows", mixed, trainer))
+        ways.append(Way("one-hop-rows", "one-hop-rows", mixed, trainer))
     if ladder:
         taught = tuple(Hop(model, KD(weight=SHARE_OF_TEACHER, cv=cv), None, name) for name, model in ladder)
         alone = tuple(Hop(model, NoTransfer(), None, name) for name, model in ladder[-1:])
-        averaged = Arm(
-            "chain, averaged with the teacher", "multihop", Dense(KD(weight=SHARE_OF_TEACHER, cv=cv)), trainer, taught
-        )
-        bare = Arm("chain, bare", "multihop", _from_bridge(data, cv), trainer, taught)
-        control = Arm("control", "control", clone(bare.method), trainer, alone, uses_teacher=False)
-        arms += [bare, averaged, control] if frozen else [averaged, bare, control]
-    return arms
+        averaged = Way("multihop-averaged", "multihop", Dense(KD(weight=SHARE_OF_TEACHER, cv=cv)), trainer, taught)
+        bare = Way("multihop", "multihop", _from_bridge(data, cv), trainer, taught)
+        control = Way("control", "control", clone(bare.method), trainer, alone, uses_teacher=False)
+        ways += [bare, averaged, control] if frozen else [averaged, bare, control]
+    return ways
 
 
 def _from_bridge(data: TransferSet, cv: int) -> TransferMethod:
@@ -174,11 +172,11 @@ def _from_bridge(data: TransferSet, cv: int) -> TransferMethod:
     return Mixture([(1 - SHARE_OF_BRIDGE, NoTransfer()), (SHARE_OF_BRIDGE, compression)])
 
 
-def preferred_arm(arms: Sequence[Arm], student: Any, *, frozen: bool, pool: bool, n_samples: int) -> Arm:
-    """The arm to take unless the training data speak clearly against it.
+def preferred_way(ways: Sequence[Way], student: Any, *, frozen: bool, pool: bool, n_samples: int) -> Way:
+    """The way to take unless the training data speak clearly against it.
 
     It follows from the situation, by what was measured over data sets (docs/results.md), because one data set of a few
-    hundred rows can seldom tell arms apart that differ by a point. A linear student gains nothing from a teacher. Rows
+    hundred rows can seldom tell ways apart that differ by a point. A linear student gains nothing from a teacher. Rows
     that the teacher itself may label are worth more than a bridge. Where rows are few, a frozen teacher is listened to
     through a bridge, whose out-of-bag answers it can't give itself. Else one hop is as good as several.
 
@@ -193,12 +191,12 @@ def preferred_arm(arms: Sequence[Arm], student: Any, *, frozen: bool, pool: bool
     """
     order: tuple[str, ...]
     if _is_linear(student):
-        order = ("simple + trainer",)
+        order = ("labels",)
     elif pool:
-        order = ("1-hop, further rows", "1-hop")
+        order = ("one-hop-rows", "one-hop")
     else:
-        order = ("multihop", "1-hop") if frozen and n_samples <= MOST_ROWS_FOR_BRIDGE else ("1-hop",)
-    return next(arm for kind in order for arm in arms if arm.kind == kind)
+        order = ("multihop", "one-hop") if frozen and n_samples <= MOST_ROWS_FOR_BRIDGE else ("one-hop",)
+    return next(way for kind in order for way in ways if way.kind == kind)
 
 
 def _is_linear(student: Any) -> bool:
@@ -227,10 +225,10 @@ def constructed_ladder(teacher: Any, student: Any, data: TransferSet, seed: int 
     return [*shrunk(teacher), *(wider or [("bridge", bagged_bridge(student, data.n_samples))]), *grown(student)]
 
 
-def arms_of_answers(
+def ways_of_answers(
     student: Any, trainer: Trainer, intermediates: Sequence[tuple[str, Any]] | None, *, cv: int
-) -> list[Arm]:
-    """List the arms where the teacher has answered some rows and won't answer more.
+) -> list[Way]:
+    """List the ways where the teacher has answered some rows and won't answer more.
 
     Parameters
     ----------
@@ -238,16 +236,16 @@ def arms_of_answers(
         At most one, which labels the rest of the pool; None for a constructed one, an empty sequence for none.
     """
     answers = KD(weight=1.0, cv=cv)
-    arms = [
-        Arm("simple alone", "simple alone", NoTransfer(), PlainFit(), uses_teacher=False),
-        Arm("simple + trainer", "simple + trainer", NoTransfer(), trainer, uses_teacher=False),
-        Arm("1-hop", "1-hop", answers, trainer),
+    ways = [
+        Way("plain", "plain", NoTransfer(), PlainFit(), uses_teacher=False),
+        Way("labels", "labels", NoTransfer(), trainer, uses_teacher=False),
+        Way("one-hop", "one-hop", answers, trainer),
     ]
     for name, model in [("bridge", bridge_of_answers(student))] if intermediates is None else intermediates:
         taught, alone = Hop(model, answers, None, name), Hop(model, NoTransfer(), None, name)
-        arms.append(Arm("chain, pool from the bridge", "multihop", PoolFrom(answers), trainer, (taught,)))
-        arms.append(Arm("control", "control", PoolFrom(NoTransfer()), trainer, (alone,), uses_teacher=False))
-    return arms
+        ways.append(Way("multihop", "multihop", PoolFrom(answers), trainer, (taught,)))
+        ways.append(Way("control", "control", PoolFrom(NoTransfer()), trainer, (alone,), uses_teacher=False))
+    return ways
 
 
 def bridge_of_answers(student: Any) -> Any:
@@ -257,7 +255,7 @@ def bridge_of_answers(student: Any) -> Any:
     return bridge
 
 
-def preferred_of_answers(arms: Sequence[Arm], student: Any) -> Arm:
-    """As `preferred_arm`, where the teacher may be asked only so often."""
-    order = ("simple + trainer",) if _is_linear(student) else ("multihop", "1-hop")
-    return next(arm for kind in order for arm in arms if arm.kind == kind)
+def preferred_of_answers(ways: Sequence[Way], student: Any) -> Way:
+    """As `preferred_way`, where the teacher may be asked only so often."""
+    order = ("labels",) if _is_linear(student) else ("multihop", "one-hop")
+    return next(way for kind in order for way in ways if way.kind == kind)

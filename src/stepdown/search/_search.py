@@ -15,8 +15,8 @@ from stepdown.core import InvalidInputError
 
 from ._explore import Exploration, Node
 from ._scoring import Scorer
-from ._task import Arm, Problem
-from ._validate import ArmScores
+from ._task import Task, Way
+from ._validate import WayScores
 
 __all__ = ["Choice", "Fixed", "Gate", "Search", "concluded", "leave_home", "margin_among"]
 
@@ -29,14 +29,14 @@ class Choice:
 
     Parameters
     ----------
-    arm : Arm
+    way : Way
         The one to train.
     score : float or None
         Its validated score.
-    arms : list of Arm
+    ways : list of Way
         All that may be asked for in a comparison; those tried, in order.
-    scores : ArmScores or None
-        Of `arms`; None where nothing was validated.
+    scores : WayScores or None
+        Of `ways`; None where nothing was validated.
     candidates : list of dict
         One row a hop tried.
     nodes : list of Node
@@ -45,38 +45,38 @@ class Choice:
         Of the search, in standard errors.
     """
 
-    arm: Arm
+    way: Way
     score: float | None
-    arms: list[Arm]
-    scores: ArmScores | None = None
+    ways: list[Way]
+    scores: WayScores | None = None
     candidates: list[dict[str, Any]] = field(default_factory=list)
     margin: float = 0.0
     nodes: list[Node] = field(default_factory=list)
 
-    def best(self, kind: str) -> Arm | None:
-        """The arm of a kind: the first, unless another of the kind is validated as better by the margin."""
-        places = [place for place, arm in enumerate(self.arms) if arm.kind == kind]
+    def best(self, kind: str) -> Way | None:
+        """The way of a kind: the first, unless another of the kind is validated as better by the margin."""
+        places = [place for place, way in enumerate(self.ways) if way.kind == kind]
         if not places:
             return None
-        if self.arm.kind == kind:
-            return self.arm
+        if self.way.kind == kind:
+            return self.way
         if self.scores is None:
-            return self.arms[places[0]]
+            return self.ways[places[0]]
         margin = margin_among(self.margin, len(places) - 1)
-        return self.arms[leave_home(self.arms, self.scores, places[0], places, margin)]
+        return self.ways[leave_home(self.ways, self.scores, places[0], places, margin)]
 
 
-def leave_home(arms: Sequence[Arm], scores: ArmScores, home: int, places: Sequence[int], margin: float) -> int:
-    """The best scored of the arms that clearly beat `home`; `home` if there is none.
+def leave_home(ways: Sequence[Way], scores: WayScores, home: int, places: Sequence[int], margin: float) -> int:
+    """The best scored of the ways that clearly beat `home`; `home` if there is none.
 
-    Clearly is by more than `margin` standard errors, between arms whose scores are flattered alike. An arm whose score
+    Clearly is by more than `margin` standard errors, between ways whose scores are flattered alike. A way whose score
     is honest (labels alone) needs no margin against one that is flattered, and twice the margin is asked the other
     way round: at 300 rows flattery is worth about two points, and five under a frozen teacher (docs/results.md).
     """
     chosen = home
     for place in places:
         gain, error = scores.difference(place, home)
-        handicap = int(arms[place].is_flattered) - int(arms[home].is_flattered)
+        handicap = int(ways[place].is_flattered) - int(ways[home].is_flattered)
         if gain > (1 + handicap) * margin * error and scores.mean(place) > scores.mean(chosen):
             chosen = place
     return chosen
@@ -91,25 +91,25 @@ def margin_among(margin: float, rivals: int) -> float:
     return margin * float(norm.isf(norm.sf(2.0) / max(1, rivals))) / 2.0
 
 
-def concluded(found: Exploration, arms: Sequence[Arm], home: Arm, margin: float) -> Choice:
+def concluded(found: Exploration, ways: Sequence[Way], home: Way, margin: float) -> Choice:
     """The choice after all has been tried that was to be tried.
 
     Parameters
     ----------
-    arms : sequence of Arm
+    ways : sequence of Way
         The gate's own. Where the budget wasn't enough for the baseline or for `home`, nothing is compared.
-    home : Arm
-        Left only for one that is clearly better, first among `arms`, by the rule of the gate, and then for one of the
+    home : Way
+        Left only for one that is clearly better, first among `ways`, by the rule of the gate, and then for one of the
         ways that the search added, by a margin that grows with their number.
     """
-    base = next(arm for arm in arms if arm.kind == "simple + trainer")
+    base = next(way for way in ways if way.kind == "labels")
     if base not in found.ways or home not in found.ways:
         log.warning("the budget was spent before the ways could be compared: %s is taken unseen", home.name)
-        return Choice(home, None, list(arms), None, found.rows, margin, found.nodes)
-    ways = sorted(found.ways, key=lambda way: arms.index(way) if way in arms else len(arms))
+        return Choice(home, None, list(ways), None, found.rows, margin, found.nodes)
+    ways = sorted(found.ways, key=lambda way: ways.index(way) if way in ways else len(ways))
     scores = found.scores(ways)
-    own = [place for place, way in enumerate(ways) if way in arms]
-    further = [place for place, way in enumerate(ways) if way not in arms]
+    own = [place for place, way in enumerate(ways) if way in ways]
+    further = [place for place, way in enumerate(ways) if way not in ways]
     chosen = leave_home(ways, scores, ways.index(home), own, margin)
     chosen = leave_home(ways, scores, chosen, further, margin_among(margin, len(further)))
     return Choice(ways[chosen], scores.mean(chosen), ways, scores, found.rows, margin, found.nodes)
@@ -118,26 +118,26 @@ def concluded(found: Exploration, arms: Sequence[Arm], home: Arm, margin: float)
 class Search(BaseEstimator, ABC):
     """Chooses among ways to the student."""
 
-    def check(self, arms: Sequence[Arm]) -> None:
+    def check(self, ways: Sequence[Way]) -> None:
         """Refuse what can be refused before the teacher is fitted."""
 
     @abstractmethod
     def choose(
         self,
-        problem: Problem,
-        arms: Sequence[Arm],
-        preferred: Arm,
+        problem: Task,
+        ways: Sequence[Way],
+        preferred: Way,
         *,
         scorer: Scorer | None = None,
         n_jobs: int | None = None,
     ) -> Choice:
-        """Choose an arm on the training rows of `problem`.
+        """Choose a way on the training rows of `problem`.
 
         Parameters
         ----------
-        arms : sequence of Arm
+        ways : sequence of Way
             What there is.
-        preferred : Arm
+        preferred : Way
             What the situation suggests before the data have spoken.
         scorer : callable, optional
             ``scorer(model, X, y)``; greater is better.
@@ -145,23 +145,24 @@ class Search(BaseEstimator, ABC):
 
 
 class Gate(Search):
-    """A small gate: take the preferred arm unless another is validated as clearly better.
+    """A small gate: take the preferred way unless another is validated as clearly better.
 
-    All arms are cross-validated with a cheap version of their trainer, on the same folds. The preferred arm is left
+    All ways are cross-validated with a cheap version of their trainer, on the same folds. The preferred way is left
     only for one whose mean paired advantage exceeds `margin` standard errors; for labels alone any advantage is
-    enough, because they have none of the flattery that validated scores of the other arms contain, and labels alone
-    are left for another arm only at twice the margin.
+    enough, because they have none of the flattery that validated scores of the other ways contain, and labels alone
+    are left for another way only at twice the margin.
 
     Parameters
     ----------
     folds : int, default=2
         At least 2.
     margin : float, default=2.0
-        In standard errors; 0 takes the best score as it is, infinity never leaves the preferred arm.
+        In standard errors; 0 takes the best score as it is, infinity never leaves the preferred way.
 
     Examples
     --------
-    >>> from stepdown import Gate, MultihopClassifier
+    >>> from stepdown import MultihopClassifier
+    >>> from stepdown.search import Gate
     >>> from sklearn.ensemble import RandomForestClassifier
     >>> from sklearn.tree import DecisionTreeClassifier
     >>> MultihopClassifier(RandomForestClassifier(), DecisionTreeClassifier(max_depth=3), search=Gate(margin=1.0))
@@ -174,55 +175,55 @@ class Gate(Search):
         self.folds = folds
         self.margin = margin
 
-    def check(self, arms: Sequence[Arm]) -> None:
+    def check(self, ways: Sequence[Way]) -> None:
         if self.folds < 2 or self.margin < 0:
             raise InvalidInputError(f"{self!r}: folds must be at least 2 and margin at least 0.")
 
     def choose(
         self,
-        problem: Problem,
-        arms: Sequence[Arm],
-        preferred: Arm,
+        problem: Task,
+        ways: Sequence[Way],
+        preferred: Way,
         *,
         scorer: Scorer | None = None,
         n_jobs: int | None = None,
     ) -> Choice:
         found = Exploration(problem, folds=self.folds, scorer=scorer, n_jobs=n_jobs)
-        found.score(arms)
-        return concluded(found, arms, preferred, self.margin)
+        found.score(ways)
+        return concluded(found, ways, preferred, self.margin)
 
 
 class Fixed(Search):
-    """No choice: one arm is trained, nothing is validated.
+    """No choice: one way is trained, nothing is validated.
 
     Parameters
     ----------
-    arm : str, default="multihop"
-        The name or the kind of the arm ("simple alone", "simple + trainer", "1-hop", "multihop", "control"); of several
-        arms of the kind, the preferred one, or else the first.
+    way : str, default="multihop"
+        The name or the kind of the way ("plain", "labels", "one-hop", "multihop", "control"); of several
+        ways of the kind, the preferred one, or else the first.
 
     Examples
     --------
-    >>> Fixed("1-hop")
-    Fixed(arm='1-hop')
+    >>> Fixed("one-hop")
+    Fixed(way='one-hop')
     """
 
-    def __init__(self, arm: str = "multihop") -> None:
-        self.arm = arm
+    def __init__(self, way: str = "multihop") -> None:
+        self.way = way
 
-    def check(self, arms: Sequence[Arm]) -> None:
-        known = {arm.name for arm in arms} | {arm.kind for arm in arms}
-        if self.arm not in known:
-            raise InvalidInputError(f"Fixed({self.arm!r}): no such way to the student; there are {sorted(known)}.")
+    def check(self, ways: Sequence[Way]) -> None:
+        known = {way.name for way in ways} | {way.kind for way in ways}
+        if self.way not in known:
+            raise InvalidInputError(f"Fixed({self.way!r}): no such way to the student; there are {sorted(known)}.")
 
     def choose(
         self,
-        problem: Problem,
-        arms: Sequence[Arm],
-        preferred: Arm,
+        problem: Task,
+        ways: Sequence[Way],
+        preferred: Way,
         *,
         scorer: Scorer | None = None,
         n_jobs: int | None = None,
     ) -> Choice:
-        fitting = [arm for arm in [preferred, *arms] if self.arm in (arm.name, arm.kind)]
-        return Choice(fitting[0], None, list(arms))
+        fitting = [way for way in [preferred, *ways] if self.way in (way.name, way.kind)]
+        return Choice(fitting[0], None, list(ways))

@@ -1,6 +1,6 @@
-"""What every search sees: one task, and the arms that it may choose among.
+"""What every search sees: one task, and the ways that it may choose among.
 
-An arm is a way to the student: the models that are built before it, and the method that teaches it. Arms share
+A way is a way to the student: the models that are built before it, and the method that teaches it. Ways share
 what they have in common; the teacher is fitted once, a bridge once, a signal once.
 """
 
@@ -31,20 +31,20 @@ from stepdown.methods import SupervisionMethod
 
 from ._store import Store
 
-__all__ = ["Arm", "Problem", "Trained"]
+__all__ = ["Way", "Task", "Trained"]
 
 log = logging.getLogger("stepdown")
 
 
 @dataclass(frozen=True, slots=True)
-class Arm:
+class Way:
     """One way to the student.
 
     Parameters
     ----------
     name : str
     kind : str
-        What the arm stands for in a verdict: "simple alone", "simple + trainer", "1-hop", "1-hop, further rows",
+        What the way stands for in a verdict: "plain", "labels", "one-hop", "one-hop-rows",
         "multihop" or "control".
     method : TransferMethod
         Teaches the student.
@@ -74,7 +74,7 @@ class Arm:
 
     @property
     def route(self) -> tuple[Any, ...]:
-        """What the arm shares with others that have the same route: everything but the last hop.
+        """What the way shares with others that have the same route: everything but the last hop.
 
         Methods and models count by identity, because to spell an estimator takes scikit-learn a millisecond.
         """
@@ -85,22 +85,22 @@ class Arm:
         """What `route` says, in terms that mean the same in another process."""
         return (self.uses_teacher, [(hop.name, hop.student, hop.method, hop.trainer) for hop in self.before])
 
-    def cut(self, n_hops: int) -> Arm:
-        """The arm as far as its first so many intermediates."""
+    def cut(self, n_hops: int) -> Way:
+        """The way as far as its first so many intermediates."""
         return replace(self, before=self.before[:n_hops])
 
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """The student that an arm gave, and the hops that led to it."""
+    """The student that a way gave, and the hops that led to it."""
 
-    arm: Arm
+    way: Way
     model: Any
     records: list[HopRecord]
 
 
 @dataclass(eq=False)
-class Problem:
+class Task:
     """One task: the fitted teacher, the student to be taught, the training rows.
 
     Parameters
@@ -144,48 +144,48 @@ class Problem:
     def __post_init__(self) -> None:
         self._read_signals((True, []), self.teacher)
 
-    def lead_up(self, arm: Arm) -> tuple[list[HopRecord], list[Teacher]]:
-        """Run the hops before the student's, once for all arms that share them.
+    def lead_up(self, way: Way) -> tuple[list[HopRecord], list[Teacher]]:
+        """Run the hops before the student's, once for all ways that share them.
 
         A route that begins like one already run continues from there, and one that is on disk is read.
         """
-        n_hops = len(arm.before)
-        done = next((n for n in range(n_hops, 0, -1) if arm.cut(n).route in self._routes), 0)
+        n_hops = len(way.before)
+        done = next((n for n in range(n_hops, 0, -1) if way.cut(n).route in self._routes), 0)
         for n in range(done + 1, n_hops + 1):
-            part = arm.cut(n)
-            records, teachers = self._routes[arm.cut(n - 1).route] if n > 1 else ([], self._start(arm))
+            part = way.cut(n)
+            records, teachers = self._routes[way.cut(n - 1).route] if n > 1 else ([], self._start(way))
             record, more = self._hop(part, teachers)
             self._routes[part.route] = ([*records, record], more)
-        return self._routes[arm.route] if n_hops else ([], self._start(arm))
+        return self._routes[way.route] if n_hops else ([], self._start(way))
 
-    def _start(self, arm: Arm) -> list[Teacher]:
-        return [self.teacher] if arm.uses_teacher else []
+    def _start(self, way: Way) -> list[Teacher]:
+        return [self.teacher] if way.uses_teacher else []
 
-    def _hop(self, arm: Arm, teachers: list[Teacher]) -> tuple[HopRecord, list[Teacher]]:
+    def _hop(self, way: Way, teachers: list[Teacher]) -> tuple[HopRecord, list[Teacher]]:
         """The last hop of a route: read, or run and kept."""
-        hop, data, seed = arm.before[-1], self.data, self.seed
-        record = None if self.store is None else self.store.load("hop", *arm.content)
+        hop, data, seed = way.before[-1], self.data, self.seed
+        record = None if self.store is None else self.store.load("hop", *way.content)
         if record is None:
-            [record], teachers = run_hops(teachers, [hop], data, seed=seed, measure=complexity, first=len(arm.before))
+            [record], teachers = run_hops(teachers, [hop], data, seed=seed, measure=complexity, first=len(way.before))
             if self.store is not None:
                 # First what it was told: who asks a teacher first decides the seed, and a read hop asks nobody.
-                self.keep_signals(arm, teachers)
-                self.store.save(record, "hop", *arm.content)
+                self.keep_signals(way, teachers)
+                self.store.save(record, "hop", *way.content)
             return record, teachers
         # The methods and trainers that were read are copies of those that were given.
         record = replace(record, method=hop.method, trainer=hop.trainer)
         last = student_as_teacher(record.model, hop, teachers, data, seed=seed)
-        self._read_signals(arm.content, last)
+        self._read_signals(way.content, last)
         return record, [*teachers, last]
 
-    def keep_signals(self, arm: Arm, teachers: list[Teacher]) -> None:
+    def keep_signals(self, way: Way, teachers: list[Teacher]) -> None:
         """Write what the teachers of a route remember, where it is more than what is on disk."""
         if self.store is None:
             return
-        first = 0 if arm.uses_teacher else 1
+        first = 0 if way.uses_teacher else 1
         for place, teacher in enumerate(teachers, start=first):
             mine = {key: signal for (key, rows), (_, signal) in teacher.memo.items() if rows == id(self.data.X)}
-            content = arm.cut(place).content
+            content = way.cut(place).content
             if len(mine) > self._kept.get(id(teacher), 0):
                 self.store.save(mine, "signals", *content)
                 self._kept[id(teacher)] = len(mine)
@@ -196,21 +196,21 @@ class Problem:
             teacher.remember(key, self.data, signal)
         self._kept[id(teacher)] = len(mine or {})
 
-    def supervised(self, arm: Arm) -> TransferSet | None:
-        """What the student of an arm is told; None for a method that trains by a loop of its own."""
-        method = arm.method
+    def supervised(self, way: Way) -> TransferSet | None:
+        """What the student of a way is told; None for a method that trains by a loop of its own."""
+        method = way.method
         if not isinstance(method, SupervisionMethod):
             return None
-        if arm.name not in self._supervised:
-            teachers = self.lead_up(arm)[1]
-            with naming_the_hop(self.describe(arm)):
+        if way.name not in self._supervised:
+            teachers = self.lead_up(way)[1]
+            with naming_the_hop(self.describe(way)):
                 seed = derive_seed(self.seed, "hop", "student")
-                self._supervised[arm.name] = method.supervise(teachers, self.student, self.data, seed=seed)
-            self.keep_signals(arm, teachers)
-        return self._supervised[arm.name]
+                self._supervised[way.name] = method.supervise(teachers, self.student, self.data, seed=seed)
+            self.keep_signals(way, teachers)
+        return self._supervised[way.name]
 
-    def fit(self, arm: Arm, rows: NDArray[np.intp] | None = None, *, quick: bool = False) -> Any:
-        """Fit the student by an arm.
+    def fit(self, way: Way, rows: NDArray[np.intp] | None = None, *, quick: bool = False) -> Any:
+        """Fit the student by a way.
 
         Parameters
         ----------
@@ -218,30 +218,30 @@ class Problem:
             Positions of training rows; None means all. Rows that the method made of these stay in, but `quick` looks
             at no more of them than half the training rows.
         quick : bool
-            Whether the arm's trainer is made cheaper: for comparing, not for shipping.
+            Whether the way's trainer is made cheaper: for comparing, not for shipping.
         """
-        trainer = arm.trainer.quick() if quick else arm.trainer
+        trainer = way.trainer.quick() if quick else way.trainer
         seed = derive_seed(self.seed, "hop", "student")
-        supervised = self.supervised(arm)
-        with naming_the_hop(self.describe(arm)):
+        supervised = self.supervised(way)
+        with naming_the_hop(self.describe(way)):
             if supervised is not None:
                 if rows is not None:
                     supervised = supervised.take(np.concatenate([rows, self._added(supervised, rows, quick)]))
                 return trainer.fit(self.student, supervised, seed=seed)
-            teachers = self.lead_up(arm)[1]
+            teachers = self.lead_up(way)[1]
             part = self.data
             if rows is not None:
                 part = self.data.take(rows)
                 teachers = [teacher.restrict(self.data, rows, part) for teacher in teachers]
-            return arm.method.transfer(teachers, self.student, part, trainer=trainer, seed=seed)
+            return way.method.transfer(teachers, self.student, part, trainer=trainer, seed=seed)
 
-    def alone(self, arm: Arm) -> Problem:
-        """The problem as far as fitting one arm needs it: small enough to be sent to another process."""
-        supervised = self.supervised(arm)
+    def alone(self, way: Way) -> Task:
+        """The problem as far as fitting one way needs it: small enough to be sent to another process."""
+        supervised = self.supervised(way)
         if supervised is None:
-            return replace(self, store=None, _routes={arm.route: self.lead_up(arm)}, _supervised={}, _kept={})
+            return replace(self, store=None, _routes={way.route: self.lead_up(way)}, _supervised={}, _kept={})
         nobody = Teacher(None, None, self.teacher.name)
-        return replace(self, teacher=nobody, store=None, _routes={}, _supervised={arm.name: supervised}, _kept={})
+        return replace(self, teacher=nobody, store=None, _routes={}, _supervised={way.name: supervised}, _kept={})
 
     def _added(self, supervised: TransferSet, rows: NDArray[np.intp], quick: bool) -> NDArray[np.intp]:
         """Positions of the rows that a method added and that may be learned from together with `rows`."""
@@ -254,29 +254,29 @@ class Problem:
             added = added[known[added % n_rows]]
         return added[: n_rows // 2] if quick else added
 
-    def train(self, arm: Arm, score: float | None = None) -> Trained:
+    def train(self, way: Way, score: float | None = None) -> Trained:
         """Fit the student on all rows, for shipping, and write down its hops."""
-        records, teachers = self.lead_up(arm)
-        log.info("training the student: %s", arm.name)
-        model, seconds = self.fit_whole(arm)
-        sources = tuple(teacher.name for teacher in arm.method.asks(teachers))
-        last = HopRecord("student", sources, arm.method, arm.trainer, model, complexity(model), score, seconds)
-        return Trained(arm, model, [*records, last])
+        records, teachers = self.lead_up(way)
+        log.info("training the student: %s", way.name)
+        model, seconds = self.fit_whole(way)
+        sources = tuple(teacher.name for teacher in way.method.asks(teachers))
+        last = HopRecord("student", sources, way.method, way.trainer, model, complexity(model), score, seconds)
+        return Trained(way, model, [*records, last])
 
-    def fit_whole(self, arm: Arm) -> tuple[Any, float]:
+    def fit_whole(self, way: Way) -> tuple[Any, float]:
         """The student fitted on all rows, and the seconds that it took; kept where there is a store."""
-        key = ("student", *arm.content, arm.method, arm.trainer)
+        key = ("student", *way.content, way.method, way.trainer)
         done = None if self.store is None else self.store.load(*key)
         if done is None:
             started = time.perf_counter()
-            model = self.fit(arm)
+            model = self.fit(way)
             done = (model, time.perf_counter() - started)
             if self.store is not None:
                 self.store.save(done, *key)
         return done
 
-    def describe(self, arm: Arm) -> str:
+    def describe(self, way: Way) -> str:
         """Name the student's hop for messages."""
-        names = [self.teacher.name] if arm.uses_teacher else ["labels"]
-        names += [hop.name for hop in arm.before]
-        return f"hop {len(names)} ({names[-1]} -> student, {type(arm.method).__name__})"
+        names = [self.teacher.name] if way.uses_teacher else ["labels"]
+        names += [hop.name for hop in way.before]
+        return f"hop {len(names)} ({names[-1]} -> student, {type(way.method).__name__})"

@@ -1,4 +1,4 @@
-"""Scores of arms on training rows that their students have not seen."""
+"""Scores of ways on training rows that their students have not seen."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from stepdown.core import TransferSet, derive_seed
 from stepdown.learners import answers, own_rows
 
 from ._scoring import Scorer, takes_weight
-from ._task import Arm, Problem
+from ._task import Task, Way
 
-__all__ = ["ArmScores", "Validation", "split_rows"]
+__all__ = ["WayScores", "Validation", "split_rows"]
 
 
 @dataclass(frozen=True, slots=True)
-class ArmScores:
-    """Validated scores of several arms on the same units.
+class WayScores:
+    """Validated scores of several ways on the same units.
 
     Parameters
     ----------
-    values : array of shape (n_arms, n_units)
+    values : array of shape (n_ways, n_units)
         Greater is better. A unit is a row (default scores) or a fold (a scorer of the user's).
     unit : str
         "row" or "fold".
@@ -39,15 +39,15 @@ class ArmScores:
     unit: str
     weights: NDArray[np.float64] | None = None
 
-    def mean(self, arm: int) -> float:
-        return float(np.average(self.values[arm], weights=self.weights))
+    def mean(self, way: int) -> float:
+        return float(np.average(self.values[way], weights=self.weights))
 
-    def std_error(self, arm: int) -> float:
-        return self._std_error(self.values[arm])
+    def std_error(self, way: int) -> float:
+        return self._std_error(self.values[way])
 
-    def difference(self, arm: int, other: int) -> tuple[float, float]:
+    def difference(self, way: int, other: int) -> tuple[float, float]:
         """Mean of the paired differences, and its standard error over units."""
-        gaps = self.values[arm] - self.values[other]
+        gaps = self.values[way] - self.values[other]
         return float(np.average(gaps, weights=self.weights)), self._std_error(gaps)
 
     def _std_error(self, values: NDArray[np.float64]) -> float:
@@ -60,15 +60,15 @@ class ArmScores:
 
 
 class Validation:
-    """Cross-validation of the last hop, an arm or a fold at a time, all on the same folds.
+    """Cross-validation of the last hop, a way or a fold at a time, all on the same folds.
 
     Teacher signals are those of the whole training set: out-of-fold or out-of-bag, so that a row's target was never
     made by a model that saw the row's label. (Targets of *other* rows may depend on it; that second-order leak is
-    the price of not re-fitting the teacher in every fold, and every arm with a teacher pays it alike.)
+    the price of not re-fitting the teacher in every fold, and every way with a teacher pays it alike.)
 
     Parameters
     ----------
-    problem : Problem
+    problem : Task
     folds : int
         Fewer where a class has fewer rows.
     scorer : callable, optional
@@ -83,7 +83,7 @@ class Validation:
 
     def __init__(
         self,
-        problem: Problem,
+        problem: Task,
         *,
         folds: int,
         scorer: Scorer | None = None,
@@ -93,23 +93,23 @@ class Validation:
         self.problem, self.scorer, self.quick, self.n_jobs = problem, scorer, quick, n_jobs
         self.splits = split_rows(problem.data, folds, derive_seed(problem.seed, "gate"))
 
-    def folds_of(self, arms: Sequence[Arm], places: Sequence[int]) -> list[list[tuple[Any, float]]]:
-        """Scores and seconds of each arm in some of the folds; those on disk are read."""
+    def folds_of(self, ways: Sequence[Way], places: Sequence[int]) -> list[list[tuple[Any, float]]]:
+        """Scores and seconds of each way in some of the folds; those on disk are read."""
         problem, store = self.problem, self.problem.store
-        tasks = [(arm, place) for arm in arms for place in places]
+        tasks = [(way, place) for way in ways for place in places]
         found: dict[int, tuple[Any, float]] = {}
         if store is not None:
-            for number, (arm, place) in enumerate(tasks):
-                known = store.load(*self._key(arm, place))
+            for number, (way, place) in enumerate(tasks):
+                known = store.load(*self._key(way, place))
                 if known is not None:
                     found[number] = known
         missing = [number for number in range(len(tasks)) if number not in found]
         wanted = {tasks[number][0].name: tasks[number][0] for number in missing}
-        alone = {name: problem.alone(arm) for name, arm in wanted.items()}
+        alone = {name: problem.alone(way) for name, way in wanted.items()}
 
         def work(number: int) -> Any:
-            arm, place = tasks[number]
-            return delayed(_score_fold)(alone[arm.name], arm, *self.splits[place], self.scorer, self.quick)
+            way, place = tasks[number]
+            return delayed(_score_fold)(alone[way.name], way, *self.splits[place], self.scorer, self.quick)
 
         made = Parallel(n_jobs=self.n_jobs, return_as="generator")(work(number) for number in missing)
         for number, result in zip(missing, made, strict=True):
@@ -117,13 +117,13 @@ class Validation:
             if store is not None:
                 store.save(result, *self._key(*tasks[number]))
         width = len(places)
-        return [[found[row * width + column] for column in range(width)] for row in range(len(arms))]
+        return [[found[row * width + column] for column in range(width)] for row in range(len(ways))]
 
-    def together(self, folds: Sequence[Sequence[Any]]) -> ArmScores:
-        """Scores of arms from their scores in all folds."""
+    def together(self, folds: Sequence[Sequence[Any]]) -> WayScores:
+        """Scores of ways from their scores in all folds."""
         data = self.problem.data
         if self.scorer is not None:
-            return ArmScores(np.array(folds, dtype=float), "fold")
+            return WayScores(np.array(folds, dtype=float), "fold")
         values = np.empty((len(folds), data.n_samples))
         for row, parts in enumerate(folds):
             for (_, test), part in zip(self.splits, parts, strict=True):
@@ -133,23 +133,23 @@ class Validation:
             y = np.asarray(data.y, dtype=np.float64)
             variance = float(np.average((y - np.average(y, weights=weights)) ** 2, weights=weights))
             values = 1.0 + values / max(variance, np.finfo(float).tiny)
-        return ArmScores(values, "row", weights)
+        return WayScores(values, "row", weights)
 
     def mean_of_fold(self, place: int, score: Any) -> float:
-        """What a fold says by itself: to be compared with other arms in the same fold, and with nothing else."""
+        """What a fold says by itself: to be compared with other ways in the same fold, and with nothing else."""
         data = self.problem.data
         if self.scorer is not None or data.sample_weight is None:
             return float(np.mean(score))
         weights = data.weights()[self.splits[place][1]]
         return float(np.average(score, weights=weights)) if weights.any() else 0.0
 
-    def _key(self, arm: Arm, place: int) -> tuple[Any, ...]:
-        return ("fold", *arm.content, arm.method, arm.trainer, place, self.quick)
+    def _key(self, way: Way, place: int) -> tuple[Any, ...]:
+        return ("fold", *way.content, way.method, way.trainer, place, self.quick)
 
 
 def _score_fold(
-    problem: Problem,
-    arm: Arm,
+    problem: Task,
+    way: Way,
     train: NDArray[np.intp],
     test: NDArray[np.intp],
     scorer: Scorer | None,
@@ -158,7 +158,7 @@ def _score_fold(
     started = time.perf_counter()
     held_out = problem.data.take(test)
     truth = held_out.labels()
-    model = problem.fit(arm, train, quick=quick)
+    model = problem.fit(way, train, quick=quick)
     score: Any
     if scorer is not None:
         keywords = {}

@@ -1,4 +1,4 @@
-"""The verdict: simple alone, one hop and several hops on rows that chose nothing."""
+"""The verdict: plain, one hop and several hops on rows that chose nothing."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ from stepdown.multihop._multihop import _Multihop
 from stepdown.oracle import Queried
 from stepdown.search._contents import check_labels, check_names
 from stepdown.search._scoring import check_scorer, read_scorer, takes_weight
-from stepdown.search._task import Arm
+from stepdown.search._task import Way
 
 from ._html import render_html
-from ._summary import ARMS, held_out_metrics, summarise
+from ._summary import WAYS, held_out_metrics, summarise
 from ._text import render_text
 
 __all__ = ["Verdict", "compare"]
@@ -87,7 +87,7 @@ def compare(
 
     In every outer fold the whole of `estimator` is fitted on the training part: the teacher, its signals, the gate.
     Then the student is trained by *every* way, and all are scored on the held-out part. "chosen" is the way the gate
-    took in that fold; "multihop" and "1-hop" are, where there are several of a kind, the ones the gate rated best on
+    took in that fold; "multihop" and "one-hop" are, where there are several of a kind, the ones the gate rated best on
     the training part.
 
     Differences are paired by fold and judged by the correlated Bayesian t-test with a region of practical equivalence,
@@ -137,8 +137,8 @@ def compare(
     >>> from stepdown import MultihopClassifier, compare
     >>> clf = MultihopClassifier(RandomForestClassifier(20), DecisionTreeClassifier(max_depth=2), random_state=0)
     >>> verdict = compare(clf, *load_iris(return_X_y=True), cv=3)
-    >>> sorted(arm["name"] for arm in verdict.to_dict()["arms"])[:3]
-    ['1-hop', 'chosen', 'control']
+    >>> sorted(way["name"] for way in verdict.to_dict()["ways"])[:3]
+    ['one-hop', 'chosen', 'control']
     """
     multihop = estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
     if not isinstance(multihop, _Multihop):
@@ -150,7 +150,7 @@ def compare(
     if isinstance(multihop.teacher, Queried) or getattr(multihop, "query_budget", None) is not None:
         raise NotSupportedError(
             "compare: with a query budget every outer fold would have to buy its own answers. Hold labelled rows back,"
-            " and score on them what fit gives with search=Fixed('1-hop'), Fixed('multihop') and so on, and one"
+            " and score on them what fit gives with search=Fixed('one-hop'), Fixed('multihop') and so on, and one"
             " Queried(teacher, budget) as the teacher of all: they share its answers."
         )
     _check_judgement(rope, level)
@@ -237,7 +237,7 @@ def _one_fold(
     scorer: Any,
     weighted: bool,
 ) -> dict[str, Any]:
-    """Fit everything on the training part; score every arm on the held-out part."""
+    """Fit everything on the training part; score every way on the held-out part."""
     X_train, X_test = _safe_indexing(X, train), _safe_indexing(X, test)
     y_train, y_test = y[train], y[test]
     multihop = clone(estimator)
@@ -251,8 +251,8 @@ def _one_fold(
     group = None if groups is None else groups[train]
     test_weight = sample_weight[test] if weighted else None
     problem, choice = multihop._solve(X_train, y_train, weight, group, X_unlabeled)
-    wanted: dict[str, Arm | None] = {kind: choice.best(kind) for kind in ARMS}
-    wanted["chosen"] = choice.arm
+    wanted: dict[str, Way | None] = {kind: choice.best(kind) for kind in WAYS}
+    wanted["chosen"] = choice.way
     teacher = problem.teacher.model
     teacher_says, _ = predictions(teacher, X_test, problem.data.classes)
 
@@ -267,12 +267,12 @@ def _one_fold(
 
     results = {"teacher": score(teacher, problem.teacher_seconds)}
     trained: dict[str, dict[str, Any]] = {}
-    for name, arm in wanted.items():
-        if arm is None:
+    for name, way in wanted.items():
+        if way is None:
             continue
-        if arm.name not in trained:
+        if way.name not in trained:
             started = time.perf_counter()
-            model = problem.train(arm).model
-            trained[arm.name] = score(model, time.perf_counter() - started)
-        results[name] = trained[arm.name]
-    return {"arms": results, "chosen": choice.arm.name, "frozen": problem.teacher.is_frozen}
+            model = problem.train(way).model
+            trained[way.name] = score(model, time.perf_counter() - started)
+        results[name] = trained[way.name]
+    return {"ways": results, "chosen": choice.way.name, "frozen": problem.teacher.is_frozen}

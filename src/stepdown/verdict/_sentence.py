@@ -11,9 +11,9 @@ from ._tables import is_flattered
 __all__ = ["summary_sentence"]
 
 NAMES = {
-    "simple alone": "the simple model alone",
-    "simple + trainer": "labels alone with the same trainer",
-    "1-hop": "1-hop transfer",
+    "plain": "the simple model alone",
+    "labels": "labels alone with the same trainer",
+    "one-hop": "1-hop transfer",
     "multihop": "the multihop chain",
     "control": "the control (the same chain begun from labels, the teacher unused)",
     "chosen": "the chosen student",
@@ -39,7 +39,7 @@ def summary_sentence(summary: Mapping[str, Any]) -> str:
 
     Examples
     --------
-    >>> row = {"a": "multihop", "b": "1-hop", "difference": 0.012, "low": 0.003, "high": 0.021, "verdict": "better"}
+    >>> row = {"a": "multihop", "b": "one-hop", "difference": 0.012, "low": 0.003, "high": 0.021, "verdict": "better"}
     >>> text = summary_sentence({"schema": 1, "scorer": "accuracy", "comparisons": [row]})
     >>> text.split(". ")[0]
     'The multihop chain is better than 1-hop transfer: +1.2 points [+0.3, +2.1]'
@@ -108,12 +108,12 @@ def _of_validation(summary: Mapping[str, Any], scale: Scale) -> str:
     chosen = next((row for row in rows if row.get("chosen")), None)
     if chosen is None:
         return "Nothing was compared."
-    words = f"Validated on training rows, {NAMES.get(chosen['arm'], chosen['arm'])} was chosen"
+    words = f"Validated on training rows, {NAMES.get(chosen['way'], chosen['way'])} was chosen"
     if chosen.get("score") is not None:
         words += f", scoring {scale.value(chosen['score'])}{' %' if scale.scorer.endswith('accuracy') else ''}"
     best = max((row for row in rows if row.get("score") is not None), key=lambda row: row["score"], default=None)
     if best is not None and best is not chosen and best["score"] > (chosen.get("score") or best["score"]):
         flattered = is_flattered(best) and not is_flattered(chosen)
         more = "a score that is optimistic by construction" if flattered else "not clearly more"
-        words += f" ({NAMES.get(best['arm'], best['arm'])} scored {scale.value(best['score'])}, {more})"
+        words += f" ({NAMES.get(best['way'], best['way'])} scored {scale.value(best['score'])}, {more})"
     return f"{words}. These scores helped to choose, so they are no verdict; `compare` gives one."

@@ -17,21 +17,21 @@ from ._fidelity import fidelity
 from ._metrics import classification_metrics, regression_metrics
 from ._paired import compare_paired
 
-__all__ = ["ARMS", "SCHEMA", "held_out_metrics", "summarise"]
+__all__ = ["WAYS", "SCHEMA", "held_out_metrics", "summarise"]
 
 SCHEMA = 1
 
-# The kinds of arms, in the order in which tables show them.
-ARMS = ("simple alone", "simple + trainer", "1-hop", "1-hop, further rows", "multihop", "control")
+# The kinds of ways, in the order in which tables show them.
+WAYS = ("plain", "labels", "one-hop", "one-hop-rows", "multihop", "control")
 
-# What is asked, of which two arms. Only the questions about training have different trainers on their two sides.
+# What is asked, of which two ways. Only the questions about training have different trainers on their two sides.
 QUESTIONS = (
-    ("chosen", "simple alone", "everything together"),
-    ("chosen", "simple + trainer", "everything but the training"),
-    ("simple + trainer", "simple alone", "better training"),
-    ("1-hop", "simple + trainer", "the teacher"),
-    ("multihop", "1-hop", "the hops"),
-    ("multihop", "1-hop, further rows", "the hops, further rows on both sides"),
+    ("chosen", "plain", "everything together"),
+    ("chosen", "labels", "everything but the training"),
+    ("labels", "plain", "better training"),
+    ("one-hop", "labels", "the teacher"),
+    ("multihop", "one-hop", "the hops"),
+    ("multihop", "one-hop-rows", "the hops, further rows on both sides"),
     ("multihop", "control", "the chain's teacher"),
 )
 ATTRIBUTION = ("better training", "the teacher", "the hops")
@@ -71,12 +71,12 @@ def summarise(
     Parameters
     ----------
     folds : list of dict
-        One a fold: ``arms[name] = {score, metrics, size, seconds}``, ``chosen`` and ``kind``.
+        One a fold: ``ways[name] = {score, metrics, size, seconds}``, ``chosen`` and ``kind``.
     sizes : (float, float)
         Mean numbers of training and test rows of a fold.
     """
-    names = [name for name in (*ARMS, "chosen", "teacher") if name in folds[0]["arms"]]
-    scores = {name: np.array([fold["arms"][name]["score"] for fold in folds]) for name in names}
+    names = [name for name in (*WAYS, "chosen", "teacher") if name in folds[0]["ways"]]
+    scores = {name: np.array([fold["ways"][name]["score"] for fold in folds]) for name in names}
     comparisons = []
     for a, b, question in QUESTIONS:
         if a in scores and b in scores:
@@ -113,7 +113,7 @@ def summarise(
         "rope": rope,
         "level": level,
         "seed": multihop.random_state if isinstance(multihop.random_state, int | np.integer) else None,
-        "arms": [_arm_row(name, [fold["arms"][name] for fold in folds]) for name in names],
+        "ways": [_way_row(name, [fold["ways"][name] for fold in folds]) for name in names],
         "frozen_teacher": any(fold["frozen"] for fold in folds),
         "chosen": dict(Counter(fold["chosen"] for fold in folds)),
         "comparisons": comparisons,
@@ -125,7 +125,7 @@ def summarise(
     return summary
 
 
-def _arm_row(name: str, results: list[dict[str, Any]]) -> dict[str, Any]:
+def _way_row(name: str, results: list[dict[str, Any]]) -> dict[str, Any]:
     scores = [result["score"] for result in results]
     shared = set.intersection(*(set(result["metrics"]) for result in results))
     last = results[-1]["size"]

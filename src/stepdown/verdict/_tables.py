@@ -25,7 +25,7 @@ METRICS = {
 
 
 # The ways that nobody teaches: their validated scores are honest.
-HONEST = ("simple alone", "simple + trainer")
+HONEST = ("plain", "labels")
 FLATTERED = (
     "† optimistic by construction: the models that taught this student have seen labels of the rows that it is scored"
     " on. Labels alone have no such help; `compare` gives none to any way."
@@ -69,14 +69,14 @@ def headline(summary: Mapping[str, Any]) -> str:
 def is_flattered(row: Mapping[str, Any]) -> bool:
     """Whether the validated score of a way is too good; rows say it themselves or by their kind."""
     said = row.get("flattered")
-    return bool(said) if said is not None else row.get("kind", row["arm"]) not in HONEST
+    return bool(said) if said is not None else row.get("kind", row["way"]) not in HONEST
 
 
 def tables(summary: Mapping[str, Any]) -> Iterator[Table]:
     """Give the tables that the summary has something for."""
     scale = Scale(str(summary.get("scorer", "score")))
-    if summary.get("arms"):
-        yield _arms(summary["arms"], scale)
+    if summary.get("ways"):
+        yield _ways(summary["ways"], scale)
     if summary.get("comparisons"):
         yield _comparisons(summary["comparisons"], scale)
     asked = {row.get("question") for row in summary.get("comparisons") or ()}
@@ -98,15 +98,15 @@ def hop_names(source: Any) -> str:
     return source if isinstance(source, str) else " + ".join(str(name) for name in source)
 
 
-def _arms(arms: list[Mapping[str, Any]], scale: Scale) -> Table:
-    shown = [key for key in METRICS if key != scale.scorer and any(key in (arm.get("metrics") or {}) for arm in arms)]
+def _ways(ways: list[Mapping[str, Any]], scale: Scale) -> Table:
+    shown = [key for key in METRICS if key != scale.scorer and any(key in (way.get("metrics") or {}) for way in ways)]
     head = ("way", scale.scorer, "std", *(METRICS[key][0] for key in shown), "time", "model")
     rows = []
-    for arm in arms:
-        metrics = arm.get("metrics") or {}
+    for way in ways:
+        metrics = way.get("metrics") or {}
         cells = [_metric(metrics.get(key), METRICS[key][1]) for key in shown]
-        score = (scale.value(arm.get("mean")), scale.spread(arm.get("std")))
-        rows.append((str(arm["name"]), *score, *cells, seconds(arm.get("seconds")), size(arm.get("complexity"))))
+        score = (scale.value(way.get("mean")), scale.spread(way.get("std")))
+        rows.append((str(way["name"]), *score, *cells, seconds(way.get("seconds")), size(way.get("complexity"))))
     return Table("Held-out scores", head, tuple(rows), frozenset(range(1, len(head) - 1)))
 
 
@@ -143,7 +143,7 @@ def _attribution(rows: list[Mapping[str, Any]], scale: Scale) -> Table:
 def _validation(rows: list[Mapping[str, Any]], scale: Scale) -> Table:
     body = tuple(
         (
-            f"{row['arm']}{' †' if is_flattered(row) else ''}{' *' if row.get('chosen') else ''}",
+            f"{row['way']}{' †' if is_flattered(row) else ''}{' *' if row.get('chosen') else ''}",
             scale.value(row.get("score")),
             scale.spread(row.get("std_error")),
             scale.difference(row.get("difference")),
@@ -152,7 +152,7 @@ def _validation(rows: list[Mapping[str, Any]], scale: Scale) -> Table:
         for row in rows
     )
     head = ("way (* chosen)", scale.scorer, "s.e.", "difference", "s.e.")
-    title = "Validated on training rows (differences to simple + trainer)"
+    title = "Validated on training rows (differences to labels)"
     note = FLATTERED if any(is_flattered(row) for row in rows) else ""
     return Table(title, head, body, frozenset({1, 2, 3, 4}), note)
 

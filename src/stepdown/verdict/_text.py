@@ -37,8 +37,8 @@ def render_text(summary: Mapping[str, Any]) -> str:
 
     Examples
     --------
-    >>> arm = {"name": "1-hop", "mean": 0.914, "std": 0.02, "seconds": 0.8, "complexity": {"text": "15 leaves"}}
-    >>> summary = {"schema": 1, "task": "classification", "scorer": "accuracy", "n_samples": 1200, "arms": [arm]}
+    >>> way = {"name": "one-hop", "mean": 0.914, "std": 0.02, "seconds": 0.8, "complexity": {"text": "15 leaves"}}
+    >>> summary = {"schema": 1, "task": "classification", "scorer": "accuracy", "n_samples": 1200, "ways": [way]}
     >>> print(render_text(summary))
     classification, 1,200 rows
     <BLANKLINE>

@@ -17,7 +17,7 @@ LAST = PAIRS[-1:]
 
 
 @dataclass(frozen=True)
-class Arm:
+class Way:
     """A loss, whose network teaches, and what else differs from the published recipe."""
 
     method: LossMethod | None
@@ -42,22 +42,22 @@ class LabelFlow(LossMethod):
 
 
 STUDENTS = {
-    "information flow": Arm(InformationFlow(PAIRS)),
-    "PKT": Arm(PKT(LAST)),
-    "cross-entropy": Arm(None, None),
-    "information flow, constant weight 100": Arm(InformationFlow(PAIRS, Constant(100.0))),
-    "KD": Arm(KD(), "tiny_cifar10"),
+    "information flow": Way(InformationFlow(PAIRS)),
+    "PKT": Way(PKT(LAST)),
+    "cross-entropy": Way(None, None),
+    "information flow, constant weight 100": Way(InformationFlow(PAIRS, Constant(100.0))),
+    "KD": Way(KD(), "tiny_cifar10"),
 }
 
 ONE_OPTIMIZER = Settings(fresh_optimizer=False)
 FALLING = Settings(fresh_optimizer=False, beta2=0.99, cosine=True, learning_rate=3e-3)
 FLOW = InformationFlow(PAIRS)
 WITH_LABELS = WeightedSum([(1.0, FLOW), (0.5, LabelFlow())])
-ABLATION: dict[str, Arm] = {
-    "one optimizer": Arm(FLOW, settings=ONE_OPTIMIZER),
-    "falling rate": Arm(FLOW, settings=FALLING),
-    "falling rate, relations of the labels added": Arm(
+ABLATION: dict[str, Way] = {
+    "one optimizer": Way(FLOW, settings=ONE_OPTIMIZER),
+    "falling rate": Way(FLOW, settings=FALLING),
+    "falling rate, relations of the labels added": Way(
         WeightedSum([(1.0, FLOW), (0.5, LabelFlow())]), settings=FALLING
     ),
-    "falling rate, cross-entropy added": Arm(WeightedSum([(1.0, FLOW), (1e-3, KD(weight=0.0))]), settings=FALLING),
+    "falling rate, cross-entropy added": Way(WeightedSum([(1.0, FLOW), (1e-3, KD(weight=0.0))]), settings=FALLING),
 }
