@@ -30,8 +30,8 @@ so expect a little less on yours.
 HOW_TO_READ = """
 - **labels − plain**: what better training gives without any teacher.
 - **one-hop − labels**: what the teacher adds.
-- **multihop − one-hop**: what the hops add. Where further rows are made (frozen teachers), one hop with the same further
-  rows stands beside it, because part of the difference is theirs.
+- **multihop − one-hop**: what the hops add. Where further rows are made (frozen teachers), one hop with the same
+  further rows is shown beside it, because part of the difference is theirs.
 - **multihop − control**: what the chain gains from the teacher at all; the control's bridge never saw it.
 """
 
