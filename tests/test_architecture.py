@@ -24,7 +24,7 @@ ARROWS = {
     "verdict": {"multihop", "search", "oracle", "learners", "core"},
     "diagnosis": {"verdict", "multihop", "search", "oracle", "trainers", "learners", "core"},
     "ship": {"verdict", "diagnosis", "learners", "core"},
-    "checks": {"methods", "trainers", "learners", "core"},
+    "checks": {"methods", "trainers", "learners", "core", "nn"},  # nn inside functions only
     "cli": {
         *("ship", "verdict", "diagnosis", "multihop", "search", "oracle"),
         *("methods", "trainers", "learners", "core", "checks", "nn"),
