@@ -28,13 +28,10 @@ REQUIRED: dict[str, Any] = {
 
 def exported() -> list[Any]:
     classes = [getattr(nn, name) for name in nn.__all__]
+    classes = [one for one in classes if inspect.isclass(one) and issubclass(one, nn.LossMethod)]
     found = []
     for one in classes:
-        if (
-            not (inspect.isclass(one) and issubclass(one, nn.LossMethod))
-            or inspect.isabstract(one)
-            or one is nn.WeightedSum
-        ):
+        if inspect.isabstract(one) or one is nn.WeightedSum:  # whose weights are given below
             continue
         parameters = inspect.signature(one).parameters.values()
         found.append(one(**{p.name: REQUIRED[p.name] for p in parameters if p.default is p.empty}))
@@ -67,7 +64,7 @@ class Forgetful(nn.LossMethod):
 @pytest.mark.parametrize("name", ["loss_reaches_the_student_only", "order_of_rows_doesnt_matter"])
 def test_the_contract_catches_what_is_wrong(name):
     check = next(check for check in network_method_checks(Forgetful()) if check.name == name)
-    with pytest.raises(AssertionError, match="no gradient|another order"):
+    with pytest.raises(AssertionError, match=r"no gradient|another order"):
         check()
 
 

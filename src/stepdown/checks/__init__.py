@@ -1,8 +1,8 @@
 """The contract of a method, a trainer and a chain, as checks that anyone can run on theirs.
 
-`check_method`, `check_network_method`, `check_trainer` and `check_chain` run everything and raise an AssertionError that names the broken
-promise; `method_checks`, `network_method_checks`, `trainer_checks` and `chain_checks` give the same as single checks, for a test runner. They
-need nothing but stepdown and the data that scikit-learn ships.
+`check_method`, `check_network_method`, `check_trainer` and `check_chain` run everything and raise an AssertionError
+that names the broken promise; `method_checks`, `network_method_checks`, `trainer_checks` and `chain_checks` give the
+same as single checks, for a test runner. They need nothing but stepdown and the data that scikit-learn ships.
 """
 
 from ._chain import chain_checks, check_chain

@@ -121,9 +121,8 @@ def _check_callers_objects_stay(method: Any) -> None:
     assert result is not student, "the given student came back; return a new one."
     assert _same(given, _weights(student.module)), "the given student's module was trained."
     assert repr(method) == shown, "the method was changed."
-    assert bool((torch.random.get_rng_state() == state).all()), (
-        "torch's global random state was used in spite of a seed."
-    )
+    now = torch.random.get_rng_state()
+    assert bool((now == state).all()), "torch's global random state was used in spite of a seed."
 
 
 def _check_seed_decides(method: Any) -> None:
