@@ -14,7 +14,7 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.tree import DecisionTreeClassifier
 
 from stepdown.learners import expand_soft_targets, expansion_blocks
-from stepdown.learners._expansion import class_weights, fold_class_weight, thinned_targets
+from stepdown.learners._expansion import thinned_targets
 from stepdown.learners._soft_expanded import fit_by_expansion
 
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "A4.json").read_text())
@@ -69,21 +69,6 @@ def test_thinning_keeps_what_fits():
     np.testing.assert_array_equal(thinned_targets(np.eye(3), 2, 0), np.eye(3))
     Q = np.array([[0.25, 0.75, 0.0]])
     np.testing.assert_array_equal(thinned_targets(Q, 4, 3), Q)
-
-
-def test_class_weight_is_folded_exactly():
-    _, Q, w = soft_rows(20, 3)
-    per_class = np.array([0.5, 2.0, 7.0])
-    folded, weights = fold_class_weight(Q, w, per_class)
-    np.testing.assert_allclose(folded.sum(axis=1), 1.0)
-    np.testing.assert_allclose(weights[:, None] * folded, w[:, None] * Q * per_class)
-
-
-def test_balanced_classes_have_equal_mass():
-    _, Q, w = soft_rows(20, 3)
-    per_class = class_weights("balanced", Q, w, np.arange(3))
-    np.testing.assert_allclose((w @ Q) * per_class, w.sum() / 3)
-    np.testing.assert_array_equal(class_weights({"b": 3.0}, Q[:, :2], None, np.array(["a", "b"])), [1.0, 3.0])
 
 
 def test_blocks_fit_the_same_model():

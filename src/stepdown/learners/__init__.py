@@ -1,6 +1,7 @@
 """The only room that knows other people's model classes."""
 
 from ._bagged_trees import BaggedTreesClassifier, BaggedTreesRegressor
+from ._class_weight import with_class_weight
 from ._complexity import Complexity, complexity, latency
 from ._expansion import expand_soft_targets, expansion_blocks
 from ._families import bagged_bridge, between, grown, shrunk
@@ -59,5 +60,6 @@ __all__ = [
     "trainer_on_labels",
     "training_signal",
     "wider_nets",
+    "with_class_weight",
     "with_final",
 ]

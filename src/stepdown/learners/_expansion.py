@@ -3,21 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import compute_class_weight
-
-__all__ = [
-    "Expansion",
-    "class_weights",
-    "expand_soft_targets",
-    "expansion_blocks",
-    "fold_class_weight",
-    "thinned_targets",
-    "with_every_class",
-]
 
 Expansion = tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]
 
@@ -153,61 +141,3 @@ def with_every_class(expansion: Expansion, Q: NDArray[np.float64]) -> Expansion:
         np.concatenate([labels, missing]),
         np.concatenate([weights, np.full(len(missing), weight)]),
     )
-
-
-def fold_class_weight(
-    Q: NDArray[np.float64], sample_weight: NDArray[np.float64] | None, per_class: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Soft targets and weights that mean the same as weighting each class besides.
-
-    Weighting the expanded row ``(x_i, c)`` by ``w_i q_ic v_c`` is a row weight ``w_i sum_c q_ic v_c`` on targets in
-    proportion to ``q_ic v_c``.
-
-    Parameters
-    ----------
-    Q : array of shape (n_samples, n_classes)
-    sample_weight : array of shape (n_samples,), optional
-    per_class : array of shape (n_classes,)
-        The weights v, non-negative.
-
-    Returns
-    -------
-    Q : array of shape (n_samples, n_classes)
-        Rows sum to 1.
-    sample_weight : array of shape (n_samples,)
-
-    Examples
-    --------
-    >>> fold_class_weight(np.array([[0.5, 0.5]]), None, np.array([1.0, 3.0]))
-    (array([[0.25, 0.75]]), array([2.]))
-    """
-    mass = Q * per_class
-    totals = mass.sum(axis=1)
-    folded = np.divide(mass, totals[:, None], out=np.array(Q, dtype=np.float64), where=totals[:, None] > 0)
-    return folded, totals if sample_weight is None else totals * sample_weight
-
-
-def class_weights(
-    class_weight: Any, Q: NDArray[np.float64], sample_weight: NDArray[np.float64] | None, classes: NDArray[Any]
-) -> NDArray[np.float64] | None:
-    """The weight of each class that scikit-learn's ``class_weight`` asks for, of soft targets.
-
-    Parameters
-    ----------
-    class_weight : dict, "balanced", "balanced_subsample" or None
-        Balanced weights make the mass of all classes equal, where the mass of a class is the weighted sum of its
-        probabilities.
-    Q : array of shape (n_samples, n_classes)
-    sample_weight : array of shape (n_samples,), optional
-    classes : array of shape (n_classes,)
-
-    Returns
-    -------
-    array of shape (n_classes,), or None
-    """
-    if class_weight is None:
-        return None
-    if isinstance(class_weight, str):
-        mass = Q.sum(axis=0) if sample_weight is None else sample_weight @ Q
-        return np.divide(mass.sum() / len(classes), mass, out=np.ones_like(mass), where=mass > 0)
-    return compute_class_weight(class_weight, classes=np.asarray(classes), y=np.asarray(classes))

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from stepdown.core import InvalidInputError
 
-from ._expansion import class_weights, fold_class_weight
+from ._class_weight import fold_class_weight, with_class_weight
 
 __all__ = ["boosts_log_odds", "fit_soft_booster"]
 
@@ -63,12 +63,9 @@ def fit_soft_booster(
         `model`.
     """
     params = model.get_params(deep=False)
-    for per_class in (
-        class_weights(params.get("class_weight"), Q, sample_weight, classes),
-        None if not params.get("scale_pos_weight") else np.array([1.0, params["scale_pos_weight"]]),
-    ):
-        if per_class is not None:
-            Q, sample_weight = fold_class_weight(Q, sample_weight, per_class)
+    Q, sample_weight = with_class_weight(model, Q, sample_weight, classes)
+    if params.get("scale_pos_weight"):
+        Q, sample_weight = fold_class_weight(Q, sample_weight, np.array([1.0, params["scale_pos_weight"]]))
     fit = _fit_lightgbm if type(model).__module__.startswith("lightgbm") else _fit_xgboost
     return fit(model, X, Q[:, 1], sample_weight, classes, params)
 

@@ -18,12 +18,11 @@ from sklearn.tree import DecisionTreeClassifier, ExtraTreeClassifier
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import has_fit_parameter
 
+from ._class_weight import with_class_weight
 from ._expansion import (
     Expansion,
-    class_weights,
     expand_soft_targets,
     expansion_blocks,
-    fold_class_weight,
     thinned_targets,
     with_every_class,
 )
@@ -146,10 +145,8 @@ def fit_by_expansion(
     """
     limit = _default_limit(X) if max_expanded_rows is None else max_expanded_rows
     fixed: dict[str, Any] = {}
-    if isinstance(getattr(model, "class_weight", None), str):  # it would count rows, not their weights
-        per_class = class_weights(model.class_weight, Q, sample_weight, classes)
-        assert per_class is not None
-        Q, sample_weight = fold_class_weight(Q, sample_weight, per_class)
+    if isinstance(getattr(model, "class_weight", None), str):  # it would count rows of the expansion
+        Q, sample_weight = with_class_weight(model, Q, sample_weight, classes)
         fixed["class_weight"] = None
     if np.count_nonzero(Q) > limit:
         if type(model) in NAIVE_BAYES:

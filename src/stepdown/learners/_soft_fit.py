@@ -19,7 +19,7 @@ from sklearn.pipeline import Pipeline
 from stepdown.core import InvalidInputError, NotSupportedError, TransferSet
 
 from ._bagged_trees import BaggedTreesClassifier
-from ._expansion import class_weights, fold_class_weight
+from ._class_weight import with_class_weight
 from ._networks import (
     check_handed_rows,
     check_labels,
@@ -254,9 +254,6 @@ def _folded(fit: Callable[..., Any]) -> Realisation:
         classes: NDArray[Any],
         seed: int | None,
     ) -> Any:
-        per_class = class_weights(model.class_weight, Q, sample_weight, classes)
-        if per_class is not None:
-            Q, sample_weight = fold_class_weight(Q, sample_weight, per_class)
-        return fit(model, X, Q, sample_weight, classes)
+        return fit(model, X, *with_class_weight(model, Q, sample_weight, classes), classes)
 
     return realise
