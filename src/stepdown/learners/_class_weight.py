@@ -35,17 +35,15 @@ def class_weights(student: Any, Q: Floats, sample_weight: Floats | None, classes
     if class_weight is None or classes is None:
         return None
     if isinstance(class_weight, str):
-        by_weight = sample_weight is not None and type(student) in _BALANCE_BY_WEIGHT and class_weight == "balanced"
-        mass = sample_weight @ Q if by_weight else Q.sum(axis=0)
-        total = mass.sum() if by_weight else float(len(Q))
+        mass, total = Q.sum(axis=0), float(len(Q))
+        if sample_weight is not None and type(student) in _BALANCE_BY_WEIGHT and class_weight == "balanced":
+            mass, total = sample_weight @ Q, float(sample_weight.sum())
         present = mass > 0
         return np.where(present, total / (present.sum() * np.where(present, mass, 1.0)), 1.0)
     if isinstance(class_weight, list):  # scikit-learn takes one dict an output
         class_weight = class_weight[0]
     if not isinstance(class_weight, dict):
-        raise InvalidInputError(
-            f"class_weight must be None, 'balanced' or a dict, got {class_weight!r}."
-        )
+        raise InvalidInputError(f"class_weight must be None, 'balanced' or a dict, got {class_weight!r}.")
     return np.asarray(compute_class_weight(class_weight, classes=np.asarray(classes), y=np.asarray(classes)))
 
 

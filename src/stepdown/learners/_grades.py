@@ -21,7 +21,7 @@ from sklearn.frozen import FrozenEstimator
 
 from stepdown.core import InvalidInputError, Signal, Teacher, TransferSet
 
-from ._networks import network_grades, network_probes
+from ._networks import network_probes, probed_features
 from ._out_of_bag import (
     BAGGING,
     FORESTS,
@@ -301,7 +301,10 @@ def _ask_grades(model: Any, X: Any, data: TransferSet, n_grades: int) -> Answers
     """What the grades say about X, ordered or probed by `data`; an ensemble gives exactly `n_grades` answers."""
     parts = _sized_parts(model, data)
     if parts is None and is_network(model):
-        return network_grades(model, X, data, n_grades)
+        found = network_probes(model, data, n_grades - 1)
+        read = zip(found, probed_features(model, X, found), strict=True)
+        below = [predictions(probe[1:], features, data.classes) for (_, probe), features in read]
+        return [*below, predictions(model, X, data.classes)]
     if parts is None:
         return [predictions(grade.model, X, data.classes) for grade in grades(model, n_grades, data=data)]
     whole, part_of = parts

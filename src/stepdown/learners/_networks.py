@@ -17,7 +17,7 @@ from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
-from stepdown.core import InvalidInputError, RefitOnLabels, Teacher, Trainer, TransferSet
+from stepdown.core import InvalidInputError, Trainer, TransferSet
 
 from ._pipelines import bare_model, inner_estimators, is_network, prepare, split_pipeline, thawed, with_final
 from ._soft_support import SoftFitSupport
@@ -30,12 +30,12 @@ __all__ = [
     "completed",
     "fit_network",
     "n_parameters",
-    "network_grades",
     "network_probes",
     "network_randomness",
     "network_trainer",
+    "net_of",
     "own_rows",
-    "refit_of",
+    "probed_features",
     "renewed",
     "soft_network_support",
     "trainer_on_labels",
@@ -60,21 +60,21 @@ def own_rows(model: Any, X: Any) -> Any:
     -------
     array-like of shape (n_samples, n_features)
     """
-    net = _net_of(model)
+    net = net_of(model)
     return X if net is None else _room("_rows").own_rows(net, X)
 
 
-def _net_of(model: Any) -> Any:
+def net_of(model: Any) -> Any:
     """The net behind a model, or the first one that an ensemble holds; None where there is none."""
     bare = bare_model(model)
     if is_network(bare):
         return bare
-    return next((net for part in inner_estimators(bare) if (net := _net_of(part)) is not None), None)
+    return next((net for part in inner_estimators(bare) if (net := net_of(part)) is not None), None)
 
 
 def network_randomness(model: Any, seed: int | None) -> AbstractContextManager[Any]:
     """For the time of a fit, torch's randomness from a seed, where the model is or holds a net."""
-    net = _net_of(model)
+    net = net_of(model)
     if net is None or seed is None:
         return nullcontext()
     context: AbstractContextManager[Any] = _room("_engine").seeded(seed, net.device)
@@ -134,15 +134,6 @@ def renewed(model: Any, original: Any, seed: int | None) -> Any:
     return model
 
 
-def refit_of(teacher: Teacher, seed: int | None) -> Any:
-    """How a teacher is made again on folds: a net by its trainer, with its seed and its weights of rows."""
-    if _net_of(teacher.model) is not None and isinstance(teacher.refit, RefitOnLabels):
-        from ._soft_fit import fit_to  # which needs this file
-
-        return lambda part, rows: fit_to(teacher.model, part, seed=seed)
-    return teacher.refit
-
-
 def network_probes(model: Any, data: TransferSet, n_probes: int) -> list[tuple[str, Any]]:
     """Linear probes on the deepest layers of a net, fitted to rows as the last step of the model sees them."""
     X = prepare(split_pipeline(thawed(model))[0], own_rows(model, data.X))
@@ -150,29 +141,12 @@ def network_probes(model: Any, data: TransferSet, n_probes: int) -> list[tuple[s
     return probes
 
 
-def network_grades(model: Any, X: Any, data: TransferSet, n_grades: int) -> list[Any]:
-    """What each probe says about rows, and then the net itself; all probes are asked in one pass.
-
-    Parameters
-    ----------
-    X : array-like of shape (n_rows, n_features)
-        The rows that are asked about.
-    data : TransferSet
-        What the probes are fitted to.
-
-    Returns
-    -------
-    list of (array, bool)
-        As of `predictions`; the last is the whole model's.
-    """
-    from ._signals import predictions  # which needs this file
-
-    probes = network_probes(model, data, n_grades - 1)
+def probed_features(model: Any, X: Any, probes: Sequence[tuple[str, Any]]) -> list[Any]:
+    """What the head of each probe reads of rows, all layers in one pass."""
     rows = prepare(split_pipeline(thawed(model))[0], own_rows(model, X))
     layers = [probe[0].layer for _, probe in probes]
     features = _room("_probes").layer_features(bare_model(model), rows, layers) if layers else {}
-    below = [predictions(probe[1:], features[probe[0].layer], data.classes) for _, probe in probes]
-    return [*below, predictions(model, X, data.classes)]
+    return [features[layer] for layer in layers]
 
 
 def network_trainer() -> Trainer:

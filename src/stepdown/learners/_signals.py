@@ -12,10 +12,19 @@ from numpy.typing import NDArray
 from sklearn.base import is_classifier
 from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
 
-from stepdown.core import InvalidInputError, NotSupportedError, Signal, SignalWarning, Teacher, TransferSet
+from stepdown.core import (
+    InvalidInputError,
+    NotSupportedError,
+    RefitOnLabels,
+    Signal,
+    SignalWarning,
+    Teacher,
+    TransferSet,
+)
 
-from ._networks import own_rows, refit_of
+from ._networks import net_of, own_rows
 from ._out_of_bag import out_of_bag
+from ._soft_fit import fit_to
 
 __all__ = ["fold_rows", "predictions", "training_signal"]
 
@@ -241,7 +250,7 @@ def out_of_fold(
 
     ``ask(model, X, part)`` returns one or more answers of a model that was fitted to `part`.
     """
-    refit = refit_of(teacher, seed)
+    refit = _refit_of(teacher, seed)
     assert refit is not None
 
     def answer(train: NDArray[np.intp], test: NDArray[np.intp]) -> list[tuple[NDArray[np.float64], bool]]:
@@ -258,6 +267,13 @@ def out_of_fold(
             values[test] = part
         together.append((values, parts[0][1]))
     return together
+
+
+def _refit_of(teacher: Teacher, seed: int | None) -> Any:
+    """How a teacher is made again on folds: a net by its trainer, with its seed and its weights of rows."""
+    if net_of(teacher.model) is not None and isinstance(teacher.refit, RefitOnLabels):
+        return lambda part, rows: fit_to(teacher.model, part, seed=seed)
+    return teacher.refit
 
 
 def fold_rows(
