@@ -20,7 +20,8 @@ from ._networks import (
 from ._pipelines import bare_model, clone_with_seed, is_network, prepare, split_pipeline, supports_weight, with_final
 from ._regression_classifier import RegressionClassifier
 from ._signals import fold_rows, predictions, signal_key, training_signal
-from ._soft_fit import SoftFitSupport, fit_to, soft_fit_support
+from ._soft_fit import fit_to, soft_fit_support
+from ._soft_support import SoftFitSupport
 
 __all__ = [
     "BaggedTreesClassifier",

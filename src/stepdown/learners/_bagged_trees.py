@@ -20,8 +20,6 @@ from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-__all__ = ["BaggedTreesClassifier", "BaggedTreesRegressor"]
-
 
 class _BaggedTrees(BaseEstimator):
     """Grown trees, and the means of what they say about rows outside their bags."""

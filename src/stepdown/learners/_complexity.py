@@ -22,8 +22,6 @@ from ._bagged_trees import BaggedTreesClassifier, BaggedTreesRegressor
 from ._networks import n_parameters
 from ._pipelines import is_network
 
-__all__ = ["Complexity", "complexity", "latency"]
-
 TREES = "trees"
 LINEAR = "linear"
 NETWORK = "network"

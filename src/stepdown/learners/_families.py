@@ -14,8 +14,6 @@ from ._bagged_trees import BaggedTreesClassifier, BaggedTreesRegressor
 from ._complexity import Complexity
 from ._pipelines import bare_model, split_pipeline, thawed, with_final
 
-__all__ = ["bagged_bridge", "between", "grown", "shrunk"]
-
 SMALL = 500
 
 # Parameters that count the members of an ensemble, by what the libraries call them.

@@ -36,8 +36,6 @@ from ._pipelines import bare_model, is_network, prepare, split_pipeline, thawed,
 from ._probes import is_mlp, probes
 from ._signals import IN_SAMPLE, OUT_OF_FOLD, out_of_fold, predictions, signal_key, training_signal
 
-__all__ = ["Grade", "graded_signals", "grades"]
-
 
 @dataclass(frozen=True, slots=True)
 class Grade:

@@ -15,9 +15,6 @@ from sklearn.utils.validation import _check_y, check_is_fitted
 
 from stepdown.core import InvalidInputError
 
-__all__ = ["LabelEncoded"]
-
-
 Predict = TypeVar("Predict", bound=Callable[..., Any])
 
 

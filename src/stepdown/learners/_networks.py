@@ -22,26 +22,6 @@ from stepdown.core import InvalidInputError, Trainer, TransferSet
 from ._pipelines import bare_model, inner_estimators, is_network, prepare, split_pipeline, thawed, with_final
 from ._soft_support import SoftFitSupport
 
-__all__ = [
-    "answers",
-    "between_twins",
-    "check_handed_rows",
-    "check_labels",
-    "completed",
-    "fit_network",
-    "n_parameters",
-    "network_probes",
-    "network_randomness",
-    "network_trainer",
-    "net_of",
-    "own_rows",
-    "probed_features",
-    "renewed",
-    "soft_network_support",
-    "trainer_on_labels",
-    "wider_nets",
-]
-
 
 def own_rows(model: Any, X: Any) -> Any:
     """Rows in the type that a network's parameters have; for any other model as they are.

@@ -24,18 +24,6 @@ from stepdown.core import TransferSet
 from ._bagged_trees import BaggedTreesClassifier, BaggedTreesRegressor
 from ._pipelines import prepare, prepares_without_targets, split_pipeline
 
-__all__ = [
-    "BAGGING",
-    "FORESTS",
-    "Members",
-    "bagging_members",
-    "fitted_members",
-    "forest_members",
-    "is_reached",
-    "out_of_bag",
-    "unseen_mean",
-]
-
 FORESTS = (RandomForestClassifier, RandomForestRegressor, ExtraTreesClassifier, ExtraTreesRegressor)
 BAGGING = (BaggingClassifier, BaggingRegressor)
 

@@ -14,19 +14,6 @@ from sklearn.utils.validation import has_fit_parameter
 
 from stepdown.core import derive_seed
 
-__all__ = [
-    "bare_model",
-    "clone_with_seed",
-    "inner_estimators",
-    "is_network",
-    "prepare",
-    "prepares_without_targets",
-    "split_pipeline",
-    "supports_weight",
-    "thawed",
-    "with_final",
-]
-
 Steps = list[tuple[str, Any]]
 
 

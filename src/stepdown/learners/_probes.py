@@ -21,8 +21,6 @@ from stepdown.core import TransferSet
 
 from ._pipelines import bare_model, prepare, split_pipeline, thawed
 
-__all__ = ["HiddenLayer", "is_mlp", "probes"]
-
 
 def is_mlp(model: Any) -> bool:
     """Whether a network of scikit-learn's stands behind pipelines and freezing."""

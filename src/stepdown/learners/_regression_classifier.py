@@ -16,8 +16,6 @@ from stepdown.core import NotSupportedError
 
 from ._pipelines import supports_weight
 
-__all__ = ["RegressionClassifier"]
-
 
 class RegressionClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     """A classifier that regresses the probability of each class, one-hot labels or soft targets alike.

@@ -26,8 +26,6 @@ from ._networks import net_of, own_rows
 from ._out_of_bag import out_of_bag
 from ._soft_fit import fit_to
 
-__all__ = ["fold_rows", "predictions", "training_signal"]
-
 IN_SAMPLE = "in-sample"
 OUT_OF_FOLD = "out-of-fold"
 

@@ -17,8 +17,6 @@ from stepdown.core import InvalidInputError
 
 from ._class_weight import fold_class_weight, with_class_weight
 
-__all__ = ["boosts_log_odds", "fit_soft_booster"]
-
 _OBJECTIVES: dict[str, tuple[str | None, ...]] = {
     "LGBMClassifier": (None, "binary", "cross_entropy", "xentropy"),
     "XGBClassifier": (None, "binary:logistic"),

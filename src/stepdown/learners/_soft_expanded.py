@@ -29,8 +29,6 @@ from ._expansion import (
 from ._pipelines import supports_weight
 from ._soft_support import SoftFitSupport
 
-__all__ = ["expansion_support", "fit_by_expansion"]
-
 NAIVE_BAYES = (BernoulliNB, CategoricalNB, ComplementNB, GaussianNB, MultinomialNB)
 
 # The bounds on an expansion: what learners need on top of it is a small multiple.

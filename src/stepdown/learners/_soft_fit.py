@@ -37,8 +37,6 @@ from ._soft_logistic import fit_soft_logistic, has_smooth_penalty
 from ._soft_support import SoftFitSupport
 from ._soft_trees import FOREST_REGRESSORS, TREE_REGRESSORS, fit_soft_forest, fit_soft_tree, grows_by_gini
 
-__all__ = ["SoftFitSupport", "fit_to", "soft_fit_support"]
-
 # model, X, Q, sample_weight, classes, seed -> fitted model; the model may be fitted in place
 Realisation = Callable[[Any, Any, NDArray[np.float64], "NDArray[np.float64] | None", NDArray[Any], "int | None"], Any]
 

@@ -15,8 +15,6 @@ from sklearn.utils.validation import validate_data
 
 from stepdown.core import InvalidInputError
 
-__all__ = ["fit_soft_logistic", "has_smooth_penalty"]
-
 
 def has_smooth_penalty(model: LogisticRegression) -> bool:
     """Whether the model's objective is the multinomial (binary) log-loss with an l2 penalty or none.

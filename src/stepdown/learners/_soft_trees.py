@@ -11,8 +11,6 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, ExtraTre
 
 from ._trees import classifier_forest, classifier_tree
 
-__all__ = ["FOREST_REGRESSORS", "TREE_REGRESSORS", "fit_soft_forest", "fit_soft_tree", "grows_by_gini"]
-
 TREE_REGRESSORS = {DecisionTreeClassifier: DecisionTreeRegressor, ExtraTreeClassifier: ExtraTreeRegressor}
 FOREST_REGRESSORS = {RandomForestClassifier: RandomForestRegressor, ExtraTreesClassifier: ExtraTreesRegressor}
 

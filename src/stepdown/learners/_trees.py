@@ -18,8 +18,6 @@ from sklearn.tree._tree import NODE_DTYPE, Tree
 
 from stepdown.core import InvalidInputError
 
-__all__ = ["LEAF", "classifier_forest", "classifier_tree", "empty_nodes", "node_impurity", "tree_from_nodes"]
-
 LEAF = -1
 """What stands in ``left_child`` and ``right_child`` of a leaf."""
 

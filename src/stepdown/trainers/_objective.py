@@ -14,8 +14,6 @@ from numpy.typing import NDArray
 
 from stepdown.learners._trees import node_impurity
 
-__all__ = ["Objective", "SoftAccuracy", "SquaredError"]
-
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 
