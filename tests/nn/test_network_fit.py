@@ -22,9 +22,9 @@ from torch import nn
 from stepdown.core import InvalidInputError, NotSupportedError, TransferSet, as_teacher
 from stepdown.learners import (
     answers,
+    cast_rows,
     complexity,
     fit_to,
-    own_rows,
     predictions,
     soft_fit_support,
     supports_weight,
@@ -184,7 +184,7 @@ def test_what_comes_out_is_plain_and_what_went_in_is_untouched(softened):
     assert not hasattr(student, "module_")
     assert all(torch.equal(before[name], values) for name, values in student.module.state_dict().items())
     again = pickle.loads(pickle.dumps(fitted))
-    rows = own_rows(fitted, softened.X)
+    rows = cast_rows(fitted, softened.X)
     np.testing.assert_array_equal(again.predict_proba(rows), fitted.predict_proba(rows))
     np.testing.assert_allclose(fitted.predict_proba(rows).sum(axis=1), 1.0, rtol=1e-5)
     assert fitted.classes_.tolist() == [0, 1, 2]
@@ -200,7 +200,7 @@ def test_a_clone_of_the_fitted_net_starts_where_the_first_did(iris):
 
 
 def test_a_net_that_skorch_has_trained_in_place_is_drawn_anew(iris):
-    theirs = iris_net(max_epochs=60).fit(own_rows(iris_net(), iris.X), iris.y)
+    theirs = iris_net(max_epochs=60).fit(cast_rows(iris_net(), iris.X), iris.y)
     assert theirs.module is theirs.module_
     untrained = NetworkFit().fit(clone(theirs).set_params(max_epochs=0), iris, seed=0)
     assert np.mean(answers(untrained, iris.X) == iris.y) > 0.9  # a clone alone would have kept what it knows
@@ -316,11 +316,11 @@ def test_what_a_class_of_ones_own_adds_to_the_loss_is_heard(softened):
 def test_rows_come_in_the_nets_own_type(iris):
     assert iris.X.dtype == np.float64
     single, double = iris_net(), iris_net(module=nn.Sequential(nn.Linear(4, 3)).double())
-    assert [own_rows(net, iris.X).dtype for net in (single, double)] == ["float32", "float64"]
-    assert own_rows(DecisionTreeClassifier(), iris.X) is iris.X
-    assert own_rows(single, iris.X.astype(int)).dtype == np.float32
+    assert [cast_rows(net, iris.X).dtype for net in (single, double)] == ["float32", "float64"]
+    assert cast_rows(DecisionTreeClassifier(), iris.X) is iris.X
+    assert cast_rows(single, iris.X.astype(int)).dtype == np.float32
     words = iris_net(module=nn.Sequential(nn.Embedding(9, 2), nn.Flatten(), nn.Linear(8, 3)))
-    assert own_rows(words, iris.X.astype(int)).dtype == int
+    assert cast_rows(words, iris.X.astype(int)).dtype == int
     for model in (single, double):
         fitted = NetworkFit().fit(model, iris, seed=0)
         assert answers(fitted, iris.X).shape == (150,)
@@ -333,7 +333,7 @@ def test_pipelines_are_given_the_type_at_their_beginning(softened):
     student = make_pipeline(StandardScaler(), iris_net())
     fitted = trainer_for(student).fit(student, softened, seed=0)
     assert fitted[0].mean_.dtype == np.float64
-    assert fitted[0].transform(own_rows(fitted, softened.X)).dtype == np.float32
+    assert fitted[0].transform(cast_rows(fitted, softened.X)).dtype == np.float32
     assert np.mean(answers(fitted, softened.X) == softened.labels()) > 0.9
     wide = make_pipeline(FunctionTransformer(np.float64), iris_net())
     with pytest.raises(

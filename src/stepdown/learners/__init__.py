@@ -10,10 +10,10 @@ from ._label_encoded import LabelEncoded
 from ._networks import (
     answers,
     between_twins,
+    cast_rows,
     check_labels,
     completed,
     network_trainer,
-    own_rows,
     trainer_on_labels,
     wider_nets,
 )
@@ -36,6 +36,7 @@ __all__ = [
     "bare_model",
     "between",
     "between_twins",
+    "cast_rows",
     "check_labels",
     "clone_with_seed",
     "completed",
@@ -50,7 +51,6 @@ __all__ = [
     "is_network",
     "latency",
     "network_trainer",
-    "own_rows",
     "predictions",
     "prepare",
     "shrunk",

@@ -23,7 +23,7 @@ from ._pipelines import bare_model, inner_estimators, is_network, prepare, split
 from ._soft_support import SoftFitSupport
 
 
-def own_rows(model: Any, X: Any) -> Any:
+def cast_rows(model: Any, X: Any) -> Any:
     """Rows in the type that a network's parameters have; for any other model as they are.
 
     Estimators hand over float64, networks mostly want float32. A pipeline that ends in a net gets the rows converted
@@ -41,7 +41,7 @@ def own_rows(model: Any, X: Any) -> Any:
     array-like of shape (n_samples, n_features)
     """
     net = net_of(model)
-    return X if net is None else _room("_rows").own_rows(net, X)
+    return X if net is None else _room("_rows").cast_rows(net, X)
 
 
 def net_of(model: Any) -> Any:
@@ -80,7 +80,7 @@ def answers(model: Any, X: Any) -> NDArray[Any]:
     >>> answers(DecisionTreeClassifier().fit([[0], [1]], ["a", "c"]), [[1]]).tolist()
     ['c']
     """
-    says = np.asarray(model.predict(own_rows(model, X)))
+    says = np.asarray(model.predict(cast_rows(model, X)))
     return says[:, 0] if says.ndim == 2 and says.shape[1] == 1 else says
 
 
@@ -94,7 +94,7 @@ def check_handed_rows(model: Any, X: Any) -> None:
     """Refuse rows of another type than a net's at the end of a pipeline, which nothing would convert later either."""
     if getattr(model, "converts_rows", False):
         return
-    if is_network(model) and (wanted := own_rows(model, X)) is not X:
+    if is_network(model) and (wanted := cast_rows(model, X)) is not X:
         raise InvalidInputError(
             f"the steps before the {type(model).__name__} hand it {X.dtype} and it takes {wanted.dtype}: the pipeline "
             f"couldn't predict. Put FunctionTransformer(np.{wanted.dtype}) right before the net."
@@ -116,14 +116,14 @@ def renewed(model: Any, original: Any, seed: int | None) -> Any:
 
 def network_probes(model: Any, data: TransferSet, n_probes: int) -> list[tuple[str, Any]]:
     """Linear probes on the deepest layers of a net, fitted to rows as the last step of the model sees them."""
-    X = prepare(split_pipeline(thawed(model))[0], own_rows(model, data.X))
+    X = prepare(split_pipeline(thawed(model))[0], cast_rows(model, data.X))
     probes: list[tuple[str, Any]] = _room("_probes").network_probes(bare_model(model), data.replace(X=X), n_probes)
     return probes
 
 
 def probed_features(model: Any, X: Any, probes: Sequence[tuple[str, Any]]) -> list[Any]:
     """What the head of each probe reads of rows, all layers in one pass."""
-    rows = prepare(split_pipeline(thawed(model))[0], own_rows(model, X))
+    rows = prepare(split_pipeline(thawed(model))[0], cast_rows(model, X))
     layers = [probe[0].layer for _, probe in probes]
     features = _room("_probes").layer_features(bare_model(model), rows, layers) if layers else {}
     return [features[layer] for layer in layers]
@@ -187,7 +187,7 @@ def wider_nets(student: Any, data: TransferSet, factors: Sequence[float], seed: 
         For an architecture that can't be widened.
     """
     steps, net = split_pipeline(student)
-    X = own_rows(student, data.take(np.arange(data.n_samples)[:512]).X)
+    X = cast_rows(student, data.take(np.arange(data.n_samples)[:512]).X)
     if steps:
         X = Pipeline([(name, clone(step)) for name, step in steps]).fit_transform(X, data.labels()[:512])
     found = _room("_ladder").auxiliaries(net, factors, X=X, seed=seed)

@@ -22,7 +22,7 @@ from stepdown.core import (
     TransferSet,
 )
 
-from ._networks import net_of, own_rows
+from ._networks import cast_rows, net_of
 from ._out_of_bag import out_of_bag
 from ._soft_fit import fit_to
 
@@ -66,7 +66,7 @@ def predictions(model: Any, X: Any, classes: NDArray[Any] | None) -> tuple[NDArr
     (array([[1., 0., 0.],
            [0., 0., 1.]]), False)
     """
-    X = own_rows(model, X)
+    X = cast_rows(model, X)
     if classes is None:
         return _real_predictions(model, X), False
     columns = _columns(model, classes)

@@ -21,11 +21,11 @@ from stepdown.core import InvalidInputError, NotSupportedError, TransferSet
 from ._bagged_trees import BaggedTreesClassifier
 from ._class_weight import with_class_weight
 from ._networks import (
+    cast_rows,
     check_handed_rows,
     check_labels,
     fit_network,
     network_randomness,
-    own_rows,
     renewed,
     soft_network_support,
 )
@@ -82,7 +82,7 @@ def fit_to(student: Any, data: TransferSet, *, seed: int | None = None) -> Any:
     model = renewed(clone_with_seed(student, seed), student, seed)
     if isinstance(model, FrozenEstimator):
         return model
-    data = data.replace(X=own_rows(model, data.X))
+    data = data.replace(X=cast_rows(model, data.X))
     if is_network(model):
         check_labels(model, data)
     elif data.sample_weight is None and not _is_truly_soft(data):

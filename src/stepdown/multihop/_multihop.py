@@ -28,7 +28,7 @@ from stepdown.core import (
     derive_seed,
     naming_the_hop,
 )
-from stepdown.learners import answers, complexity, own_rows, split_pipeline
+from stepdown.learners import answers, cast_rows, complexity, split_pipeline
 from stepdown.oracle import Queried, QueryPolicy
 from stepdown.search import Search
 from stepdown.search._inputs import check_classes, check_rows, check_targets, checked_rows, warn_unless_falling
@@ -237,7 +237,7 @@ class _Multihop(Selecting, MetaEstimatorMixin, BaseEstimator):
 
     def _new_rows(self, X: Any) -> Any:
         check_is_fitted(self, "student_")
-        return own_rows(self.student_, checked_rows(self, X, [*_listed(self.teacher), self.student]))
+        return cast_rows(self.student_, checked_rows(self, X, [*_listed(self.teacher), self.student]))
 
     @property
     def n_features_in_(self) -> int:

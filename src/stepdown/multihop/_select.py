@@ -9,7 +9,7 @@ from typing import Any
 from sklearn.utils.validation import check_is_fitted
 
 from stepdown.core import InvalidInputError
-from stepdown.learners import Complexity, complexity, latency, own_rows, training_signal
+from stepdown.learners import Complexity, cast_rows, complexity, latency, training_signal
 from stepdown.oracle import Queried
 from stepdown.search._answers import check_scores_signals, value_of
 from stepdown.search._candidates import Table
@@ -110,7 +110,7 @@ def rungs_of(problem: Task, choice: Choice, chosen: Trained, scorer: Scorer | No
 
 
 def _rung(problem: Task, name: str, model: Any, score: Any, validated: Any) -> Rung:
-    speed = latency(model, own_rows(model, problem.data.X), repeats=3)
+    speed = latency(model, cast_rows(model, problem.data.X), repeats=3)
     return Rung(name, model, complexity(model), speed, score, validated)
 
 

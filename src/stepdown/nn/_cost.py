@@ -17,7 +17,7 @@ from stepdown.core import InvalidInputError
 from ._engine import example_of, network_of
 from ._networks import quietly, run
 from ._prototype import size_of
-from ._rows import own_rows
+from ._rows import cast_rows
 from ._taps import bare, main_tensor
 
 __all__ = ["NetworkCost", "network_cost"]
@@ -80,7 +80,7 @@ def network_cost(net: Any, X: Any) -> NetworkCost:
     67 parameters, 112 FLOPs a row, 268 bytes
     """
     network = bare(network_of(net))
-    x = example_of(net, own_rows(net, X), None, limit=1)[0] if isinstance(net, NeuralNet) else X
+    x = example_of(net, cast_rows(net, X), None, limit=1)[0] if isinstance(net, NeuralNet) else X
     counter = FlopCounterMode(display=False)
     with quietly(network), _unfused(), counter:
         output = main_tensor(run(network, x))

@@ -28,7 +28,7 @@ from ._cached_teacher import CachedTeacher
 from ._distributed import GlobalBatch
 from ._method import LossMethod
 from ._networks import FrozenNetwork
-from ._rows import own_rows
+from ._rows import cast_rows
 from ._taps import main_tensor
 from ._transfer import NonFiniteLossError, Transfer
 
@@ -85,7 +85,7 @@ def taught(
         )
     if not teachers:
         raise InvalidInputError(f"{type(method).__name__} came without a teacher; expected a trained network.")
-    data = data.replace(X=own_rows(student, data.X))
+    data = data.replace(X=cast_rows(student, data.X))
     targets = targets_for(student, data)
     net = clone(student)
     model = as_teacher(teachers[-1]).model

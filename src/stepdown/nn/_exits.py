@@ -16,7 +16,7 @@ from ._networks import output_shape, quietly, run
 from ._pairs import propose_pairs
 from ._prototype import NamedNets, Prototype, net_of, with_module
 from ._pruned import last_layer
-from ._rows import own_rows
+from ._rows import cast_rows
 from ._taps import Taps, bare, main_tensor
 
 __all__ = ["EarlyExit", "early_exit", "early_exits"]
@@ -160,7 +160,7 @@ def early_exits(
     [('exit 1', Prototype(EarlyExit of 67 parameters))]
     """
     net, network = net_of(teacher), bare(network_of(teacher))
-    example, _ = example_of(net, own_rows(net, X), None, limit=ROWS)
+    example, _ = example_of(net, cast_rows(net, X), None, limit=ROWS)
     order = _in_order(network, example)
     if layers is None:
         ends = [layer.name for layer in propose_pairs(network, network, example).student][:-1]

@@ -18,7 +18,7 @@ from ._kd import KD
 from ._pairs import propose_pairs
 from ._pkt import PKT
 from ._prototype import with_module
-from ._rows import own_rows
+from ._rows import cast_rows
 from ._schedules import CriticalPeriod, Schedule
 
 __all__ = ["FlowHops", "check_learns_labels", "flow_hops"]
@@ -61,7 +61,7 @@ def flow_hops(
         raise InvalidInputError(f"label_epochs={label_epochs}: expected 0 or more.")
     with seeded(seed, student.device):
         made = clone(student).initialize()
-        x, labels = example_of(made, own_rows(made, data.X), targets_for(student, data))
+        x, labels = example_of(made, cast_rows(made, data.X), targets_for(student, data))
         wide = [(name, auxiliary(made.module_, factor, example=x)) for name, factor in bridges]
         theirs = propose_pairs(network_of(teacher), made.module_, x, labels)
     if layers is None:

@@ -16,7 +16,7 @@ from stepdown.core import InvalidInputError, NotSupportedError, TransferSet
 
 from ._engine import seeded, targets_for
 from ._networks import evaluating
-from ._rows import own_rows
+from ._rows import cast_rows
 from ._taps import Taps, bare
 
 __all__ = ["fit_head"]
@@ -79,7 +79,7 @@ def fit_head(
         raise NotSupportedError(f"layer {name!r} has no bias, which a fitted head needs.")
     inputs = []
     with Taps(module, [f"{name}:input"]) as taps, evaluating(module):
-        for _ in made.forward_iter(own_rows(made, data.X)):
+        for _ in made.forward_iter(cast_rows(made, data.X)):
             inputs.append(taps[f"{name}:input"].detach().cpu())
     features = torch.cat(inputs).double().numpy()
     scaler = StandardScaler().fit(features)

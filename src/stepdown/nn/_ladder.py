@@ -15,7 +15,7 @@ from stepdown.core import InvalidInputError, NotSupportedError
 from ._auxiliary import auxiliary
 from ._engine import example_of, seeded
 from ._prototype import NamedNets, Prototype, size_of, with_module
-from ._rows import own_rows
+from ._rows import cast_rows
 
 __all__ = ["auxiliaries", "built_ladder", "ladder"]
 
@@ -60,7 +60,7 @@ def auxiliaries(
     """
     with seeded(seed, student.device):
         made = clone(student).initialize()
-        x, _ = example_of(made, own_rows(made, X), None, limit=ROWS)
+        x, _ = example_of(made, cast_rows(made, X), None, limit=ROWS)
         wide = [(factor, auxiliary(made.module_, factor, example=x)) for factor in sorted(set(factors), reverse=True)]
     return tuple((f"auxiliary {factor:g}x", with_module(student, Prototype(network))) for factor, network in wide)
 

@@ -21,7 +21,7 @@ from stepdown.core import InvalidInputError, NotSupportedError, Trainer, Transfe
 from stepdown.learners import SoftFitSupport, fit_to, split_pipeline
 
 from ._engine import seeded
-from ._rows import own_rows
+from ._rows import cast_rows
 from ._taps import bare, main_tensor
 from ._transfer import NonFiniteLossError
 
@@ -258,7 +258,7 @@ def _told_net(kind: Any, lesson: _Lesson) -> Any:
             self._know_classes()  # skorch knows those of its rows only, and some may be missing
 
         def get_dataset(self, X: Any, y: Any = None) -> Any:
-            X = own_rows(self, X)
+            X = cast_rows(self, X)
             plain = super().get_dataset(X, y)
             if lesson.packed is None or y is not lesson.y:
                 return plain

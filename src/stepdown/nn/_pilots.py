@@ -20,7 +20,7 @@ from ._engine import TrainingStoppedError, targets_for
 from ._flow_hops import check_learns_labels, flow_hops
 from ._head import fit_head
 from ._relative import Relative
-from ._rows import own_rows
+from ._rows import cast_rows
 from ._schedules import CriticalPeriod, Schedule
 
 __all__ = ["Pilot", "PilotedFlow", "flow_through_auxiliaries"]
@@ -182,7 +182,7 @@ def flow_through_auxiliaries(
     chains = _chains(factors, max_auxiliaries)
     budget = _budget(budget_passes, budget_seconds, chains, student)
     targets_for(student, data)
-    data = data.replace(X=own_rows(student, data.X))
+    data = data.replace(X=cast_rows(student, data.X))
     course = _Course(teacher, schedule or _critical_period, seed)
     chosen, pilots = chains[0], []
     if len(chains) > 1:

@@ -21,7 +21,7 @@ from stepdown.core import TransferSet
 from ._engine import example_of
 from ._networks import evaluating, quietly, run
 from ._pairs import stage_ends
-from ._rows import own_rows
+from ._rows import cast_rows
 from ._taps import Taps, bare, main_tensor
 
 __all__ = ["LayerFeatures", "layer_features", "network_probes"]
@@ -148,7 +148,7 @@ def network_probes(net: NeuralNet, data: TransferSet, n_probes: int) -> list[tup
 
 def _hidden_layers(net: NeuralNet, X: Any) -> list[str]:
     """Ends of stages but for the one that makes the output."""
-    x, _ = example_of(net, own_rows(net, X), None, limit=8)
+    x, _ = example_of(net, cast_rows(net, X), None, limit=8)
     module: nn.Module = bare(net.module_)
     ends = stage_ends(module, x)
     with Taps(module, ends) as taps, quietly(module):
@@ -157,7 +157,7 @@ def _hidden_layers(net: NeuralNet, X: Any) -> list[str]:
 
 
 def _blocks(net: NeuralNet, X: Any) -> Iterator[Any]:
-    dataset = net.get_dataset(own_rows(net, X))
+    dataset = net.get_dataset(cast_rows(net, X))
     yield from net.iterator_valid(dataset, **{**net.get_params_for("iterator_valid"), "batch_size": BLOCK})
 
 

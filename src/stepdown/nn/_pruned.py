@@ -14,7 +14,7 @@ from stepdown.core import InvalidInputError, NotSupportedError
 from ._engine import example_of, network_of
 from ._networks import evaluating, output_shape, quietly, run
 from ._prototype import NamedNets, Prototype, net_of, size_of, with_module
-from ._rows import own_rows
+from ._rows import cast_rows
 from ._taps import Taps, bare
 
 __all__ = ["last_layer", "pruned", "pruned_copies"]
@@ -143,7 +143,7 @@ def pruned_copies(teacher: Any, ratios: Sequence[float] = (0.3, 0.5), *, X: Any,
     [('pruned 30%', Prototype(Sequential of 59 parameters)), ('pruned 50%', Prototype(Sequential of 43 parameters))]
     """
     net, network = net_of(teacher), network_of(teacher)
-    example, _ = example_of(net, own_rows(net, X), None, limit=SMALL)
+    example, _ = example_of(net, cast_rows(net, X), None, limit=SMALL)
     made = ((ratio, pruned(network, ratio, example=example, keep=keep)) for ratio in sorted(set(ratios)))
     return tuple((f"pruned {100 * ratio:g}%", with_module(net, Prototype(smaller))) for ratio, smaller in made)
 

@@ -11,7 +11,7 @@ from skorch import NeuralNet
 from torch import nn
 from torch.utils.data import DataLoader
 
-__all__ = ["own_rows", "parameter_type"]
+__all__ = ["cast_rows", "parameter_type"]
 
 
 def parameter_type(net: NeuralNet) -> torch.dtype:
@@ -24,7 +24,7 @@ def parameter_type(net: NeuralNet) -> torch.dtype:
     return torch.get_default_dtype()
 
 
-def own_rows(net: NeuralNet, X: Any) -> Any:
+def cast_rows(net: NeuralNet, X: Any) -> Any:
     """Rows in the type of a net's parameters, where that is another than theirs.
 
     Real numbers are converted. Whole numbers are where nothing else can be meant by them: not for a net with
@@ -43,7 +43,7 @@ def own_rows(net: NeuralNet, X: Any) -> Any:
 
     Examples
     --------
-    >>> own_rows(NeuralNet(nn.Linear(2, 1), criterion=nn.MSELoss), np.zeros((1, 2))).dtype
+    >>> cast_rows(NeuralNet(nn.Linear(2, 1), criterion=nn.MSELoss), np.zeros((1, 2))).dtype
     dtype('float32')
     """
     if not (isinstance(X, np.ndarray) or issparse(X)):

@@ -12,7 +12,7 @@ from torch import Tensor, nn, optim
 
 from stepdown.core import InvalidInputError, NotSupportedError
 
-from ._rows import own_rows
+from ._rows import cast_rows
 
 __all__ = ["TableModule", "TableNet"]
 
@@ -124,7 +124,7 @@ class TableNet(NeuralNetClassifier):
         return np.asarray(self.classes_)[super().predict(X)]
 
     def get_dataset(self, X: Any, y: Any = None) -> Any:
-        return super().get_dataset(own_rows(self, X), y)
+        return super().get_dataset(cast_rows(self, X), y)
 
     def _widths(self) -> tuple[int, ...]:
         parts = self.hidden.split("-") if isinstance(self.hidden, str) else np.atleast_1d(self.hidden).tolist()

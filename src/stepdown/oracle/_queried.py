@@ -16,7 +16,7 @@ from sklearn.utils import _safe_indexing, get_tags
 from sklearn.utils.metaestimators import available_if
 
 from stepdown.core import InvalidInputError, NotSupportedError
-from stepdown.learners import own_rows
+from stepdown.learners import cast_rows
 
 from ._answer_file import Answer, AnswerFile, row_keys
 
@@ -200,7 +200,7 @@ class Queried(ClassifierMixin, BaseEstimator):
     def _call(self, rows: Any) -> Any:
         if callable(self.teacher):
             return self.teacher(rows)
-        rows = own_rows(self.teacher, rows)
+        rows = cast_rows(self.teacher, rows)
         return self.teacher.predict(rows) if self.is_hard else self.teacher.predict_proba(rows)
 
     def _read(self, said: Any, n_rows: int, classes: NDArray[Any] | None) -> list[Answer]:

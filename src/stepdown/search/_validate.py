@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
 
 from stepdown.core import TransferSet, derive_seed
-from stepdown.learners import answers, own_rows
+from stepdown.learners import answers, cast_rows
 
 from ._scoring import Scorer, takes_weight
 from ._task import Task, Way
@@ -164,7 +164,7 @@ def _score_fold(
         keywords = {}
         if held_out.sample_weight is not None and takes_weight(scorer):
             keywords["sample_weight"] = held_out.weights()
-        score = float(scorer(model, own_rows(model, held_out.X), truth, **keywords))
+        score = float(scorer(model, cast_rows(model, held_out.X), truth, **keywords))
     elif problem.data.is_classification:
         score = (answers(model, held_out.X) == truth).astype(float)
     else:

@@ -24,7 +24,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, _num_samples, column_or_1d
 
 from stepdown.core import InvalidInputError, NotSupportedError
-from stepdown.learners import complexity, own_rows, predictions
+from stepdown.learners import cast_rows, complexity, predictions
 from stepdown.multihop._multihop import _Multihop
 from stepdown.oracle import Queried
 from stepdown.search._contents import check_labels, check_names
@@ -259,7 +259,7 @@ def _one_fold(
     def score(model: Any, seconds: float) -> dict[str, Any]:
         keywords = {} if test_weight is None else {"sample_weight": test_weight}
         return {
-            "score": float(scorer(model, own_rows(model, X_test), y_test, **keywords)),
+            "score": float(scorer(model, cast_rows(model, X_test), y_test, **keywords)),
             "metrics": held_out_metrics(model, X_test, y_test, teacher_says, problem.data.classes),
             "size": complexity(model),
             "seconds": seconds,
