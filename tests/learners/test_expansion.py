@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from sklearn.naive_bayes import GaussianNB
 from sklearn.tree import DecisionTreeClassifier
 
-from stepdown.learners import expand_soft_targets, expansion_blocks
-from stepdown.learners._expansion import thinned_targets
+from stepdown.learners._expansion import expand_soft_targets, expansion_blocks, thinned_targets
 from stepdown.learners._soft_expanded import fit_by_expansion
 
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "A4.json").read_text())

@@ -30,7 +30,8 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, ExtraTre
 from sklearn.utils.validation import has_fit_parameter
 
 from stepdown.core import InvalidInputError, NotSupportedError, TransferSet
-from stepdown.learners import RegressionClassifier, expand_soft_targets, fit_to, soft_fit_support
+from stepdown.learners import RegressionClassifier, fit_to, soft_fit_support
+from stepdown.learners._expansion import expand_soft_targets
 from stepdown.learners._soft_expanded import _fit_to_draws
 
 VECTORS = Path(__file__).parents[1] / "vectors"

@@ -3,7 +3,6 @@
 from ._bagged_trees import BaggedTreesClassifier, BaggedTreesRegressor
 from ._class_weight import with_class_weight
 from ._complexity import Complexity, complexity, latency
-from ._expansion import expand_soft_targets, expansion_blocks
 from ._families import bagged_bridge, between, grown, shrunk
 from ._grades import Grade, graded_signals, grades
 from ._label_encoded import LabelEncoded
@@ -41,8 +40,6 @@ __all__ = [
     "clone_with_seed",
     "completed",
     "complexity",
-    "expand_soft_targets",
-    "expansion_blocks",
     "fit_to",
     "fold_rows",
     "graded_signals",
