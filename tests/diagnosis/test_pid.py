@@ -69,9 +69,9 @@ def test_a_blurred_copy_knows_nothing_of_its_own_at_full_size() -> None:
         np.testing.assert_allclose(parts(found), [known_s, information(of_t) - known_s, 0.0, 0.0], rtol=0, atol=1e-7)
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", range(6))
 def test_a_general_solver_finds_the_same(seed) -> None:
-    for kind, table in enumerate(tables(seed, (2, 3, 2))):
+    for table in tables(seed, (2, 3, 2)):
         joint = table / table.sum()
         of_t, of_s = joint.sum(axis=1), joint.sum(axis=0)
         rows = [np.eye(2)[t][:, None, None] * np.eye(2)[y] * np.ones((1, 3, 1)) for t in range(2) for y in (0, 1)]
@@ -80,18 +80,26 @@ def test_a_general_solver_finds_the_same(seed) -> None:
         prior = np.where(of_t.sum(axis=0) > 0, of_t.sum(axis=0), 1.0)
         start = (of_t[:, None, :] * of_s[None, :, :] / prior).ravel()
         basis = np.linalg.svd(matrix)[2][np.linalg.matrix_rank(matrix) :].T
+
+        def objective(z, start=start, basis=basis):
+            """With its gradient: differences at the edge, where a probability is zero, depend on the last digits."""
+            q = np.maximum(start + basis @ z, 1e-15).reshape(6, 2)
+            return information(q), basis.T @ np.log(q / q.sum(axis=1, keepdims=True)).ravel()
+
         solved = minimize(
-            lambda z, start=start, basis=basis: information(np.maximum(start + basis @ z, 0).reshape(6, 2)),
+            objective,
             np.zeros(basis.shape[1]),
+            jac=True,
             method="SLSQP",
-            constraints={"type": "ineq", "fun": lambda z, start=start, basis=basis: start + basis @ z},
+            constraints={
+                "type": "ineq",
+                "fun": lambda z, start=start, basis=basis: start + basis @ z,
+                "jac": lambda z, basis=basis: basis,
+            },
             options={"ftol": 1e-14, "maxiter": 500},
         )
         found = partial_information_of_joint(joint)
-        least = found.information - found.synergy
-        assert least <= solved.fun + 1e-6
-        if kind == 0:  # elsewhere the general solver stops early, at the edge of what is allowed
-            assert least == pytest.approx(solved.fun, abs=1e-5)
+        assert found.information - found.synergy == pytest.approx(solved.fun, rel=0, abs=1e-8)
 
 
 def test_no_distribution_with_the_same_margins_goes_below() -> None:

@@ -1,9 +1,12 @@
 """Two processes train as one with the joined batch: gloo, on the CPU, with torch alone and with Accelerate."""
 
 import copy
+import gc
 import os
 import socket
+from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -69,17 +72,33 @@ def gradients(method, x, y, student, wrap=lambda network: network):
     return loss.detach(), [parameter.grad for parameter in trained if parameter.grad is not None]
 
 
-def start(rank, port):
+def in_one_of_two(rank: int, port: int, work: Callable[[int], object], folder: str) -> None:
+    """What `work` finds goes to a file; the process group is down before the interpreter is.
+
+    Whatever holds the group (a wrapped network, an accelerator, a kept traceback) lives in the frame of `work`. Were it
+    alive at the end, one of gloo's threads could ask for Python's lock while Python goes, and that aborts the process.
+    """
     torch.set_num_threads(1)
     os.environ.update(
         MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port), RANK=str(rank), WORLD_SIZE="2", LOCAL_RANK=str(rank)
     )
     os.environ.update(ACCELERATE_USE_CPU="true", LOCAL_WORLD_SIZE="2")
+    dist.init_process_group("gloo", rank=rank, world_size=2, timeout=timedelta(seconds=120))
+    try:
+        torch.save(work(rank), f"{folder}/{rank}.pt")
+        gc.collect()
+        dist.barrier()  # the first to leave takes the store with it
+    finally:
+        dist.destroy_process_group()
+    gc.collect()
 
 
-def one_of_two(rank, port, folder):
-    start(rank, port)
-    dist.init_process_group("gloo", rank=rank, world_size=2, timeout=timedelta(seconds=60))
+def in_two_processes(work: Callable[[int], object], folder: Path) -> list:
+    mp.spawn(in_one_of_two, args=(free_port(), work, str(folder)), nprocs=2)
+    return [torch.load(folder / f"{rank}.pt") for rank in range(2)]
+
+
+def gradients_of_one(rank):
     x, y = rows()
     part = slice(0, 5) if rank == 0 else slice(5, None)  # of different sizes
     found = {}
@@ -90,8 +109,7 @@ def one_of_two(rank, port, folder):
         next(iter(ImageBatches(images())))
     torch.manual_seed(rank)
     found["heard"] = teachers_heard()
-    torch.save(found, f"{folder}/{rank}.pt")
-    dist.destroy_process_group()
+    return found
 
 
 def teachers_heard():
@@ -107,13 +125,12 @@ def free_port():
 
 
 def test_gradients_are_those_of_the_joined_batch(tmp_path):
-    mp.spawn(one_of_two, args=(free_port(), str(tmp_path)), nprocs=2)
+    results = in_two_processes(gradients_of_one, tmp_path)
     x, y = rows()
-    heard = [torch.load(tmp_path / f"{rank}.pt")["heard"] for rank in range(2)]
+    heard = [found["heard"] for found in results]
     assert heard[0] == heard[1]  # which teachers are silent is drawn once for all processes
     assert len({tuple(names) for names in heard[0]}) > 3
-    for rank in range(2):
-        found = torch.load(tmp_path / f"{rank}.pt")
+    for found in results:
         for name, method in METHODS.items():
             _, student = networks()
             loss, expected = gradients(GlobalBatch(method), x, y, student)
@@ -132,9 +149,9 @@ def student_net(batch_size, **rest):
     return kind, {"module": networks()[1], "batch_size": batch_size, **settings, **rest}
 
 
-def one_of_two_by_accelerate(rank, port, folder):
-    start(rank, port)
+def trained_by_accelerate(rank):
     from accelerate import Accelerator
+    from accelerate.state import AcceleratorState
     from skorch.hf import AccelerateMixin
 
     accelerator = Accelerator(cpu=True)
@@ -152,8 +169,10 @@ def one_of_two_by_accelerate(rank, port, folder):
     seen = PKT([("2", "2")]).transfer([image_teacher()], from_images, image_data(), seed=0)
     with pytest.raises(InvalidInputError, match="2 processes run and ImageBatches doesn't know which"):
         seen.predict(image_data().X)
-    torch.save((taught.module_.state_dict(), seen.module_.state_dict()), f"{folder}/{rank}.pt")
-    dist.destroy_process_group()
+    states = taught.module_.state_dict(), seen.module_.state_dict()
+    accelerator.free_memory()
+    AcceleratorState._reset_state(reset_partial_state=True)
+    return states
 
 
 def images(n=37):
@@ -210,15 +229,14 @@ def joined_data():
 
 def test_accelerate_trains_two_processes_as_one(tmp_path):
     pytest.importorskip("accelerate")
-    mp.spawn(one_of_two_by_accelerate, args=(free_port(), str(tmp_path)), nprocs=2)
+    results = in_two_processes(trained_by_accelerate, tmp_path)
     kind, settings = student_net(16)
     before = copy.deepcopy(settings["module"].state_dict())
     expected = accelerate_method().transfer([networks()[0]], kind(**settings), joined_data(), seed=0)
     kind, settings = image_net(16)
     untrained = copy.deepcopy(settings["module"].state_dict())
     seen = PKT([("2", "2")]).transfer([image_teacher()], kind(**settings), image_data(), seed=0)
-    for rank in range(2):
-        found, found_seen = torch.load(tmp_path / f"{rank}.pt")
+    for found, found_seen in results:
         for name, values in expected.module_.state_dict().items():
             torch.testing.assert_close(found[name], values, rtol=0, atol=1e-6)
             assert not np.allclose(values, before[name])
