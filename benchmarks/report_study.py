@@ -97,7 +97,7 @@ def answer(record: dict[str, Any], differences: list[dict[str, Any]]) -> Iterato
             for given, noise in ways
         ],
     )
-    control = [row["ways"]["multihop − control"] for row in record["policies"]]
+    control = [row["ways"]["multihop-bare − control"] for row in record["policies"]]
     yield (
         "**The control** is a bridge that learned from the labels alone. Against it the intervals of the bridge lie"
         f" {clear(control)}; where they hold 0, what helps is out-of-bag knowledge, not the teacher's."
@@ -124,8 +124,8 @@ def in_short(
     ways: dict[tuple[str, float], dict[str, dict[str, Any]]],
 ) -> Iterator[tuple[bool, str]]:
     """Sentences, each with the condition under which the numbers bear it; the others stay out of the page."""
-    bridge = {key: of["multihop − one-hop"] for key, of in ways.items()}
-    control = [of["multihop − control"] for of in ways.values()]
+    bridge = {key: of["multihop-bare − one-hop"] for key, of in ways.items()}
+    control = [of["multihop-bare − control"] for of in ways.values()]
     noisy, clean, hard = bridge["frozen", 0.2], bridge["frozen", 0.0], bridge["hard answers", 0.0]
     again = [bridge["again", noise] for noise in (0.0, 0.2)]
     noisy_frozen = [row for row in record["fewer rows"] if row["given"] == "frozen" and row["noise"]]
@@ -178,8 +178,8 @@ def _effect(rows: Sequence[dict[str, Any]], student: str, size: int, noise: floa
     return next((row["effects"]["bridge"] for row in rows if all(row[key] == asked[key] for key in asked)), None)
 
 
-OVERALL = ("multihop − one-hop", "one-hop", "multihop", "multihop − control")
-INSTEAD = ("one-hop, regularised teacher − one-hop", "control − one-hop", "multihop − one-hop")
+OVERALL = ("multihop-bare − one-hop", "one-hop", "multihop-bare", "multihop-bare − control")
+INSTEAD = ("one-hop, regularised teacher − one-hop", "control − one-hop", "multihop-bare − one-hop")
 
 
 def estimators(record: dict[str, Any]) -> Iterator[str]:
@@ -336,7 +336,7 @@ def advice(record: dict[str, Any]) -> Iterator[str]:
         " picked"
         " on the test rows, which nobody can: all less labels alone with the student's trainer."
     )
-    names = ("one-hop", "multihop", "as advised", "best of three in hindsight")
+    names = ("one-hop", "multihop-bare", "as advised", "best of three in hindsight")
     yield table(
         [
             "teacher",
@@ -353,7 +353,7 @@ def advice(record: dict[str, Any]) -> Iterator[str]:
                 GIVEN[row["given"]],
                 labels_of(row["noise"]),
                 *(cell(row["ways"][name]) for name in names),
-                *(cell(row["ways"][f"as advised − {way}"], interval_too=True) for way in ("one-hop", "multihop")),
+                *(cell(row["ways"][f"as advised − {way}"], interval_too=True) for way in ("one-hop", "multihop-bare")),
             ]
             for row in record["policies"]
         ],

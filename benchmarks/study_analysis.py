@@ -27,13 +27,13 @@ FACTS = (
 """What is kept of a diagnosis."""
 FEWEST_SETS = 5
 """Below these no interval is worth printing."""
-POLICIES = ("one-hop", "one-hop, regularised teacher", "multihop", "control")
+POLICIES = ("one-hop", "one-hop, regularised teacher", "multihop-bare", "control")
 WAY = {
     "labels-alone-linear": "labels",
     "nothing-to-hand-on": "labels",
     "labels-alone-few-trees": "labels",
-    "bridge-hard-answers": "multihop",
-    "bridge-memorised-noise": "multihop",
+    "bridge-hard-answers": "multihop-bare",
+    "bridge-memorised-noise": "multihop-bare",
     "one-hop-network": "one-hop",
     "one-hop-many-rows": "one-hop",
     "one-hop-frozen": "one-hop",
@@ -90,14 +90,14 @@ def grouped(runs: Sequence[Run], keys: Sequence[str]) -> list[tuple[dict[str, An
 
 CONTRASTS = {
     "teacher, one-hop": ("one-hop", "labels"),
-    "bridge": ("multihop", "one-hop"),
-    "averaged": ("multihop-averaged", "one-hop"),
+    "bridge": ("multihop-bare", "one-hop"),
+    "averaged": ("multihop-bare-averaged", "one-hop"),
     "further rows": ("one-hop-rows", "one-hop"),
-    "bridge, against further rows": ("multihop", "one-hop-rows"),
-    "bridge, against the control": ("multihop", "control"),
-    "bridge, against the regularised teacher": ("multihop", "one-hop, regularised teacher"),
+    "bridge, against further rows": ("multihop-bare", "one-hop-rows"),
+    "bridge, against the control": ("multihop-bare", "control"),
+    "bridge, against the regularised teacher": ("multihop-bare", "one-hop, regularised teacher"),
     "regularised teacher": ("one-hop, regularised teacher", "one-hop"),
-    "bridge, against labels": ("multihop", "labels"),
+    "bridge, against labels": ("multihop-bare", "labels"),
 }
 
 
@@ -118,7 +118,7 @@ def by_teacher(runs: Sequence[Run]) -> list[dict[str, Any]]:
     """The bridge's advantage for each kind of teacher, where both kinds taught."""
     pairs = {key for key, mine in _situations(runs).items() if len({run["teacher"] for run in mine}) > 1}
     return [
-        situation | {"effect": over_sets(mine, gap("multihop", "one-hop"))}
+        situation | {"effect": over_sets(mine, gap("multihop-bare", "one-hop"))}
         for situation, mine in grouped(runs, KEYS)
         if tuple(situation[key] for key in KEYS[:4]) in pairs
     ]
@@ -147,7 +147,7 @@ def fewer_rows(runs: Sequence[Run], *, student: str, few: int, many: int) -> lis
         of: dict[int, dict[str, list[float]]] = {few: {}, many: {}}
         for run in those:
             if run["rows"] in of:
-                of[run["rows"]].setdefault(run["data"], []).append(gap("multihop", "one-hop")(run))
+                of[run["rows"]].setdefault(run["data"], []).append(gap("multihop-bare", "one-hop")(run))
         both = [name for name in of[few] if name in of[many]]
         if len(both) >= FEWEST_SETS:
             effect = summary(float(np.mean(of[few][name]) - np.mean(of[many][name])) for name in both)
@@ -167,7 +167,7 @@ def what_goes_with_it(runs: Sequence[Run], *, draws: int = 1000) -> list[dict[st
         ("frozen", [r for r in runs if r["given"] != "again"]),
         ("again", [r for r in runs if r["given"] == "again"]),
     ):
-        gains = np.array([gap("multihop", "one-hop")(run) for run in mine])
+        gains = np.array([gap("multihop-bare", "one-hop")(run) for run in mine])
         for fact in NUMBERS:
             values = np.array([np.nan if run["facts"].get(fact) is None else float(run["facts"][fact]) for run in mine])
             if np.isfinite(values).sum() < 10 or np.nanstd(values) == 0:
@@ -238,33 +238,33 @@ ADVICE: dict[str, list[Worth]] = {
     ],
     "train-the-student-well": [Worth("trainer − plain fit, labels alone", "labels", "plain")],
     "labels-alone-linear": [Worth(LABELS, "labels", "one-hop", _of("linear"), gain=False)],
-    "bridge-hard-answers": [Worth(BRIDGE, "multihop", "one-hop", _given("hard answers"))],
+    "bridge-hard-answers": [Worth(BRIDGE, "multihop-bare", "one-hop", _given("hard answers"))],
     "bridge-memorised-noise": [
-        Worth(BRIDGE, "multihop", "one-hop", _given("frozen")),
+        Worth(BRIDGE, "multihop-bare", "one-hop", _given("frozen")),
         *(
             Worth(
                 f"{BRIDGE}, {told}",
-                "multihop",
+                "multihop-bare",
                 "one-hop",
                 lambda run, n=noise: run["given"] == "frozen" and run["noise"] == n,
             )
             for noise, told in ((0.0, "labels as they came"), (0.2, "labels drawn anew"))
         ),
-        Worth("bridge − one-hop with further rows", "multihop", "one-hop-rows", _given("frozen")),
-        Worth("bridge − a bridge that never saw the teacher", "multihop", "control", _given("frozen")),
+        Worth("bridge − one-hop with further rows", "multihop-bare", "one-hop-rows", _given("frozen")),
+        Worth("bridge − a bridge that never saw the teacher", "multihop-bare", "control", _given("frozen")),
     ],
     "nothing-to-hand-on": [Worth(LABELS, "labels", "one-hop", _given("again"), gain=False)],
     "labels-alone-few-trees": [Worth(LABELS, "labels", "one-hop", _of("few trees"), gain=False)],
     "one-hop-network": [
-        Worth(ONE_HOP, "one-hop", "multihop", _of("network"), gain=False),
+        Worth(ONE_HOP, "one-hop", "multihop-bare", _of("network"), gain=False),
         Worth("one-hop − labels alone", "one-hop", "labels", _of("network")),
     ],
     "one-hop-frozen": [
-        Worth(ONE_HOP, "one-hop", "multihop", _given("frozen", "hard answers"), gain=False),
+        Worth(ONE_HOP, "one-hop", "multihop-bare", _given("frozen", "hard answers"), gain=False),
         Worth("one-hop − labels alone", "one-hop", "labels", _given("frozen", "hard answers")),
     ],
     "one-hop": [
-        Worth(ONE_HOP, "one-hop", "multihop", _given("again"), gain=False),
+        Worth(ONE_HOP, "one-hop", "multihop-bare", _given("again"), gain=False),
         Worth("one-hop − labels alone", "one-hop", "labels", _given("again")),
     ],
     "any-good-model": [Worth("a bag instead − the teacher, one-hop", "control", "one-hop", _of("tree"), gain=False)],
@@ -292,18 +292,18 @@ def _across(runs: Sequence[Run]) -> list[dict[str, Any]]:
     thaw, ask = "thaw-the-teacher", "ask-for-probabilities"
     cases = [
         (thaw, "frozen", "again", "one-hop", "one-hop", "trained again, one-hop − frozen, one-hop"),
-        (thaw, "frozen", "again", "one-hop", "multihop", "trained again, one-hop − frozen, bridge"),
+        (thaw, "frozen", "again", "one-hop", "multihop-bare", "trained again, one-hop − frozen, bridge"),
         (
             thaw,
             "frozen",
             "again",
             "one-hop, regularised teacher",
-            "multihop",
+            "multihop-bare",
             "and regularised, one-hop − frozen, bridge",
         ),
-        (thaw, "frozen", "again", "multihop", "multihop", "trained again, bridge − frozen, bridge"),
+        (thaw, "frozen", "again", "multihop-bare", "multihop-bare", "trained again, bridge − frozen, bridge"),
         (ask, "hard answers", "frozen", "one-hop", "one-hop", "probabilities − hard answers, one-hop"),
-        (ask, "hard answers", "frozen", "multihop", "multihop", "probabilities − hard answers, bridge"),
+        (ask, "hard answers", "frozen", "multihop-bare", "multihop-bare", "probabilities − hard answers, bridge"),
     ]
     rows = []
     for name, how, better, one, other, says in cases:
@@ -338,8 +338,8 @@ def told_of_labels(runs: Sequence[Run]) -> list[dict[str, Any]]:
 
 BASE = "labels"
 AGAINST = (
-    ("multihop", "one-hop"),
-    ("multihop", "control"),
+    ("multihop-bare", "one-hop"),
+    ("multihop-bare", "control"),
     ("one-hop, regularised teacher", "one-hop"),
     ("control", "one-hop"),
 )
@@ -352,7 +352,7 @@ def policies(runs: Sequence[Run]) -> list[dict[str, Any]]:
         row = {name: over_sets(mine, gap(name, BASE)) for name in POLICIES}
         row |= {f"{one} − {other}": over_sets(mine, gap(one, other)) for one, other in AGAINST}
         row["as advised"] = over_sets(mine, lambda run: gap(advised(run), BASE)(run))
-        for way in ("one-hop", "multihop"):
+        for way in ("one-hop", "multihop-bare"):
             row[f"as advised − {way}"] = over_sets(mine, lambda run, w=way: gap(advised(run), w)(run))
         row["best of three in hindsight"] = over_sets(mine, _best)
         rows.append(situation | {"ways": row})
@@ -360,7 +360,7 @@ def policies(runs: Sequence[Run]) -> list[dict[str, Any]]:
 
 
 def _best(run: Run) -> float:
-    return max(gap(name, BASE)(run) for name in (BASE, "one-hop", "multihop"))
+    return max(gap(name, BASE)(run) for name in (BASE, "one-hop", "multihop-bare"))
 
 
 def advised(run: Run) -> str:

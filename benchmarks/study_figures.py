@@ -69,7 +69,7 @@ def draw_ways(rows: Sequence[dict[str, Any]], path: Path, name_of: Callable[[dic
     ways = {
         "one-hop": "one-hop",
         "one-hop, regularised teacher": "one-hop, teacher regularised",
-        "multihop": "bridge",
+        "multihop-bare": "bridge",
         "control": "control",
         "as advised": "as diagnose advises",
     }

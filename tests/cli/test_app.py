@@ -200,7 +200,7 @@ def test_a_student_that_takes_labels_only_is_taught_by_labels(call, table, tmp_p
 
 def test_the_scores_that_a_teacher_flatters_are_marked(call, table):
     lines = fine(call("run", table, "--target", "churn", *SMALL)).stdout.splitlines()
-    assert any("1-hop †" in line for line in lines)
+    assert any("one-hop †" in line for line in lines)
     assert not any("plain †" in line for line in lines)
 
 

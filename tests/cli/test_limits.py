@@ -36,7 +36,7 @@ def test_what_ships_is_one_flat_pipeline_that_answers_as_before():
         (
             {"max_rules": 3},
             Fixed("one-hop"),
-            "--max-rules takes the best validated model, and --search 1-hop validates",
+            "--max-rules takes the best validated model, and --search one-hop validates",
         ),
     ],
 )

@@ -85,7 +85,7 @@ def test_a_frozen_teacher_stays_as_it_is_and_is_not_fitted_again(wine) -> None:
     clf = MultihopClassifier(FrozenEstimator(forest), TREE, random_state=0).fit(*wine)
     assert pickle.dumps(forest) == before
     assert clf.teacher_.estimator is forest
-    assert any(row["way"] == "multihop" for row in clf.comparison_)
+    assert any(row["way"] == "multihop-bare" for row in clf.comparison_)
 
 
 class OnlyAnswers(DecisionTreeClassifier):
@@ -327,7 +327,7 @@ def test_further_rows_stay_within_small_whole_numbers(wine, kind) -> None:
 
 
 def test_the_record_names_the_models_that_were_asked(wine) -> None:
-    bare = small(search=Fixed("multihop")).fit(*wine).chain_
+    bare = small(search=Fixed("multihop-bare")).fit(*wine).chain_
     assert [record.teachers for record in bare] == [(), ("teacher",), ("bridge",)]
     control = small(search=Fixed("control")).fit(*wine).chain_
     assert [record.teachers for record in control] == [(), ("bridge",)]

@@ -156,7 +156,7 @@ def test_frozen_teachers_say_so_and_fixed_searches_validate_no_student(noisy) ->
     clf = chain(teacher=frozen).fit(X, y)
     assert next(rung.validated for rung in clf.rungs_ if rung.name == "teacher") == "frozen"
     clf = chain(search=Fixed("one-hop")).fit(X, y)
-    assert [(rung.name, rung.score is None) for rung in clf.rungs_] == [("teacher", False), ("student, 1-hop", True)]
+    assert [(rung.name, rung.score is None) for rung in clf.rungs_] == [("teacher", False), ("student, one-hop", True)]
 
 
 def test_models_without_rules(noisy) -> None:

@@ -172,10 +172,9 @@ def test_scores_with_a_unit_of_their_own_are_not_told_in_points():
 def test_text_report(summary):
     lines = render_text(summary).splitlines()
     assert lines[0] == "classification, 1,569 rows, 30 columns, 10 outer folds, seed 7"
-    assert "  plain      92.0  ±2.0      91.3  1.23 s  16 leaves" in lines
-    assert "  the hops             multihop – 1-hop         +0.2 [-0.5, +0.9]               1 / 98 / 1" in "\n".join(
-        lines
-    )
+    assert any(line.split() == ["plain", "92.0", "±2.0", "91.3", "1.23", "s", "16", "leaves"] for line in lines)
+    [hops] = [line for line in lines if line.startswith("  the hops ")]
+    assert "multihop – one-hop +0.2 [-0.5, +0.9] 1 / 98 / 1" in " ".join(hops.split())
     assert "  student  teacher + bridge  Dense(KD())         94.0  0.90 s  –" in lines
     assert max(map(len, lines)) < 130
 
@@ -189,7 +188,7 @@ def test_a_part_already_asked_is_not_told_twice(summary):
 def test_numbers_that_are_not_known_are_shown_as_such(summary):
     summary["ways"][0].update(mean=None, std=math.nan, complexity=None, seconds=None)
     row = next(line for line in render_text(summary).splitlines() if line.startswith("  plain"))
-    assert row.split() == ["simple", "alone", "–", "–", "91.3", "–", "–"]
+    assert row.split() == ["plain", "–", "–", "91.3", "–", "–"]
 
 
 def test_no_minus_zero(summary):
@@ -315,7 +314,7 @@ def pyplot():
 def test_display(summary, pyplot):
     display = ComparisonDisplay.from_summary(summary)
     labels = [label.get_text() for label in display.ax_.get_yticklabels()]
-    assert labels == ["chosen – plain", "multihop – 1-hop", "multihop – control"]
+    assert labels == ["chosen – plain", "multihop – one-hop", "multihop – control"]
     assert display.ax_.get_xlabel() == "difference in accuracy (points)"
     assert display.ax_.lines[0].get_xdata() == pytest.approx([1.1, 3.1])
     assert display.ax_.lines[1].get_xdata() == pytest.approx([2.1])
@@ -399,7 +398,7 @@ def test_the_scores_that_a_teacher_flatters_are_marked(validated):
 @pytest.mark.parametrize("render", [render_html, lambda summary: printed(render_rich(summary))])
 def test_every_renderer_tells_what_the_mark_means(validated, render):
     assert "† optimistic by construction" in render(validated)
-    alone = [row for row in validated["validation"] if row["kind"].startswith("simple")]
+    alone = [row for row in validated["validation"] if row["kind"] in ("plain", "labels")]
     assert "†" not in render({**validated, "validation": alone})
 
 

@@ -171,7 +171,7 @@ def _check_search(request: Request) -> None:
         raise UsageError("--query-budget needs a fitted teacher: give --teacher-file FILE.")
     if not isinstance(search, Fixed | Gate):
         raise UsageError(
-            f"--search {request.search} would ask about every row; with --query-budget take gate, 1-hop or multihop."
+            f"--search {request.search} would ask about every row; with --query-budget take gate, one-hop or multihop."
         )
 
 
@@ -188,7 +188,7 @@ def _fitted_teacher(request: Request, fitted: Any, table: Data) -> FrozenEstimat
         if request.search == "multihop" and int(np.sum(~queried.is_known(table.unlabeled))) <= queried.n_left:
             raise UsageError(
                 f"--query-budget {request.query_budget} suffices for all unlabelled rows, so nothing is left for a"
-                " chain; with --search take gate or 1-hop."
+                " chain; with --search take gate or one-hop."
             )
         return queried
     check_answers(teacher, table, request.teacher_file)

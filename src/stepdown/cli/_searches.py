@@ -30,7 +30,7 @@ def read_search(text: str) -> Search:
     Parameters
     ----------
     text : str
-        ``name`` or ``name:parameter=value,...``, as for estimators; 1-hop and multihop have no parameters.
+        ``name`` or ``name:parameter=value,...``, as for estimators; one-hop and multihop have no parameters.
 
     Raises
     ------

@@ -156,7 +156,7 @@ def _default_ways(
         taught = tuple(Hop(model, KD(weight=SHARE_OF_TEACHER, cv=cv), None, name) for name, model in ladder)
         alone = tuple(Hop(model, NoTransfer(), None, name) for name, model in ladder[-1:])
         averaged = Way("multihop-averaged", "multihop", Dense(KD(weight=SHARE_OF_TEACHER, cv=cv)), trainer, taught)
-        bare = Way("multihop", "multihop", _from_bridge(data, cv), trainer, taught)
+        bare = Way("multihop-bare", "multihop", _from_bridge(data, cv), trainer, taught)
         control = Way("control", "control", clone(bare.method), trainer, alone, uses_teacher=False)
         ways += [bare, averaged, control] if frozen else [averaged, bare, control]
     return ways

@@ -43,8 +43,8 @@ def render_text(summary: Mapping[str, Any]) -> str:
     classification, 1,200 rows
     <BLANKLINE>
     Held-out scores
-      way    accuracy   std    time  model
-      1-hop      91.4  ±2.0  0.80 s  15 leaves
+      way      accuracy   std    time  model
+      one-hop      91.4  ±2.0  0.80 s  15 leaves
     <BLANKLINE>
     Nothing was compared.
     """
