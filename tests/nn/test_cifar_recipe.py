@@ -89,7 +89,9 @@ def test_other_images_do_not_get_into_the_same_record(cifar, folder):
 
 
 def test_the_whole_recipe(cifar, folder):
-    arguments = ("--networks", str(folder / "nets"), "--epochs", "1", "--seeds", "0", "--teacher-width", "4")
+    # Width 4 crashes in torch 2.13 where the processor has AVX2 and no AVX-512: the gradient of a 1x1 convolution with
+    # stride 2 from 4 channels, channels last, writes past its end.
+    arguments = ("--networks", str(folder / "nets"), "--epochs", "1", "--seeds", "0", "--teacher-width", "8")
     runs = ran(cifar, folder, "full", *arguments)["runs"]
     names = ["teacher", "auxiliary on labels", "auxiliary", "information flow", "PKT", "KD", "cross-entropy"]
     assert [run["way"] for run in runs] == names
