@@ -14,8 +14,6 @@ from stepdown.core import TransferSet
 from ._check import Check, make_checks, must_explain, must_survive, run_all, same_answers, unchanged
 from ._problems import NAMES, classification_problem, regression_problem
 
-__all__ = ["chain_checks", "check_chain"]
-
 
 def check_chain(estimator: Any) -> None:
     """Run the whole contract over a chain.

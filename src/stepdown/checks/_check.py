@@ -17,8 +17,6 @@ from sklearn.exceptions import ConvergenceWarning
 
 from stepdown.core import SignalWarning
 
-__all__ = ["Check", "make_checks", "must_explain", "must_survive", "run_all", "same_answers", "unchanged"]
-
 
 @dataclass(frozen=True, slots=True)
 class Check:

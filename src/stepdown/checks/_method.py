@@ -20,8 +20,6 @@ from ._check import Check, make_checks, must_explain, must_survive, run_all, sam
 from ._models import InOrder, attentive_teacher
 from ._problems import NAMES, classification_problem, regression_problem
 
-__all__ = ["check_method", "method_checks"]
-
 
 def check_method(method: TransferMethod) -> None:
     """Run the whole contract over a method.

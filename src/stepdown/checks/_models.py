@@ -11,18 +11,9 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from stepdown.core import Teacher, TransferSet
 
-__all__ = ["InOrder", "attentive_teacher"]
-
 
 class InOrder(ClassifierMixin, BaseEstimator):
-    """A fitted classifier with its columns in another order of classes.
-
-    Parameters
-    ----------
-    model : estimator
-        Fitted.
-    order : sequence of int
-    """
+    """A fitted classifier with its columns in another order of classes."""
 
     def __init__(self, model: Any, order: Any) -> None:
         self.model = model
@@ -61,14 +52,7 @@ class _Attentive(ClassifierMixin, BaseEstimator):
 
 
 def attentive_teacher(data: TransferSet) -> tuple[Teacher, list[float]]:
-    """A teacher that can be made again, and its diary.
-
-    Returns
-    -------
-    teacher : Teacher
-    diary : list of float
-        For each question, the share of the asked model's training rows that was in it.
-    """
+    """A teacher that can be made again, and its diary."""
     diary: list[float] = []
 
     def refit(part: TransferSet, rows: NDArray[np.intp]) -> Any:

@@ -11,8 +11,6 @@ from stepdown.core import TransferSet
 
 from ._check import Check, make_checks, must_survive, run_all
 
-__all__ = ["check_network_method", "network_method_checks"]
-
 
 def check_network_method(method: Any) -> None:
     """Run the whole contract over a method between networks.

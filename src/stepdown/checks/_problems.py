@@ -9,8 +9,6 @@ from sklearn.datasets import load_diabetes, load_iris
 
 from stepdown.core import TransferSet
 
-__all__ = ["NAMES", "classification_problem", "regression_problem"]
-
 # In the order of the integer labels, so that renaming must not change anything.
 NAMES = np.array(["setosa", "versicolor", "virginica"])
 

@@ -13,8 +13,6 @@ from stepdown.core import NotSupportedError, Trainer, TransferSet
 from ._check import Check, make_checks, must_survive, run_all, same_answers, unchanged
 from ._problems import NAMES, classification_problem, regression_problem
 
-__all__ = ["check_trainer", "trainer_checks"]
-
 
 def check_trainer(trainer: Trainer, student: Any) -> None:
     """Run the whole contract over a trainer and a kind of student.

@@ -54,8 +54,6 @@ from ._options import (
 )
 from ._terminal import hush, show, tell, telling_warnings
 
-__all__ = ["app"]
-
 # As a shell reports a program that SIGPIPE has ended.
 BROKEN_PIPE = 128 + 13
 

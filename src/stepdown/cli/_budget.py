@@ -17,19 +17,9 @@ from ._data import Data, fingerprint
 from ._errors import UsageError
 from ._teacher_file import cannot_answer
 
-__all__ = ["asked_line", "asked_summary", "asking", "purse"]
-
 
 def purse(teacher: FrozenEstimator, file: Path, table: Data, budget: int, memory: Path | None) -> Queried:
-    """Return the teacher with a budget of rows; what it answers is kept in `memory`.
-
-    Raises
-    ------
-    UsageError
-        For regression.
-    InvalidInputError
-        If what lies in `memory` holds no answers.
-    """
+    """Return the teacher with a budget of rows; what it answers is kept in `memory`."""
     if table.task != "classification":
         raise UsageError("--query-budget does classification, and the target is a number; see --task.")
     store = None
@@ -60,13 +50,7 @@ def asking(teacher: Any, file: Path | None) -> Iterator[None]:
 
 
 def asked_summary(teacher: Queried, table: Data, known_before: int) -> dict[str, Any]:
-    """Return what was asked, in plain JSON types.
-
-    Parameters
-    ----------
-    known_before : int
-        Rows that had been answered when the run began.
-    """
+    """Return what was asked, in plain JSON types."""
     return {
         "budget": teacher.budget,
         "asked": teacher.n_asked,

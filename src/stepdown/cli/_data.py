@@ -24,8 +24,6 @@ from stepdown.core import InvalidInputError
 from ._errors import UsageError
 from ._estimators import nearest
 
-__all__ = ["Data", "fingerprint", "read_data", "read_table", "refuse_cells"]
-
 TEXT_ENDINGS = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")
 PARQUET_ENDINGS = (".parquet", ".pq")
 SEPARATORS = ",;\t|"
@@ -39,23 +37,7 @@ MOST_CLASSES = 20
 
 @dataclass(frozen=True, slots=True)
 class Data:
-    """A table ready to be learned from.
-
-    Parameters
-    ----------
-    X : DataFrame
-        All columns but the target.
-    y : array of shape (n_samples,)
-        Labels (numbers, truth values or texts), or real targets.
-    task : str
-        "classification" or "regression".
-    origin : dict
-        Plain JSON types: where the rows came from, and a digest of the file.
-    notices : tuple of str
-        What the user should know before trusting the result.
-    unlabeled : DataFrame, optional
-        Further rows with the columns of X.
-    """
+    """A table ready to be learned from."""
 
     X: Any
     y: NDArray[Any]
@@ -66,25 +48,7 @@ class Data:
 
 
 def read_data(path: Path, target: str, task: str = "auto") -> Data:
-    """Read a CSV or Parquet file and take the target out.
-
-    Parameters
-    ----------
-    path : Path
-        Ending in .csv, .tsv or .txt (perhaps .gz), .parquet or .pq.
-    target : str
-        Name of a column. Rows where it is missing are dropped, with a notice.
-    task : {"auto", "classification", "regression"}
-        "auto" goes by the target: texts, truth values and few distinct whole numbers are classes.
-
-    Raises
-    ------
-    UsageError
-        If the file is missing or of another kind, or the target is absent.
-    InvalidInputError
-        If the file is empty or unreadable; if columns repeat; if the target is all missing, of one value, or not
-        numeric in regression.
-    """
+    """Read a CSV or Parquet file and take the target out."""
     frame = read_table(path)
     columns = list(frame.columns)
     if target not in columns:
@@ -96,21 +60,7 @@ def read_data(path: Path, target: str, task: str = "auto") -> Data:
 
 
 def read_table(path: Path, texts: Sequence[str] = ()) -> pd.DataFrame:
-    """Read a CSV or Parquet file as it is.
-
-    Parameters
-    ----------
-    path : Path
-    texts : sequence of str
-        Columns of a CSV file that hold texts even where these look like numbers.
-
-    Raises
-    ------
-    UsageError
-        If the file is missing or of another kind.
-    InvalidInputError
-        If it is empty or unreadable, or columns repeat.
-    """
+    """Read a CSV or Parquet file as it is."""
     if not path.is_file():
         raise UsageError(f"{path}: there is no such file.")
     if path.stat().st_size == 0:

@@ -9,20 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn import datasets
 
-__all__ = ["Dataset", "breast_cancer", "diabetes", "digits", "iris", "wine"]
-
 
 class Dataset(NamedTuple):
-    """Rows, targets and the names of the columns.
-
-    Parameters
-    ----------
-    X : array of shape (n_samples, n_features)
-    y : array of shape (n_samples,)
-        Labels as words where they have names, else numbers; real targets in regression.
-    names : list of str
-        One for each column of X.
-    """
+    """Rows, targets and the names of the columns."""
 
     X: NDArray[np.float64]
     y: NDArray[Any]

@@ -14,8 +14,6 @@ from ._output import check_free, written_whole
 from ._prepare import multihop, preparing
 from ._terminal import show
 
-__all__ = ["diagnose_table"]
-
 
 def diagnose_table(request: Request) -> None:
     """Look at teacher, student and rows of a table; print what was found, and write it where that is wanted."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from stepdown.core import InvalidInputError, NotSupportedError, StepdownError
 
-__all__ = ["UsageError", "exit_code"]
-
 
 class UsageError(InvalidInputError):
     """A request that can't be met, whatever the rows hold: an option, a name, a file that isn't there."""

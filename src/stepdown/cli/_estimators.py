@@ -14,8 +14,6 @@ from sklearn.base import is_classifier, is_regressor
 
 from ._errors import UsageError
 
-__all__ = ["KNOWN", "Spec", "build", "nearest", "parse_parameters", "parse_spec", "refuse_unknown"]
-
 
 @dataclass(frozen=True, slots=True)
 class Known:
@@ -85,18 +83,6 @@ def nearest(word: str, known: Sequence[str]) -> str:
 def parse_spec(text: str, *, allow_import: bool = False) -> Spec:
     """Read ``name``, ``name:parameter=value,...`` or ``package.module:Class:parameter=value,...``.
 
-    Parameters
-    ----------
-    text : str
-        Values are Python literals; a bare word is a text, as in ``criterion=entropy``.
-    allow_import : bool
-        Whether an import path may be given. Importing runs the package's code.
-
-    Raises
-    ------
-    UsageError
-        For an unknown name, an import path that isn't allowed, or parameters that can't be read.
-
     Examples
     --------
     >>> dict(parse_spec("mlp:hidden_layer_sizes=(8, 4),activation=tanh").parameters)
@@ -151,17 +137,7 @@ def _is_count(value: ast.expr) -> bool:
 
 
 def build(spec: Spec, task: str) -> Any:
-    """Make the unfitted estimator.
-
-    Parameters
-    ----------
-    task : {"classification", "regression"}
-
-    Raises
-    ------
-    UsageError
-        If there is none for the task, its package is missing, or a parameter is unknown or can't have that value.
-    """
+    """Make the unfitted estimator."""
     known = None if spec.is_import else KNOWN[spec.name]
     path = spec.name if known is None else (known.classification if task == "classification" else known.regression)
     if path is None:

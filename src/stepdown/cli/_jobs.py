@@ -39,8 +39,6 @@ from ._teacher_file import check_answers, load_teacher, on_columns
 from ._terminal import show, tell
 from ._unlabeled import with_unlabeled
 
-__all__ = ["Request", "compare_table", "demonstrate", "run_table"]
-
 TEACHER = "forest:n_estimators=300"
 # Folds of the teacher's answers within an outer fold.
 INNER_FOLDS = 5
@@ -48,21 +46,7 @@ INNER_FOLDS = 5
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Request:
-    """What ``run`` and ``compare`` are asked for, as it stands on the command line.
-
-    Parameters
-    ----------
-    folds : int
-        Of the teacher's answers in ``run``, outer ones in ``compare``.
-    repeats : int
-        How often the outer folds are drawn.
-    query_budget : int, optional
-        Rows of `unlabeled` that the teacher may be asked about.
-    memory : Path, optional
-        Folder where an interrupted run goes on.
-    limits : mapping
-        From "max_rules" and the like to the most that is allowed of the model that ships.
-    """
+    """What ``run`` and ``compare`` are asked for, as it stands on the command line."""
 
     data: Path
     target: str

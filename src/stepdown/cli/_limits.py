@@ -14,17 +14,9 @@ from stepdown.search import Fixed, Search
 
 from ._errors import UsageError
 
-__all__ = ["best_within", "check_limits", "rungs_summary", "shippable", "shipped_line"]
-
 
 def check_limits(limits: Mapping[str, float], search: Search) -> None:
-    """Refuse limits that no model can be chosen by.
-
-    Parameters
-    ----------
-    limits : mapping
-        From "max_rules", "max_bytes" or "max_us_per_row" to the most that is allowed.
-    """
+    """Refuse limits that no model can be chosen by."""
     wrong = [name for name, limit in limits.items() if not limit > 0]
     if wrong:
         raise UsageError(f"{_option(wrong[0])} {limits[wrong[0]]:g}: expected a number above 0.")
@@ -36,13 +28,7 @@ def check_limits(limits: Mapping[str, float], search: Search) -> None:
 
 
 def best_within(estimator: Any, limits: Mapping[str, float]) -> Rung:
-    """Return the best validated model of a fitted search that keeps the limits.
-
-    Raises
-    ------
-    UsageError
-        If there is none; the smallest is named.
-    """
+    """Return the best validated model of a fitted search that keeps the limits."""
     try:
         found: Rung = estimator.select(**limits)
     except InvalidInputError as error:

@@ -18,8 +18,6 @@ from torch import nn
 from stepdown.core import InvalidInputError, TransferSet, derive_seed
 from stepdown.nn import KD, PKT, Constant, ImageBatches, Taps, fit_head, flow_through_auxiliary, retrieval_scores
 
-__all__ = ["NnDemo", "run_nn_demo"]
-
 LAYERS = ("conv1", "conv2", "fc1")
 FEATURES = LAYERS[-1]
 ALONE = "student alone"
@@ -51,17 +49,7 @@ class Network(nn.Module):
 
 @dataclass(frozen=True)
 class NnDemo:
-    """What the demonstration found: for each network its scores on held-out digits, one of each seed, in [0, 1].
-
-    Parameters
-    ----------
-    parameters : dict of str to int
-        Of each network.
-    retrieval : dict of str to list of float
-        Mean average precision of retrieving training digits of a test digit's class by cosine of the features.
-    accuracy : dict of str to list of float
-        Of the network itself; where no labels were used, with its head fitted to them afterwards.
-    """
+    """What the demonstration found: for each network its scores on held-out digits, one of each seed, in [0, 1]."""
 
     parameters: dict[str, int] = field(default_factory=dict)
     retrieval: dict[str, list[float]] = field(default_factory=dict)
@@ -124,11 +112,6 @@ def run_nn_demo(
     """Train teacher, auxiliary and students `repeats` times, from seeds of their own, on the same half of the digits.
 
     The repeats run side by side, one on each core.
-
-    Raises
-    ------
-    InvalidInputError
-        For fewer than one repeat.
     """
     if repeats < 1:
         raise InvalidInputError(f"repeats={repeats}: expected 1 or more.")

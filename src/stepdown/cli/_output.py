@@ -12,17 +12,9 @@ from pathlib import Path
 
 from ._errors import UsageError
 
-__all__ = ["check_free", "check_memory", "free_folder", "written_whole"]
-
 
 def check_free(folder: Path) -> Path:
-    """Refuse a folder that holds something, or that can't be made; return it.
-
-    Raises
-    ------
-    UsageError
-        With what to do.
-    """
+    """Refuse a folder that holds something, or that can't be made; return it."""
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder}: the output folder's name belongs to a file; give --out another one.")
     if folder.is_dir() and any(folder.iterdir()):
@@ -40,13 +32,7 @@ def free_folder(name: str) -> Path:
 
 
 def check_memory(memory: Path, out: Path) -> None:
-    """Refuse a folder for what a run keeps that can't be had, or that stands in the way of the results.
-
-    Raises
-    ------
-    UsageError
-        With what to do.
-    """
+    """Refuse a folder for what a run keeps that can't be had, or that stands in the way of the results."""
     if memory.exists() and not memory.is_dir():
         raise UsageError(f"{memory}: the memory folder's name belongs to a file; give --memory another one.")
     above = next(path for path in (memory.absolute(), *memory.absolute().parents) if path.exists())

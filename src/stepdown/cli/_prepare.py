@@ -19,8 +19,6 @@ from stepdown.oracle import Queried
 
 from ._estimators import Spec, build
 
-__all__ = ["fit_for", "learns_from_labels_only", "multihop", "preparing"]
-
 
 def preparing(student: Spec) -> Pipeline:
     """Return the unfitted steps that turn a table into numbers; they ship in front of the student.

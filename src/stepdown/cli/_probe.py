@@ -13,8 +13,6 @@ from sklearn.base import clone
 from ._errors import UsageError
 from ._estimators import Spec
 
-__all__ = ["check_fits", "few_rows"]
-
 FEW_OF_EACH_CLASS = 10
 FEW = 60
 # What only makes a fit longer is cut down.
@@ -34,17 +32,6 @@ def check_fits(spec: Spec, estimator: Any, X: Any, y: NDArray[Any]) -> None:
 
     Neither LightGBM nor XGBoost looks at its parameters before ``fit``, and scikit-learn looks at single values only.
     A model of the user's own is left alone: it may need more rows than a few.
-
-    Parameters
-    ----------
-    X : array of shape (n_samples, n_features)
-        Prepared.
-    y : array of shape (n_samples,)
-
-    Raises
-    ------
-    UsageError
-        With what the estimator says.
     """
     if spec.is_import or not spec.parameters:
         return

@@ -12,8 +12,6 @@ from rich.markup import escape
 
 from ._terminal import hush
 
-__all__ = ["told_on"]
-
 
 class _Steps(logging.Handler):
     """Shows the step that is being done beside a spinner; line by line where there is no terminal."""

@@ -23,8 +23,6 @@ from stepdown.verdict import render_json, render_page, render_text, summary_sent
 
 from ._data import Data
 
-__all__ = ["chain_text", "run_summary", "save_run", "save_verdict", "student_text"]
-
 PACKAGES = (
     "stepdown",
     "scikit-learn",
@@ -44,15 +42,7 @@ CHECKED_ROWS = 1000
 
 
 def run_summary(estimator: Any, data: Data, settings: dict[str, Any]) -> dict[str, Any]:
-    """Return the summary of a fitted multihop estimator: validated scores, the chain, and how to make it again.
-
-    Parameters
-    ----------
-    estimator : MultihopClassifier or MultihopRegressor
-        Fitted.
-    settings : dict
-        Plain JSON types: what the user asked for.
-    """
+    """Return the summary of a fitted multihop estimator: validated scores, the chain, and how to make it again."""
     classify = data.task == "classification"
     default = settings.get("scoring") is None
     # Without a scorer ways are validated by the negative squared error in units of the variance: R² less 1.
@@ -108,15 +98,7 @@ def chain_text(chain: Sequence[HopRecord]) -> str:
 
 
 def student_text(model: Any, names: Sequence[str]) -> str:
-    """Return the student in a form that people can read: rules, coefficients, or how large it is.
-
-    Parameters
-    ----------
-    model : estimator
-        Fitted on the prepared columns.
-    names : sequence of str
-        Of the prepared columns.
-    """
+    """Return the student in a form that people can read: rules, coefficients, or how large it is."""
     head = f"{_one_line(model)}\n{complexity(model)}\n"
     classes = model.classes_ if is_classifier(model) else None
     if isinstance(model, BaseDecisionTree):
@@ -145,17 +127,7 @@ def _coefficients(model: Any, names: Sequence[str]) -> str:
 
 
 def save_run(folder: Path, shipped: Pipeline, chain: Sequence[HopRecord], summary: dict[str, Any], data: Data) -> None:
-    """Write the student, the result and the texts into a folder.
-
-    Parameters
-    ----------
-    folder : Path
-        Exists; empty.
-    shipped : Pipeline
-        The preparing steps and the student.
-    summary : dict
-        Gets a part "student": the file, and the types that a reader must trust to load it.
-    """
+    """Write the student, the result and the texts into a folder."""
     file = folder / "student.skops"
     skops.io.dump(shipped, file, compression=ZIP_DEFLATED)
     trusted = skops.io.get_untrusted_types(file=file)

@@ -13,8 +13,6 @@ from stepdown.search import DynamicProgramming, Fixed, Gate, Greedy, Search
 from ._errors import UsageError
 from ._estimators import nearest, parse_parameters, refuse_unknown
 
-__all__ = ["SEARCHES", "read_search"]
-
 SEARCHES: Mapping[str, Search] = {
     "gate": Gate(),
     "dynamic": DynamicProgramming(),
@@ -26,16 +24,6 @@ SEARCHES: Mapping[str, Search] = {
 
 def read_search(text: str) -> Search:
     """Return the search of a name, with its parameters.
-
-    Parameters
-    ----------
-    text : str
-        ``name`` or ``name:parameter=value,...``, as for estimators; one-hop and multihop have no parameters.
-
-    Raises
-    ------
-    UsageError
-        For an unknown name or parameter, or a value that it can't have.
 
     Examples
     --------

@@ -23,25 +23,11 @@ from stepdown.learners import bare_model
 from ._data import Data
 from ._errors import UsageError
 
-__all__ = ["check_answers", "load_teacher", "on_columns", "cannot_answer"]
-
 ASKED_ROWS = 20
 
 
 def load_teacher(path: Path, trust: Sequence[str]) -> Any:
-    """Load a fitted model that skops has written.
-
-    Parameters
-    ----------
-    path : Path
-    trust : sequence of str
-        Types beyond those that skops knows to be harmless; a text may hold several, with commas between them.
-
-    Raises
-    ------
-    UsageError
-        If there is no such file, it is none of skops's, or it holds types that aren't trusted; these are listed.
-    """
+    """Load a fitted model that skops has written."""
     if not path.is_file():
         raise UsageError(f"{path}: there is no such file.")
     trusted = {name.strip() for names in trust for name in names.split(",") if name.strip()}
@@ -71,13 +57,6 @@ def on_columns(model: Any, table: Data, path: Path) -> FrozenEstimator:
     """Return the model as a teacher that can't be fitted again.
 
     It gets the raw columns of the table: those that it was fitted on, by name and in its order, where it knows them.
-
-    Raises
-    ------
-    UsageError
-        If it is no fitted model of the task.
-    InvalidInputError
-        If the table lacks columns that it was fitted on.
     """
     classify = table.task == "classification"
     if not hasattr(model, "predict") or not (is_classifier(model) if classify else is_regressor(model)):
@@ -104,13 +83,7 @@ def on_columns(model: Any, table: Data, path: Path) -> FrozenEstimator:
 
 
 def check_answers(teacher: FrozenEstimator, table: Data, path: Path) -> None:
-    """Have the teacher answer some rows of the table.
-
-    Raises
-    ------
-    InvalidInputError
-        If it can't.
-    """
+    """Have the teacher answer some rows of the table."""
     rows = table.X.iloc[:ASKED_ROWS]
     try:
         with warnings.catch_warnings():

@@ -16,17 +16,9 @@ from typing import Any, TextIO
 from rich.console import Console
 from rich.text import Text
 
-__all__ = ["hush", "show", "tell", "telling_warnings"]
-
 
 def show(text: str, drawn: Any = None) -> None:
-    """Print a result: `drawn`, if there is one, on a terminal, and `text` where nobody looks at one.
-
-    Raises
-    ------
-    BrokenPipeError
-        If the reader has left.
-    """
+    """Print a result: `drawn`, if there is one, on a terminal, and `text` where nobody looks at one."""
     console = Console()
     if console.is_terminal and drawn is not None:
         console.print(drawn)

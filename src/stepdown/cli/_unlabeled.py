@@ -13,25 +13,9 @@ from stepdown.oracle._answer_file import row_keys
 
 from ._data import Data, fingerprint, read_table, refuse_cells
 
-__all__ = ["with_unlabeled"]
-
 
 def with_unlabeled(table: Data, path: Path) -> Data:
-    """Return the table with the rows of a file beside it.
-
-    Parameters
-    ----------
-    table : Data
-    path : Path
-        CSV or Parquet. Needs the columns of the table, in any order; others, the target among them, are left out.
-
-    Raises
-    ------
-    UsageError
-        If the file is missing or of another kind.
-    InvalidInputError
-        If it is empty or unreadable, lacks columns, or a column holds another kind of values than in the table.
-    """
+    """Return the table with the rows of a file beside it."""
     kinds = {name: _kind(table.X[name]) for name in table.X}
     frame = read_table(path, texts=[name for name, kind in kinds.items() if kind == "texts"])
     missing = [name for name in kinds if name not in frame.columns]

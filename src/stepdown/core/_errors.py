@@ -5,8 +5,6 @@ A message says what came, what was expected and what to do; `run_hops` adds whic
 
 from __future__ import annotations
 
-__all__ = ["ComplexityWarning", "InvalidInputError", "NotSupportedError", "SignalWarning", "StepdownError"]
-
 
 class StepdownError(Exception):
     """Base of every error that stepdown raises on purpose."""

@@ -18,8 +18,6 @@ from ._seeds import derive_seed
 from ._teacher import Teacher, as_teacher
 from ._transfer_set import TransferSet
 
-__all__ = ["Hop", "HopRecord", "naming_the_hop", "run_hops", "student_as_teacher"]
-
 log = logging.getLogger("stepdown")
 
 

@@ -11,8 +11,6 @@ from sklearn.base import BaseEstimator
 from ._teacher import Teacher
 from ._transfer_set import TransferSet
 
-__all__ = ["Trainer", "TransferMethod"]
-
 
 class Trainer(BaseEstimator, ABC):
     """How one kind of student is fitted, as well as it can be, to what it is handed.

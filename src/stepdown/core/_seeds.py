@@ -6,8 +6,6 @@ import zlib
 
 import numpy as np
 
-__all__ = ["derive_seed"]
-
 
 def derive_seed(seed: int | None, *names: str | int) -> int | None:
     """Return the seed of one named piece of work.

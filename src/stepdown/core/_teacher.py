@@ -14,8 +14,6 @@ from sklearn.utils.validation import has_fit_parameter
 
 from ._transfer_set import TransferSet
 
-__all__ = ["RefitOnLabels", "Signal", "Teacher", "as_teacher"]
-
 
 @dataclass(frozen=True, slots=True)
 class Signal:

@@ -11,8 +11,6 @@ from sklearn.utils import _safe_indexing
 
 from ._errors import InvalidInputError
 
-__all__ = ["TransferSet"]
-
 
 @dataclass(frozen=True, slots=True)
 class TransferSet:

@@ -9,8 +9,6 @@ from typing import Any
 import joblib
 import numpy as np
 
-__all__ = ["fingerprint", "package_versions"]
-
 
 def package_versions() -> dict[str, str]:
     """Versions of Python and of the packages that results depend on."""

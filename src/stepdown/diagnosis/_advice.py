@@ -13,8 +13,6 @@ from typing import Any
 
 from stepdown.search._recipes import MOST_ROWS_FOR_BRIDGE
 
-__all__ = ["RULES", "Condition", "Rule", "advise"]
-
 # Shares of rows. Below a tenth of doubted labels nothing noisy was measured; a point is what `compare` calls equal.
 NOISY = 0.1
 OVERFIT = 0.1
@@ -28,15 +26,7 @@ CLEARLY = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One fact against one value; a fact that is unknown (None) fulfils nothing.
-
-    Parameters
-    ----------
-    fact : str
-    relation : callable
-        ``relation(fact's value, value) -> bool``.
-    value : object
-    """
+    """One fact against one value; a fact that is unknown (None) fulfils nothing."""
 
     fact: str
     relation: Callable[[Any, Any], bool]
@@ -49,21 +39,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One line of the table.
-
-    Parameters
-    ----------
-    name : str
-    role : str
-        "first" (before any transfer), "way" (how to get to the student; the first of the table that holds is taken)
-        or "also".
-    when : tuple of Condition
-        All must hold; none means always.
-    advice, reason : str
-        Sentences; `reason` may name facts in braces, which must be among the conditions or always known.
-    source : str or None
-        A page and the beginning of a heading on it; None where no committed benchmark has looked at it.
-    """
+    """One line of the table."""
 
     name: str
     role: str
@@ -282,16 +258,6 @@ RULES: tuple[Rule, ...] = (
 
 def advise(facts: Mapping[str, Any], rules: tuple[Rule, ...] = RULES) -> list[dict[str, Any]]:
     """Read the table: all rules that hold, but of the ways the first only.
-
-    Parameters
-    ----------
-    facts : mapping of str to number, bool, str or None
-    rules : tuple of Rule
-
-    Returns
-    -------
-    list of dict
-        ``name``, ``role``, ``advice``, ``reason``, ``source`` and ``because``, the facts that the rule looked at.
 
     Examples
     --------

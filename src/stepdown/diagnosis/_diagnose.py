@@ -42,8 +42,6 @@ from ._advice import advise
 from ._findings import Answers, measure
 from ._render import render_diagnosis_html, render_diagnosis_text
 
-__all__ = ["Diagnosis", "diagnose"]
-
 log = logging.getLogger("stepdown")
 
 SCHEMA = 1

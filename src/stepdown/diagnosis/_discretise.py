@@ -8,8 +8,6 @@ from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import normalize
 
-__all__ = ["discretise"]
-
 
 def discretise(
     representation: ArrayLike, n_clusters: int, *, n_components: int = 10, random_state: int | None = None

@@ -16,8 +16,6 @@ from ._discretise import discretise
 from ._label_errors import doubted_labels
 from ._pid import partial_information
 
-__all__ = ["Answers", "measure"]
-
 # Fewer doubted rows than this say nothing about what the teacher makes of them.
 ENOUGH_DOUBTED = 5
 TINY = 1e-9
@@ -26,16 +24,7 @@ FEW_TREES = 10
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What the models say about the labelled rows.
-
-    Parameters
-    ----------
-    in_sample : array of shape (n_samples, n_classes)
-        The teacher fitted to all rows, or as it came.
-    teacher, student, trained, bag : Signal
-        Of models that haven't seen the rows; a frozen teacher's is what it says.
-    teacher_size, student_size : Complexity
-    """
+    """What the models say about the labelled rows."""
 
     in_sample: NDArray[np.float64]
     teacher: Signal
@@ -49,20 +38,7 @@ class Answers:
 def measure(
     data: TransferSet, answers: Answers, *, n_unlabelled: int, query_budget: int | None, seed: int | None
 ) -> tuple[dict[str, Any], NDArray[np.intp]]:
-    """Return the facts, and the positions of the doubted rows.
-
-    Parameters
-    ----------
-    data : TransferSet
-        The labelled rows; classification.
-    answers : Answers
-    n_unlabelled : int
-        Rows in the pool.
-    query_budget : int or None
-        About how many of them the teacher may be asked; None means all.
-    seed : int, optional
-        Of the clusters.
-    """
+    """Return the facts, and the positions of the doubted rows."""
     assert data.classes is not None
     labels, frozen, hard = data.label_index(), answers.teacher.source == "frozen", answers.teacher.hard
     right = {

@@ -9,8 +9,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from stepdown.verdict._inputs import as_probabilities, label_index
 
-__all__ = ["DoubtedLabels", "doubted_labels"]
-
 
 @dataclass(frozen=True, slots=True)
 class DoubtedLabels:

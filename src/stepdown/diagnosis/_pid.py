@@ -9,8 +9,6 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from scipy.special import xlogy
 
-__all__ = ["PartialInformation", "partial_information", "partial_information_of_joint"]
-
 # The barrier's weight grows until the duality gap is below this many nats; rounding allows little more.
 GAP = 1e-8
 GROWTH = 20.0

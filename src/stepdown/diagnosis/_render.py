@@ -13,8 +13,6 @@ from stepdown.verdict._numbers import NOTHING, count, three_digits
 from stepdown.verdict._tables import Table, check_schema, headline
 from stepdown.verdict._text import WIDTH, _aligned
 
-__all__ = ["render_diagnosis_html", "render_diagnosis_text"]
-
 INFORMATION = "Information about the label"
 ROLES = {"first": "Before any transfer", "way": "Which way to the student", "also": "Besides"}
 

@@ -21,24 +21,6 @@ def expand_soft_targets(
     Row *i* becomes rows ``(x_i, c)`` of weight ``w_i q_ic``, in the order of rows, then classes. For every loss that
     is linear in the one-hot label the weighted sum over these rows is the loss on the soft targets.
 
-    Parameters
-    ----------
-    Q : array of shape (n_samples, n_classes)
-        Non-negative.
-    sample_weight : array of shape (n_samples,), optional
-        Non-negative; None means 1 everywhere.
-    drop_zero : bool
-        Leave out the rows of classes without any probability.
-
-    Returns
-    -------
-    row_index : array of shape (n_expanded,)
-        Which row it is.
-    row_class : array of shape (n_expanded,)
-        Its label, as a column of `Q`.
-    row_weight : array of shape (n_expanded,)
-        Sums to the sum of the weights.
-
     Examples
     --------
     >>> rows, labels, weights = expand_soft_targets(np.array([[0.75, 0.25], [0.0, 1.0]]), np.array([2.0, 1.0]))
@@ -63,17 +45,6 @@ def expansion_blocks(
 
     A block ends between two rows of `Q`; a row of more classes than `max_rows` makes a block of its own.
 
-    Parameters
-    ----------
-    Q, sample_weight
-        As in `expand_soft_targets`.
-    max_rows : int
-
-    Yields
-    ------
-    row_index, row_class, row_weight : arrays
-        Row indices count from the start of `Q`, not of the block.
-
     Examples
     --------
     >>> Q = np.full((3, 2), 0.5)
@@ -97,19 +68,6 @@ def thinned_targets(Q: NDArray[np.float64], per_row: int, seed: int | None = Non
     Each row draws `per_row` classes by systematic sampling (one random offset a row, equal steps through its
     cumulated probabilities), so a class of probability q is drawn ``floor`` or ``ceil`` of ``q * per_row`` times:
     the least noise that an unbiased draw can have.
-
-    Parameters
-    ----------
-    Q : array of shape (n_samples, n_classes)
-        Rows sum to 1.
-    per_row : int
-        At least 1.
-    seed : int, optional
-
-    Returns
-    -------
-    array of shape (n_samples, n_classes)
-        Multiples of ``1 / per_row``; rows sum to 1.
 
     Examples
     --------

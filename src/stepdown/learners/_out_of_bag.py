@@ -36,20 +36,7 @@ _WITNESSES = 3
 
 @dataclass(frozen=True, slots=True)
 class Members:
-    """The members of a bagged model, over the rows that it was fitted on.
-
-    Parameters
-    ----------
-    n_rows : int
-    in_bag : sequence of arrays of int
-        Positions of the rows that each member has learned from.
-    ask : callable
-        ``ask(k, rows)`` is what member k says: (n, n_classes) in the model's order of classes, or (n, 1).
-    leaves : callable or None
-        ``leaves(k, rows)`` are the nodes that rows end in, where all members are trees.
-    n_outputs : int
-        Columns of an answer.
-    """
+    """The members of a bagged model, over the rows that it was fitted on."""
 
     n_rows: int
     in_bag: Sequence[NDArray[np.intp]]
@@ -65,22 +52,7 @@ class Members:
 
 
 def out_of_bag(model: Any, data: TransferSet) -> NDArray[np.float64] | None:
-    """Mean answer, on each training row, of the members of a bagged model that have not learned from that row.
-
-    Parameters
-    ----------
-    model : estimator
-        Fitted; pipelines are seen through as long as no step learns from the targets.
-    data : TransferSet
-        The rows, in the order in which the model was fitted to them.
-
-    Returns
-    -------
-    array of shape (n_samples, n_classes) or (n_samples,), or None
-        In the class order of `data`. Rows that every member has learned from get the share of each class, or the
-        mean of the targets. None where the model isn't bagged, was fitted on other rows, or has too few members, and
-        where rows stand in groups, which bags don't respect.
-    """
+    """Mean answer, on each training row, of the members of a bagged model that have not learned from that row."""
     steps, final = split_pipeline(model)
     if isinstance(final, BaggedTreesClassifier | BaggedTreesRegressor):
         if data.groups is not None or not prepares_without_targets(steps):
@@ -156,17 +128,7 @@ def _speaks_of(model: Any, classes: NDArray[Any] | None) -> bool:
 
 
 def forest_members(forest: Any, X: Any, in_bag: list[NDArray[np.intp]]) -> Members:
-    """The members of a forest over given rows, with given bags.
-
-    Parameters
-    ----------
-    forest : RandomForest or ExtraTrees of either kind
-        Fitted.
-    X : array-like or sparse matrix of shape (n_samples, n_features)
-        As the forest reads them.
-    in_bag : list of arrays of int
-        One a tree; empty where all rows are held out.
-    """
+    """The members of a forest over given rows, with given bags."""
     # Trees read float32: converted once here instead of once a tree by their public predict.
     X32 = validate_data(forest, X, reset=False, dtype=np.float32, accept_sparse="csr", ensure_all_finite=False)
     trees = [tree.tree_ for tree in forest.estimators_]

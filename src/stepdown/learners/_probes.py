@@ -28,15 +28,7 @@ def is_mlp(model: Any) -> bool:
 
 
 class HiddenLayer(TransformerMixin, BaseEstimator):
-    """Activations of a hidden layer of scikit-learn's fitted network.
-
-    Parameters
-    ----------
-    network : MLPClassifier or MLPRegressor
-        Fitted, and left as it is.
-    layer : int
-        From 0, the first hidden layer.
-    """
+    """Activations of a hidden layer of scikit-learn's fitted network."""
 
     def __init__(self, network: Any, layer: int) -> None:
         self.network = network
@@ -47,12 +39,7 @@ class HiddenLayer(TransformerMixin, BaseEstimator):
         return self
 
     def transform(self, X: Any) -> NDArray[np.float64]:
-        """Activations of shape (n_samples, width of the layer).
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-        """
+        """Activations of shape (n_samples, width of the layer)."""
         values = validate_data(self.network, X, reset=False, accept_sparse=["csr", "csc"])
         activate = _ACTIVATIONS[self.network.activation]
         for layer in range(self.layer + 1):

@@ -42,24 +42,7 @@ def fit_soft_booster(
     classes: NDArray[Any],
     seed: int | None,
 ) -> Any:
-    """Fit a classifier of `boosts_log_odds` in place to soft targets of two classes.
-
-    Parameters
-    ----------
-    model : LGBMClassifier or XGBClassifier
-        Unfitted.
-    X : array-like, sparse matrix or data frame of shape (n_samples, n_features)
-    Q : array of shape (n_samples, 2)
-    sample_weight : array of shape (n_samples,), optional
-    classes : array of shape (2,)
-    seed : int, optional
-        Not used: nothing is drawn but by the model's own ``random_state``.
-
-    Returns
-    -------
-    classifier
-        `model`.
-    """
+    """Fit a classifier of `boosts_log_odds` in place to soft targets of two classes."""
     params = model.get_params(deep=False)
     Q, sample_weight = with_class_weight(model, Q, sample_weight, classes)
     if params.get("scale_pos_weight"):

@@ -47,17 +47,7 @@ _DRAWS_PER_ROW = 4
 
 
 def expansion_support(model: Any) -> SoftFitSupport:
-    """How good soft targets by expansion are on a final estimator.
-
-    Parameters
-    ----------
-    model : classifier
-        Unfitted.
-
-    Returns
-    -------
-    SoftFitSupport
-    """
+    """How good soft targets by expansion are on a final estimator."""
     name = type(model).__name__
     if not supports_weight(model):
         if type(model) is MLPClassifier:  # before scikit-learn 1.7
@@ -121,25 +111,6 @@ def fit_by_expansion(
 
     Parameters that count rows are scaled to the expansion while it is fitted. Beyond `max_expanded_rows` naive Bayes
     is fitted in blocks, as exactly as in one; other learners get fewer classes a row, drawn without bias.
-
-    Parameters
-    ----------
-    model : classifier
-        Unfitted.
-    X : array-like, sparse matrix or data frame of shape (n_samples, n_features)
-    Q : array of shape (n_samples, n_classes)
-        Rows sum to 1.
-    sample_weight : array of shape (n_samples,), optional
-    classes : array of shape (n_classes,)
-    seed : int, optional
-        Draws the classes where there are too many rows.
-    max_expanded_rows : int, optional
-        By default 2 million, or what fits in one GiB.
-
-    Returns
-    -------
-    classifier
-        `model`, with ``classes_`` equal to `classes`.
     """
     limit = _default_limit(X) if max_expanded_rows is None else max_expanded_rows
     fixed: dict[str, Any] = {}

@@ -40,26 +40,6 @@ def fit_soft_logistic(
 
     Minimised is ``sum_i w_i sum_c q_ic (-log p_c(x_i)) + ||coef||^2 / (2 C)``, the intercept free: what
     scikit-learn minimises on the expanded rows. X is neither expanded nor copied.
-
-    Parameters
-    ----------
-    model : LogisticRegression
-        Unfitted; fitted in place.
-    X : array-like or sparse matrix of shape (n_samples, n_features)
-    Q : array of shape (n_samples, n_classes)
-        Rows sum to 1.
-    sample_weight : array of shape (n_samples,), optional
-    classes : array of shape (n_classes,)
-
-    Returns
-    -------
-    LogisticRegression
-        `model`; ``tol`` and ``max_iter`` mean what they mean to the solver "lbfgs".
-
-    Raises
-    ------
-    InvalidInputError
-        For a single class.
     """
     if len(classes) < 2:
         raise InvalidInputError(f"logistic regression needs at least 2 classes; got {classes.tolist()}.")

@@ -23,22 +23,7 @@ def grows_by_gini(model: Any) -> bool:
 def fit_soft_tree(
     tree: Any, X: Any, Q: NDArray[np.float64], sample_weight: NDArray[np.float64] | None, classes: NDArray[Any]
 ) -> Any:
-    """Grow a tree on soft targets; row counts such as ``min_samples_leaf`` count rows, not expanded ones.
-
-    Parameters
-    ----------
-    tree : DecisionTreeClassifier or ExtraTreeClassifier
-        With the Gini criterion; ``class_weight`` is to be folded into the targets already.
-    X : array-like or sparse matrix of shape (n_samples, n_features)
-    Q : array of shape (n_samples, n_classes)
-    sample_weight : array of shape (n_samples,), optional
-    classes : array of shape (n_classes,)
-
-    Returns
-    -------
-    classifier
-        A new one; the splits are those of Gini on the expanded rows.
-    """
+    """Grow a tree on soft targets; row counts such as ``min_samples_leaf`` count rows, not expanded ones."""
     regressor = _regressor(tree, TREE_REGRESSORS[type(tree)], len(classes))
     return classifier_tree(regressor.fit(X, Q, sample_weight=sample_weight), tree, classes)
 
@@ -46,20 +31,7 @@ def fit_soft_tree(
 def fit_soft_forest(
     forest: Any, X: Any, Q: NDArray[np.float64], sample_weight: NDArray[np.float64] | None, classes: NDArray[Any]
 ) -> Any:
-    """Grow a forest on soft targets; the bootstrap draws rows, as with labels.
-
-    Parameters
-    ----------
-    forest : RandomForestClassifier or ExtraTreesClassifier
-        As in `fit_soft_tree`.
-    X, Q, sample_weight, classes
-        As in `fit_soft_tree`.
-
-    Returns
-    -------
-    classifier
-        A new one. Out-of-bag predictions are kept; ``oob_score_`` is the accuracy against the most probable class.
-    """
+    """Grow a forest on soft targets; the bootstrap draws rows, as with labels."""
     regressor = _regressor(forest, FOREST_REGRESSORS[type(forest)], len(classes))
     regressor.set_params(oob_score=bool(forest.oob_score))
     grown = regressor.fit(X, Q, sample_weight=sample_weight)

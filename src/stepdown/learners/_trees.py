@@ -28,16 +28,6 @@ _GROWN_PRIVATELY = ("_n_samples", "_n_samples_bootstrap", "_sample_weight")
 def empty_nodes(n_nodes: int) -> NDArray[Any]:
     """Nodes for `tree_from_nodes`, all of them leaves without rows.
 
-    Parameters
-    ----------
-    n_nodes : int
-
-    Returns
-    -------
-    structured array of shape (n_nodes,)
-        Fields ``left_child``, ``right_child``, ``feature``, ``threshold``, ``impurity``, ``n_node_samples``,
-        ``weighted_n_node_samples``, ``missing_go_to_left``.
-
     Examples
     --------
     >>> empty_nodes(2)["left_child"].tolist()
@@ -53,17 +43,6 @@ def node_impurity(values: NDArray[np.float64], criterion: str = "gini") -> NDArr
     """Impurity of nodes from their mean soft targets, as if each row stood there once for every class.
 
     Gini is ``1 - ||q||^2``, entropy (``"entropy"``, ``"log_loss"``) is ``-sum q log2 q``.
-
-    Parameters
-    ----------
-    values : array of shape (..., n_classes)
-        Distributions over the classes.
-    criterion : {"gini", "entropy", "log_loss"}
-
-    Returns
-    -------
-    array of shape (...)
-        Non-negative.
 
     Examples
     --------
@@ -88,30 +67,6 @@ def tree_from_nodes(
     feature_names: Sequence[str] | NDArray[Any] | None = None,
 ) -> Any:
     """Return a fitted tree of the template's class and parameters with the given nodes.
-
-    Parameters
-    ----------
-    template : DecisionTreeClassifier, DecisionTreeRegressor or ExtraTree of either kind
-        Left as it is.
-    nodes : structured array of shape (n_nodes,)
-        As from `empty_nodes`, the root first and every child behind its parent. Impurities must fit the values:
-        importances and pruning read them.
-    values : array of shape (n_nodes, 1, n_classes), or (n_nodes, n_outputs, 1) in regression
-        Class probabilities, or means, of the nodes.
-    n_features : int
-    classes : array of shape (n_classes,), optional
-        Sorted labels; needed by classifiers.
-    feature_names : sequence of str, optional
-
-    Returns
-    -------
-    estimator
-        ``type(result) is type(template)``.
-
-    Raises
-    ------
-    InvalidInputError
-        If nodes, values and classes don't fit together.
 
     Examples
     --------
@@ -148,24 +103,6 @@ def classifier_tree(regressor: Any, template: Any, classes: NDArray[Any]) -> Any
     the spread of the targets within rows, which no split changes. So the splits stay and only the impurities
     are stated anew. A ``ccp_alpha`` of the template is applied to those.
 
-    Parameters
-    ----------
-    regressor : DecisionTreeRegressor or ExtraTreeRegressor
-        Fitted to targets of shape (n_samples, n_classes) and not pruned yet.
-    template : DecisionTreeClassifier or ExtraTreeClassifier
-    classes : array of shape (n_classes,)
-        What the outputs stand for, sorted.
-
-    Returns
-    -------
-    classifier
-        ``type(result) is type(template)``.
-
-    Raises
-    ------
-    InvalidInputError
-        If the number of outputs isn't that of the classes.
-
     Examples
     --------
     >>> from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
@@ -201,22 +138,6 @@ def classifier_forest(
     """Turn a regressor forest that was grown on soft targets into a classifier forest with the same splits.
 
     The bootstrap seeds of the trees move along, so ``estimators_samples_`` and out-of-bag work as usual.
-
-    Parameters
-    ----------
-    regressor : RandomForestRegressor or ExtraTreesRegressor
-        Fitted to targets of shape (n_samples, n_classes).
-    template : RandomForestClassifier or ExtraTreesClassifier
-    classes : array of shape (n_classes,)
-        Sorted.
-    labels : array of int of shape (n_samples,), optional
-        Positions of the training labels in `classes`; where the regressor has out-of-bag predictions and these are
-        given, ``oob_score_`` is the accuracy against them.
-
-    Returns
-    -------
-    classifier
-        ``type(result) is type(template)``; its trees are classifiers over class positions, as scikit-learn's are.
 
     Examples
     --------

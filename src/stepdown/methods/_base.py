@@ -20,17 +20,6 @@ from stepdown.core import (
 from stepdown.learners import predictions, signal_key, soft_fit_support
 from stepdown.trainers import PlainFit
 
-__all__ = [
-    "SupervisionMethod",
-    "check_share",
-    "check_signals",
-    "nearest",
-    "require_classification",
-    "require_confidence",
-    "require_probabilities",
-    "require_soft_targets",
-]
-
 
 class SupervisionMethod(TransferMethod, ABC):
     """A method whose whole effect is another transfer set: new targets, new weights or further rows.

@@ -12,8 +12,6 @@ from ._base import SupervisionMethod, check_signals, nearest, require_confidence
 from ._reweighting import require_weights, reweighted
 from ._weights import conf_weights
 
-__all__ = ["ConfWeight"]
-
 
 class ConfWeight(SupervisionMethod):
     """Each row weighs what the teacher's probability of its label is; the labels stay.

@@ -10,8 +10,6 @@ from stepdown.core import InvalidInputError, Teacher, TransferSet
 from ._base import SupervisionMethod
 from ._mixing import mix_supervision
 
-__all__ = ["Dense"]
-
 
 class Dense(SupervisionMethod):
     """The supervision of a method, averaged over all earlier models as its teacher.

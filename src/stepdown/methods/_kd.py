@@ -13,8 +13,6 @@ from stepdown.learners import training_signal
 from ._base import SupervisionMethod, check_share, check_signals, nearest, require_soft_targets
 from ._targets import soften
 
-__all__ = ["KD"]
-
 
 class KD(SupervisionMethod):
     """The labels are mixed with the teacher's softened probabilities.

@@ -15,8 +15,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from stepdown.core import InvalidInputError
 
-__all__ = ["DGKDLoss", "KDLoss", "LogitLoss", "dgkd_loss", "kd_loss", "log_softmax", "logit_loss", "softmax"]
-
 Floats = NDArray[np.float64]
 
 

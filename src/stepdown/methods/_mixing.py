@@ -12,8 +12,6 @@ from stepdown.core import InvalidInputError, TransferSet
 
 from ._rows import stack_rows
 
-__all__ = ["mix_supervision"]
-
 Floats = NDArray[np.float64]
 
 
@@ -23,25 +21,6 @@ def mix_supervision(sets: Sequence[TransferSet], shares: Sequence[float], data: 
     For a loss that is linear in the target, as cross-entropy is, the loss on the result is the mean of the losses on
     the given sets: a row's weight is the mean of its weights, its target the mean of its targets weighted by these.
     Rows that a method has added stay its own, with their weight times the share.
-
-    Parameters
-    ----------
-    sets : sequence of TransferSet
-        Each begins with the rows of `data`.
-    shares : sequence of float
-        Positive, one a set; divided by their sum.
-    data : TransferSet
-        What the methods were given.
-
-    Returns
-    -------
-    TransferSet
-        Labels and weights stay what they were in `data` where no method has changed them.
-
-    Raises
-    ------
-    InvalidInputError
-        If the sets hold different kinds of targets.
     """
     if len(sets) == 1:
         return sets[0]

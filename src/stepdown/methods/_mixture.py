@@ -13,8 +13,6 @@ from stepdown.core import InvalidInputError, Teacher, TransferSet
 from ._base import SupervisionMethod
 from ._mixing import mix_supervision
 
-__all__ = ["Mixture"]
-
 
 class Mixture(SupervisionMethod):
     """The student minimises a weighted mean of the losses that several methods give it.

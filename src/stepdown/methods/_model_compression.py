@@ -17,8 +17,6 @@ from ._rows import stack_rows
 from ._synthesisers import Synthesiser
 from ._targets import centred_log_probabilities, hard_labels, soften
 
-__all__ = ["ModelCompression"]
-
 
 class ModelCompression(SupervisionMethod):
     """The student learns what the teacher says about the training rows and about rows without a label.

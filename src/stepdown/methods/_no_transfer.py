@@ -9,8 +9,6 @@ from stepdown.core import Teacher, TransferSet
 
 from ._base import SupervisionMethod
 
-__all__ = ["NoTransfer"]
-
 
 class NoTransfer(SupervisionMethod):
     """The student learns from the data as they are; teachers aren't asked.

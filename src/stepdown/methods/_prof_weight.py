@@ -16,8 +16,6 @@ from ._profile import AreaUnderProfile, ProfileWeights
 from ._reweighting import error_rate, grades_or_last, profile_of, require_weights, reweighted, student_signal
 from ._weights import check_margin, conf_weights
 
-__all__ = ["ProfWeight"]
-
 
 class ProfWeight(SupervisionMethod):
     """Rows weigh what their confidence profile says: how sure the teacher's grades are of their label.

@@ -13,8 +13,6 @@ from stepdown.core import InvalidInputError
 
 from ._weights import mean_one_penalty
 
-__all__ = ["AreaUnderProfile", "LearnedWeights", "ProfileWeights"]
-
 Floats = NDArray[np.float64]
 
 

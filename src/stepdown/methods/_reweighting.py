@@ -15,8 +15,6 @@ from stepdown.learners import fit_to, split_pipeline, supports_weight, training_
 from ._base import SupervisionMethod, require_classification
 from ._weights import conf_weights, normalise_weights, select_grades
 
-__all__ = ["error_rate", "grades_or_last", "profile_of", "require_weights", "reweighted", "student_signal"]
-
 Floats = NDArray[np.float64]
 
 
@@ -31,14 +29,7 @@ def require_weights(method: SupervisionMethod, student: Any, data: TransferSet) 
 
 
 def reweighted(data: TransferSet, weights: Floats) -> TransferSet:
-    """The data with a method's weights times their own, at the same total weight.
-
-    Parameters
-    ----------
-    data : TransferSet
-    weights : array of shape (n_samples,)
-        Non-negative. A class that would vanish keeps a little, see `functional.normalise_weights`.
-    """
+    """The data with a method's weights times their own, at the same total weight."""
     own = data.weights()
     combined = normalise_weights(weights, data.labels()) * own
     if combined.any():

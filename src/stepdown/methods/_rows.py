@@ -15,8 +15,6 @@ from numpy.typing import NDArray
 
 from stepdown.core import InvalidInputError
 
-__all__ = ["CodedTable", "stack_rows"]
-
 
 def frame_library(X: Any) -> str | None:
     """The name of the data-frame library that X comes from: "pandas", "polars" or None."""
@@ -25,18 +23,7 @@ def frame_library(X: Any) -> str | None:
 
 
 def stack_rows(parts: Sequence[Any]) -> Any:
-    """Put the rows of tables of one kind on top of each other; column types of data frames stay.
-
-    Parameters
-    ----------
-    parts : sequence of array-like, sparse matrix or data frame
-        Of one kind, with the same columns.
-
-    Raises
-    ------
-    InvalidInputError
-        If the kinds or the columns differ.
-    """
+    """Put the rows of tables of one kind on top of each other; column types of data frames stay."""
     libraries = {frame_library(part) for part in parts}
     widths = {np.shape(part)[1] if len(np.shape(part)) == 2 else None for part in parts}
     if len(libraries) > 1 or len(widths) > 1 or None in widths:
@@ -64,12 +51,6 @@ class CodedTable:
 
     Columns of a data frame that aren't numeric are nominal. In an array only those that are named so; an array of
     another type than numbers has nominal columns only where its values aren't numbers.
-
-    Parameters
-    ----------
-    X : array-like or data frame of shape (n_samples, n_features)
-    nominal : sequence of int, optional
-        Further nominal columns, by position.
     """
 
     def __init__(self, X: Any, nominal: Sequence[int] | None = None) -> None:

@@ -12,8 +12,6 @@ from ._base import SupervisionMethod, check_signals, nearest, require_confidence
 from ._reweighting import error_rate, grades_or_last, profile_of, require_weights, reweighted, student_signal
 from ._weights import check_margin, check_ratio_rule, conf_weights, ratio_weights
 
-__all__ = ["SRatio"]
-
 
 class SRatio(SupervisionMethod):
     """Each row weighs the teacher's confidence in its label, divided by the student's own.

@@ -10,8 +10,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from stepdown.core import InvalidInputError
 
-__all__ = ["munge", "munge_pass", "resample"]
-
 Floats = NDArray[np.float64]
 
 

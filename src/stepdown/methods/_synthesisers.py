@@ -13,8 +13,6 @@ from sklearn.base import BaseEstimator
 from ._rows import CodedTable
 from ._synthesis import munge, resample
 
-__all__ = ["Munge", "Resample", "Synthesiser"]
-
 
 class Synthesiser(BaseEstimator, ABC):
     """Makes rows without labels out of rows."""

@@ -11,15 +11,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from stepdown.core import InvalidInputError
 
-__all__ = [
-    "centred_log_probabilities",
-    "chain_paths",
-    "hard_labels",
-    "restore_logits",
-    "soften",
-    "standardise_logits",
-]
-
 Floats = NDArray[np.float64]
 
 

@@ -9,19 +9,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from stepdown.core import InvalidInputError, SignalWarning
 
-__all__ = [
-    "check_margin",
-    "check_ratio_rule",
-    "conf_weights",
-    "mean_one_penalty",
-    "normalise_weights",
-    "prof_weights",
-    "quantile_ceiling",
-    "ratio_weights",
-    "select_grades",
-    "sratio_weights",
-]
-
 Floats = NDArray[np.float64]
 
 

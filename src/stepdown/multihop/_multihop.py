@@ -51,8 +51,6 @@ from stepdown.search._task import Task, Trained
 
 from ._select import Selecting, rungs_of
 
-__all__ = ["MultihopClassifier", "MultihopRegressor"]
-
 log = logging.getLogger("stepdown")
 
 Predict = TypeVar("Predict", bound=Callable[..., Any])
@@ -103,30 +101,7 @@ class _Multihop(Selecting, MetaEstimatorMixin, BaseEstimator):
     def fit(
         self, X: Any, y: Any = None, sample_weight: Any = None, groups: Any = None, X_unlabeled: Any = None
     ) -> Self:
-        """Fit the teacher, choose the chain on the training rows, and train the student.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Array, sparse matrix or data frame; whatever the inner models take.
-        y : array-like of shape (n_samples,)
-            With a query budget it may be left out: X is the pool then that the teacher is asked about.
-        sample_weight : array-like of shape (n_samples,), optional
-            Non-negative.
-        groups : array-like of shape (n_samples,), optional
-            Rows of a group never stand on both sides of a fold.
-        X_unlabeled : array-like of shape (n_unlabeled, n_features), optional
-            Further rows for methods that let the teacher label them.
-
-        Returns
-        -------
-        self
-
-        Raises
-        ------
-        InvalidInputError, NotSupportedError
-            Before anything long starts wherever that can be known; a message from within a hop names it.
-        """
+        """Fit the teacher, choose the chain on the training rows, and train the student."""
         problem, choice = self._solve(X, y, sample_weight, groups, X_unlabeled)
         self._keep(problem, choice, problem.train(choice.way, choice.score))
         return self

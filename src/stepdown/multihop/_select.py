@@ -17,8 +17,6 @@ from stepdown.search._scoring import Scorer
 from stepdown.search._search import Choice
 from stepdown.search._task import Task, Trained, Way
 
-__all__ = ["Rung", "Selecting", "rungs_of"]
-
 # Kinds of ways whose students are kept, one each.
 KINDS = ("plain", "labels", "one-hop", "one-hop-rows", "multihop", "control")
 
@@ -153,29 +151,6 @@ class Selecting:
 
         Scores of the teacher and of intermediates are of answers out of bag or out of fold, those of students are
         cross-validated with a cheap version of their trainer; see `Rung` and the guide.
-
-        Parameters
-        ----------
-        max_rules, max_leaves, max_nodes, max_depth : int, optional
-            Of all trees of the model together, the depth of the deepest.
-        max_parameters : int, optional
-            Of networks, linear models and others that store numbers.
-        max_bytes : int, optional
-            As pickled.
-        max_us_per_row : float, optional
-            Microseconds a row, in one call for all training rows, on the machine that fitted.
-
-        Returns
-        -------
-        Rung
-            Its ``model`` is the fitted estimator. A model to which a limit doesn't apply (the rules of a network)
-            doesn't keep it.
-
-        Raises
-        ------
-        InvalidInputError
-            Where no model keeps all limits, naming the smallest there is; without ``keep_rungs=True``; where the
-            search validated nothing.
         """
         limits = {
             "rules": max_rules,

@@ -19,7 +19,7 @@ from ._combined import Staged, WeightedSum
 from ._cost import NetworkCost, network_cost
 from ._dense import Dense, Teachers
 from ._distributed import GlobalBatch
-from ._engine import FrozenNetwork, TrainingStoppedError
+from ._engine import TrainingStoppedError
 from ._exits import EarlyExit, early_exit, early_exits
 from ._folding import folded
 from ._head import fit_head
@@ -33,6 +33,7 @@ from ._linear_probe import linear_probe_accuracy
 from ._logit import Logit
 from ._method import LayerMethod, LossMethod, Outputs
 from ._network_fit import NetworkFit
+from ._networks import FrozenNetwork
 from ._pairs import LayerFlow, PairTable, propose_pairs
 from ._pilots import Pilot, PilotedFlow, flow_through_auxiliaries
 from ._pkt import PKT

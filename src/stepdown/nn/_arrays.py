@@ -9,8 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["load_arrays"]
-
 
 def load_arrays(path: str | os.PathLike[str], *names: str) -> tuple[NDArray[Any], ...]:
     """Read arrays with one row a sample from an ``.npz`` file; nothing in it is executed.

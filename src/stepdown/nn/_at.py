@@ -8,8 +8,6 @@ from ._method import LayerMethod, Pairs
 from .functional._features import at
 from .functional._numerics import Reduction
 
-__all__ = ["AT"]
-
 
 class AT(LayerMethod):
     """Where the teacher's layers are active, the student's should be.

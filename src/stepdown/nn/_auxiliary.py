@@ -22,8 +22,6 @@ from stepdown.core import InvalidInputError, NotSupportedError
 from ._networks import output_shape, quietly
 from ._widths import BUILDER, Channels, Width
 
-__all__ = ["auxiliary"]
-
 CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d)
 SETTINGS = (

@@ -21,8 +21,6 @@ from stepdown.core import InvalidInputError
 from ._networks import quietly, run
 from ._taps import Taps, bare, main_tensor
 
-__all__ = ["cached_features"]
-
 CHECKED_ROWS = 4
 """First rows that are computed again whenever a cache is opened: code isn't part of a network's weights."""
 

@@ -17,8 +17,6 @@ from ._cache import OUTPUT, cached_features
 from ._method import Outputs
 from ._networks import FrozenNetwork
 
-__all__ = ["CachedTeacher"]
-
 
 class CachedTeacher(FrozenNetwork):
     """A network and the rows for which its features are kept on disk; a teacher for `Transfer` and for every method.

@@ -10,8 +10,6 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Images", "load_cifar10", "load_cifar100", "read_cifar_files"]
-
 SHAPE = (3, 32, 32)
 PIXELS = 3 * 32 * 32
 

@@ -11,8 +11,6 @@ from stepdown.core import InvalidInputError
 
 from ._method import LossMethod, Outputs, Pairs, total
 
-__all__ = ["Staged", "WeightedSum"]
-
 
 class _Combined(LossMethod):
     """What both share: their parts' layers, adapters and pairs."""

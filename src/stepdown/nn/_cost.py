@@ -20,8 +20,6 @@ from ._prototype import size_of
 from ._rows import cast_rows
 from ._taps import bare, main_tensor
 
-__all__ = ["NetworkCost", "network_cost"]
-
 
 @dataclass(frozen=True, slots=True)
 class NetworkCost:

@@ -11,11 +11,9 @@ from torch import Tensor, nn
 
 from stepdown.core import InvalidInputError, Teacher, Trainer, TransferSet, as_teacher
 
-from ._engine import FrozenNetwork, expect_logits, network_of, reads_outputs
+from ._engine import expect_logits, network_of, reads_outputs
 from ._method import LossMethod, Outputs, total
-from ._networks import run
-
-__all__ = ["Dense", "Teachers"]
+from ._networks import FrozenNetwork, run
 
 MOST = 9
 """Teachers: a glob with one character names them all and none of their layers."""

@@ -12,8 +12,6 @@ from torch import Tensor, nn
 
 from ._method import LossMethod, Outputs, Pairs, total
 
-__all__ = ["GlobalBatch"]
-
 
 class _Gather(torch.autograd.Function):
     """The rows of all processes, in their order; the gradient of a row is the sum over the processes."""

@@ -32,19 +32,6 @@ from ._rows import cast_rows
 from ._taps import main_tensor
 from ._transfer import NonFiniteLossError, Transfer
 
-__all__ = [
-    "FrozenNetwork",
-    "TrainingStoppedError",
-    "example_of",
-    "expect_logits",
-    "check_nets",
-    "network_of",
-    "reads_outputs",
-    "seeded",
-    "targets_for",
-    "taught",
-]
-
 OWN_LOOP = ("PlainFit", "NetworkFit")
 """Trainers, by name, that leave a net to its own loop: the others live in rooms that this one doesn't know."""
 
@@ -98,12 +85,7 @@ def taught(
 
 
 def check_nets(method: Any, *, student: Any = None, teacher: Any = None) -> None:
-    """Refuse a student or a teacher, fitted or not, that is no network.
-
-    Raises
-    ------
-    NotSupportedError
-    """
+    """Refuse a student or a teacher, fitted or not, that is no network."""
     if student is not None and not isinstance(student, NeuralNet):
         raise NotSupportedError(
             f"a {type(student).__name__} came as the student of {type(method).__name__}; expected a skorch net, such "
@@ -122,13 +104,7 @@ def check_nets(method: Any, *, student: Any = None, teacher: Any = None) -> None
 
 
 def network_of(teacher: Any) -> nn.Module:
-    """The trained network in a teacher: of a fitted skorch net, frozen or not, of a holder, or itself.
-
-    Raises
-    ------
-    NotSupportedError
-        For anything else, or for a net that hasn't been fitted.
-    """
+    """The trained network in a teacher: of a fitted skorch net, frozen or not, of a holder, or itself."""
     model = as_teacher(teacher).model
     while isinstance(model, FrozenEstimator):
         model = model.estimator

@@ -19,8 +19,6 @@ from ._pruned import last_layer
 from ._rows import cast_rows
 from ._taps import Taps, bare, main_tensor
 
-__all__ = ["EarlyExit", "early_exit", "early_exits"]
-
 ROWS = 8
 """Rows that a network is cut on."""
 

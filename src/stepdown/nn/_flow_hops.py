@@ -21,8 +21,6 @@ from ._prototype import with_module
 from ._rows import cast_rows
 from ._schedules import CriticalPeriod, Schedule
 
-__all__ = ["FlowHops", "check_learns_labels", "flow_hops"]
-
 FlowHops = list[tuple[Hop, tuple[tuple[str, str], ...]]]
 """Hops, each with the layers that it pairs: (teacher's, student's) from the first to the last."""
 
@@ -47,13 +45,6 @@ def flow_hops(
     from the last bridge or, without any, from the teacher. Between networks built alike layers of the same name are
     paired, because kappa, the match of layers that say as much, is the identity there (as in the paper); between the
     teacher and a student of another architecture by `propose_pairs`.
-
-    Parameters
-    ----------
-    bridges : sequence of (str, float)
-        Names and widths against the student's, the widest first; may be empty.
-    schedule : callable
-        ``schedule(epochs)`` makes the weights of the layers over so many epochs of a hop.
     """
     check_learns_labels(student)
     epochs = student.max_epochs if label_epochs is None else label_epochs
@@ -81,12 +72,7 @@ def flow_hops(
 
 
 def check_learns_labels(student: Any) -> None:
-    """Refuse a student whose auxiliaries couldn't learn labels.
-
-    Raises
-    ------
-    NotSupportedError
-    """
+    """Refuse a student whose auxiliaries couldn't learn labels."""
     if not isinstance(student, NeuralNetClassifier):
         raise NotSupportedError(
             f"a {type(student).__name__} came; the auxiliary learns labels first, so expected a NeuralNetClassifier."

@@ -9,8 +9,6 @@ from torch.nn.utils import fusion
 
 from stepdown.core import InvalidInputError, NotSupportedError
 
-__all__ = ["folded"]
-
 NORMALISATIONS = {
     nn.Conv1d: nn.BatchNorm1d,
     nn.Conv2d: nn.BatchNorm2d,

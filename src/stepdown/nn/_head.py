@@ -19,8 +19,6 @@ from ._networks import evaluating
 from ._rows import cast_rows
 from ._taps import Taps, bare
 
-__all__ = ["fit_head"]
-
 
 def fit_head(
     net: NeuralNetClassifier, data: TransferSet, *, head: str | None = None, C: float = 1.0

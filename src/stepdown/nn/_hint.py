@@ -10,8 +10,6 @@ from ._method import LayerMethod, Pairs
 from .functional._features import hint
 from .functional._numerics import Reduction
 
-__all__ = ["Hint", "pointwise"]
-
 
 def pointwise(width_in: int, width_out: int, ndim: int) -> nn.Module:
     """A linear map of the channels at every position of features with `ndim` axes."""

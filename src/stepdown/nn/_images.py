@@ -15,8 +15,6 @@ from torch.utils.data import Subset
 
 from stepdown.core import InvalidInputError, derive_seed
 
-__all__ = ["ImageBatches"]
-
 
 class ImageBatches:
     """Batches of uint8 images, augmented by indexing instead of image by image; an iterator for skorch or any loop.

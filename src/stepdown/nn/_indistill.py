@@ -13,8 +13,6 @@ from ._information_flow import InformationFlow
 from ._method import LayerMethod, LossMethod, Outputs, Pairs
 from .functional._features import hint
 
-__all__ = ["InDistill"]
-
 
 class _Channels(LayerMethod):
     """Some of the teacher's channels, copied element by element."""

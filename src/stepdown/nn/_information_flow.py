@@ -9,8 +9,6 @@ from ._schedules import CriticalPeriod, Schedule
 from .functional._information import information_flow
 from .functional._numerics import Reduction
 
-__all__ = ["InformationFlow"]
-
 
 class InformationFlow(LayerMethod):
     """The student's layers, from the first to the last, relate the rows as the teacher's layers do.

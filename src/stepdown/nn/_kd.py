@@ -7,8 +7,6 @@ from torch import Tensor
 from ._method import LossMethod, Outputs
 from .functional._responses import kd
 
-__all__ = ["KD"]
-
 
 class KD(LossMethod):
     """The teacher's softened probabilities, mixed with the labels.

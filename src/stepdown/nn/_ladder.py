@@ -17,8 +17,6 @@ from ._engine import example_of, seeded
 from ._prototype import NamedNets, Prototype, size_of, with_module
 from ._rows import cast_rows
 
-__all__ = ["auxiliaries", "built_ladder", "ladder"]
-
 ROWS = 8
 """Rows that an architecture is traced on."""
 

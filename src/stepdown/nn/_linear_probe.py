@@ -8,8 +8,6 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-__all__ = ["linear_probe_accuracy"]
-
 
 def linear_probe_accuracy(
     features: ArrayLike,

@@ -7,8 +7,6 @@ from torch import Tensor
 from ._method import LossMethod, Outputs
 from .functional._responses import logit
 
-__all__ = ["Logit"]
-
 
 class Logit(LossMethod):
     """The student's outputs regress the teacher's; labels are not used.

@@ -14,8 +14,6 @@ from stepdown.core import InvalidInputError, StepdownError, Teacher, Trainer, Tr
 
 from ._schedules import Schedule
 
-__all__ = ["LayerMethod", "LossMethod", "Outputs", "Pairs", "naming_the_layers", "total"]
-
 Pairs = Sequence[tuple[str, str]]
 """Layers that correspond: (teacher's, student's) by name, from the first to the last."""
 

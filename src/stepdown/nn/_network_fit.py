@@ -25,8 +25,6 @@ from ._rows import cast_rows
 from ._taps import bare, main_tensor
 from ._transfer import NonFiniteLossError
 
-__all__ = ["NetworkFit", "check_labels", "fit_net", "renew", "soft_support"]
-
 
 class NetworkFit(Trainer):
     """Fit a skorch net to labels, soft targets, weighted rows or real targets, in its own loop.
@@ -103,30 +101,7 @@ def check_labels(net: NeuralNet, classes: Any) -> None:
 
 
 def fit_net(net: Any, data: TransferSet, *, seed: int | None = None) -> Any:
-    """Fit an unfitted net to a transfer set, in place.
-
-    Parameters
-    ----------
-    net : skorch.NeuralNet
-    data : TransferSet
-        Soft targets need a criterion that `soft_support` knows; weights one with a ``reduction``.
-    seed : int, optional
-        Of torch's randomness, which is left as it was.
-
-    Returns
-    -------
-    skorch.NeuralNet
-        The net itself, a plain instance of its class.
-
-    Raises
-    ------
-    InvalidInputError
-        For labels that aren't positions, or a module with another number of outputs than classes.
-    NotSupportedError
-        For a criterion that can't learn what came.
-    NonFiniteLossError
-        If training ended in weights that aren't finite.
-    """
+    """Fit an unfitted net to a transfer set, in place."""
     is_classifier = isinstance(net, NeuralNetClassifier | NeuralNetBinaryClassifier)
     if is_classifier != data.is_classification:
         raise InvalidInputError(
@@ -153,13 +128,7 @@ def fit_net(net: Any, data: TransferSet, *, seed: int | None = None) -> Any:
 
 
 def renew(net: NeuralNet, original: Any, seed: int | None) -> None:
-    """Draw the weights of a clone anew, where skorch has trained the original's module in place.
-
-    Raises
-    ------
-    NotSupportedError
-        For a module with parameters of its own that nothing can draw.
-    """
+    """Draw the weights of a clone anew, where skorch has trained the original's module in place."""
     if not isinstance(net.module, nn.Module) or getattr(original, "module_", None) is not original.module:
         return
     with seeded(seed, net.device):

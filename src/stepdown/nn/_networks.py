@@ -12,8 +12,6 @@ from torch import nn
 
 from ._taps import main_tensor
 
-__all__ = ["FrozenNetwork", "evaluating", "output_shape", "quietly", "run"]
-
 
 class FrozenNetwork(BaseEstimator):
     """A trained network in the place of a teacher: ``clone`` returns it as it is, nothing trains or copies it.

@@ -14,8 +14,6 @@ from . import functional
 from ._networks import quietly, run
 from ._taps import Taps, bare, main_tensor
 
-__all__ = ["LayerFlow", "PairTable", "propose_pairs", "stage_ends"]
-
 SILENT = (nn.Dropout, nn.Dropout2d, nn.Identity, nn.Flatten)
 """Modules that change no value in evaluation mode, so that the layer before them is the better name."""
 

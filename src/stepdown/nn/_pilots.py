@@ -23,8 +23,6 @@ from ._relative import Relative
 from ._rows import cast_rows
 from ._schedules import CriticalPeriod, Schedule
 
-__all__ = ["Pilot", "PilotedFlow", "flow_through_auxiliaries"]
-
 Score = Callable[[NeuralNetClassifier, TransferSet, TransferSet], float]
 """``score(student, train, held_out)``; greater is better."""
 

@@ -8,8 +8,6 @@ from ._method import LayerMethod, LossMethod, Pairs
 from .functional._numerics import Reduction
 from .functional._relational import pkt
 
-__all__ = ["PKT"]
-
 
 class PKT(LayerMethod):
     """Rows that are neighbours for the teacher should be so for the student; labels are not used.

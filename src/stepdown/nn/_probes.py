@@ -24,8 +24,6 @@ from ._pairs import stage_ends
 from ._rows import cast_rows
 from ._taps import Taps, bare, main_tensor
 
-__all__ = ["LayerFeatures", "layer_features", "network_probes"]
-
 BLOCK = 512
 """Rows that are run at a time, whatever the net's batch size is: what bounds the memory."""
 WIDEST = 512
@@ -33,15 +31,7 @@ WIDEST = 512
 
 
 class LayerFeatures(TransformerMixin, BaseEstimator):
-    """What a layer of a fitted net makes of rows, as a matrix.
-
-    Parameters
-    ----------
-    net : skorch.NeuralNet
-        Fitted, and left as it is; a clone of these features keeps it.
-    layer : str
-        As in ``named_modules()``.
-    """
+    """What a layer of a fitted net makes of rows, as a matrix."""
 
     def __init__(self, net: NeuralNet, layer: str) -> None:
         self.net = net
@@ -52,12 +42,7 @@ class LayerFeatures(TransformerMixin, BaseEstimator):
         return self
 
     def transform(self, X: Any) -> NDArray[np.floating[Any]]:
-        """Activations of shape (n_rows, n_features).
-
-        Parameters
-        ----------
-        X : array-like of shape (n_rows, ...)
-        """
+        """Activations of shape (n_rows, n_features)."""
         return layer_features(self.net, X, [self.layer])[self.layer]
 
     def __sklearn_is_fitted__(self) -> bool:
@@ -72,17 +57,6 @@ def layer_features(net: NeuralNet, X: Any, layers: Sequence[str]) -> dict[str, N
 
     Each row's activation is flattened; where it has more than 512 numbers, neighbours are averaged until 512 are left,
     which in convolutional layers are mostly positions of the same channel.
-
-    Parameters
-    ----------
-    net : skorch.NeuralNet
-        Fitted.
-    X : array-like of shape (n_rows, ...)
-    layers : sequence of str
-
-    Returns
-    -------
-    dict of str to array of shape (n_rows, n_features)
     """
     module = bare(net.module_)
     kept: dict[str, list[NDArray[np.floating[Any]]]] = {layer: [] for layer in layers}
@@ -99,20 +73,6 @@ def network_probes(net: NeuralNet, data: TransferSet, n_probes: int) -> list[tup
 
     A probe is a logistic regression (in regression: ridge) on the standardised activations at the end of a stage: of
     a layer with weights, its normalisation and its activation function. The stage that makes the output has none.
-
-    Parameters
-    ----------
-    net : skorch.NeuralNet
-        Fitted, and left as it is.
-    data : TransferSet
-        Rows and labels that the probes are fitted to.
-    n_probes : int
-        At most so many, the deepest.
-
-    Returns
-    -------
-    list of (str, Pipeline)
-        Fitted; each predicts from rows as the net takes them.
 
     References
     ----------

@@ -14,8 +14,6 @@ from stepdown.core import NotSupportedError, as_teacher
 
 from ._taps import bare
 
-__all__ = ["NamedNets", "Prototype", "net_of", "size_of", "with_module"]
-
 NamedNets = tuple[tuple[str, NeuralNet], ...]
 """Names and unfitted nets, from complex to simple."""
 
@@ -74,13 +72,7 @@ def with_module(net: NeuralNet, module: Any, **settings: Any) -> NeuralNet:
 
 
 def net_of(teacher: Any) -> NeuralNet:
-    """The skorch net of a teacher, whose settings its smaller copies take over.
-
-    Raises
-    ------
-    NotSupportedError
-        For a teacher that is no skorch net.
-    """
+    """The skorch net of a teacher, whose settings its smaller copies take over."""
     model = as_teacher(teacher).model
     while isinstance(model, FrozenEstimator):
         model = model.estimator

@@ -17,8 +17,6 @@ from ._prototype import NamedNets, Prototype, net_of, size_of, with_module
 from ._rows import cast_rows
 from ._taps import Taps, bare
 
-__all__ = ["last_layer", "pruned", "pruned_copies"]
-
 SMALL = 8
 """Rows that a network is traced on."""
 

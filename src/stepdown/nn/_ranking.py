@@ -8,8 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["SLICE", "KeyRanker", "rank_by_argsort", "ranked_relevance"]
-
 # Distances come from one matrix product per block; they are ranked in slices of so many rows, which stay in cache.
 SLICE = 16
 # More ambiguous ties than this in a slice, and longer keys are cheaper than settling them one by one.

@@ -14,8 +14,6 @@ from ._flow_hops import flow_hops
 from ._head import fit_head
 from ._schedules import CriticalPeriod, Schedule
 
-__all__ = ["FlowRecord", "flow_through_auxiliary"]
-
 
 @dataclass(frozen=True, slots=True)
 class FlowRecord:

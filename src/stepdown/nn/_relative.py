@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from ._schedules import Schedule
 
-__all__ = ["Relative"]
-
 
 class Relative(Schedule):
     """A schedule's weights divided by the largest of the epoch, so that the heaviest layer always has weight 1.

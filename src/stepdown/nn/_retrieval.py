@@ -12,8 +12,6 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from ._ranking import ranked_relevance
 
-__all__ = ["RetrievalScores", "retrieval_scores"]
-
 LEVELS = 11
 # Computed like this, not as i / 10, because the last bit of 0.30000000000000004 decides which rank is nearest.
 PKTH_LEVELS = np.arange(0, 1.01, 0.1)

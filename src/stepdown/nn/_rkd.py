@@ -7,8 +7,6 @@ from torch import Tensor, nn
 from ._method import LayerMethod, LossMethod, Pairs
 from .functional._relational import rkd
 
-__all__ = ["RKD"]
-
 
 class RKD(LayerMethod):
     """Relative distances and angles between rows should be the teacher's.

@@ -11,8 +11,6 @@ from skorch import NeuralNet
 from torch import nn
 from torch.utils.data import DataLoader
 
-__all__ = ["cast_rows", "parameter_type"]
-
 
 def parameter_type(net: NeuralNet) -> torch.dtype:
     """The floating type of a net's parameters; of a net that has no module yet, the one that torch would give it."""

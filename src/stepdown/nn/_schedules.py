@@ -15,8 +15,6 @@ from sklearn.base import BaseEstimator
 
 from stepdown.core import InvalidInputError
 
-__all__ = ["Constant", "CriticalPeriod", "Phases", "Schedule"]
-
 PUBLISHED_DECAY, PUBLISHED_EPOCHS = 0.7, 50
 
 

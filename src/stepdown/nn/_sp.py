@@ -7,8 +7,6 @@ from torch import Tensor, nn
 from ._method import LayerMethod, LossMethod, Pairs
 from .functional._relational import sp
 
-__all__ = ["SP"]
-
 
 class SP(LayerMethod):
     """Rows that are similar for the teacher should be so for the student.

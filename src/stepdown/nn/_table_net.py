@@ -14,18 +14,9 @@ from stepdown.core import InvalidInputError, NotSupportedError
 
 from ._rows import cast_rows
 
-__all__ = ["TableModule", "TableNet"]
-
 
 class TableModule(nn.Module):
-    """Linear layers with ReLU between them.
-
-    Parameters
-    ----------
-    inputs, outputs : int
-    hidden : tuple of int
-        Widths from the first hidden layer to the last.
-    """
+    """Linear layers with ReLU between them."""
 
     def __init__(self, inputs: int, outputs: int, hidden: tuple[int, ...]) -> None:
         super().__init__()
@@ -41,15 +32,6 @@ class TableNet(NeuralNetClassifier):
     """A skorch net whose sizes are those of the table that it is fitted to.
 
     It takes rows of any real type and answers in the labels that it was given.
-
-    Parameters
-    ----------
-    hidden : str, int or sequence of int
-        Widths of the hidden layers: "64-32", 64 or (64, 32).
-    lr : float
-        Of Adam.
-    max_epochs, batch_size, **settings
-        As in skorch; rows are shuffled, and none are split off for validation.
 
     Examples
     --------
@@ -90,14 +72,7 @@ class TableNet(NeuralNetClassifier):
         self.hidden = hidden
 
     def fit(self, X: Any, y: Any, **fit_params: Any) -> Self:
-        """Fit a module of the table's sizes.
-
-        Parameters
-        ----------
-        X : array of shape (n_rows, n_columns)
-        y : array of shape (n_rows,)
-            Positions of classes, 0, 1, ..., or labels of another type.
-        """
+        """Fit a module of the table's sizes."""
         y = np.asarray(y)
         if y.dtype.kind in "iu":
             self.known_ = np.arange(int(y.max()) + 1)

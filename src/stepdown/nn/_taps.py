@@ -14,8 +14,6 @@ from torch.utils.hooks import RemovableHandle
 
 from stepdown.core import InvalidInputError
 
-__all__ = ["Taps", "bare", "main_tensor"]
-
 COMPILED = "_orig_mod"
 """The attribute in which a compiled module keeps the one that was given."""
 
@@ -35,13 +33,7 @@ def bare(network: nn.Module) -> nn.Module:
 
 
 def main_tensor(output: Any, name: str = "the output") -> Tensor:
-    """The tensor of what a module returned: itself, its ``logits``, or the first one in a tuple or mapping.
-
-    Raises
-    ------
-    InvalidInputError
-        For an output without tensors.
-    """
+    """The tensor of what a module returned: itself, its ``logits``, or the first one in a tuple or mapping."""
     if isinstance(output, Tensor):
         return output
     logits = output.get("logits") if isinstance(output, Mapping) else getattr(output, "logits", None)

@@ -18,8 +18,6 @@ from ._networks import evaluating, quietly, run
 from ._pairs import propose_pairs
 from ._taps import Taps, bare, main_tensor
 
-__all__ = ["NonFiniteLossError", "Transfer"]
-
 
 class NonFiniteLossError(StepdownError, ArithmeticError):
     """A loss that is infinite or not a number; the message names the epoch and the layer."""

@@ -13,8 +13,6 @@ from ._hint import pointwise
 from ._method import LayerMethod, Pairs
 from .functional._features import vid, vid_initial_scale
 
-__all__ = ["VID"]
-
 
 class _Prediction(nn.Module):
     """The mean of the teacher's features given the student's, and one variance a channel."""

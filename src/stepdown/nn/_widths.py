@@ -7,26 +7,12 @@ from dataclasses import dataclass
 
 from stepdown.core import NotSupportedError
 
-__all__ = ["BUILDER", "Channels", "Width"]
-
 BUILDER = "pass builder=, which makes the auxiliary from the factor"
 
 
 @dataclass(eq=False)
 class Width:
-    """Channels that grow together.
-
-    Parameters
-    ----------
-    size : int
-        In the student.
-    fixed : bool
-        Whether the input or the output keeps it as it is.
-    divisor : int
-        Of the new size: what groups of channels ask for.
-    same : Channels or None
-        What it has been joined with, and what is to be asked instead.
-    """
+    """Channels that grow together."""
 
     size: int
     fixed: bool = False

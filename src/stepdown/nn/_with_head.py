@@ -13,8 +13,6 @@ from ._head import fit_head
 from ._method import LayerMethod, LossMethod
 from ._network_fit import NetworkFit
 
-__all__ = ["HeadFit", "WithHead", "between_twins", "completed"]
-
 
 class WithHead(TransferMethod):
     """A method between networks, and then the student's classifying head fitted to the labels.

@@ -22,8 +22,6 @@ from scipy.sparse import issparse
 
 from stepdown.core import InvalidInputError, NotSupportedError
 
-__all__ = ["Answer", "AnswerFile", "row_keys"]
-
 log = logging.getLogger("stepdown")
 
 _BEGINNING = '{"row": '
@@ -33,15 +31,7 @@ _LARGEST_EXACT = 2**53
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a teacher said about one row.
-
-    Parameters
-    ----------
-    value : label, or tuple of float
-        A label, or one probability a class.
-    classes : tuple of labels, optional
-        What the probabilities stand for, in order; None where it was not known.
-    """
+    """What a teacher said about one row."""
 
     value: Any
     classes: tuple[Any, ...] | None = None
@@ -53,17 +43,6 @@ class Answer:
 
 def row_keys(X: Any) -> list[str]:
     """A digest of what each row holds: equal for equal values, whatever the table that they stand in.
-
-    Parameters
-    ----------
-    X : array-like, sparse matrix or data frame of shape (n_samples, n_features)
-        Numbers of any type count as float64 (0.1 as float32 is another number than 0.1 as float64); None, NaN and
-        other missing values are equal; anything that is no number counts as its text. Names of columns play no part.
-
-    Returns
-    -------
-    list of str
-        32 hexadecimal digits a row.
 
     Examples
     --------
@@ -118,16 +97,6 @@ class AnswerFile:
     """An append-only file of answers.
 
     A last line that was cut off is passed over; so is what it becomes when more lines follow it.
-
-    Parameters
-    ----------
-    path : path
-        Made when the first answer comes; its folder must be there.
-
-    Raises
-    ------
-    InvalidInputError
-        If the file holds something else than answers, or its folder isn't there.
     """
 
     def __init__(self, path: str | Path) -> None:

@@ -20,8 +20,6 @@ from stepdown.learners import cast_rows
 
 from ._answer_file import Answer, AnswerFile, row_keys
 
-__all__ = ["Queried"]
-
 log = logging.getLogger("stepdown")
 
 Predict = TypeVar("Predict", bound=Callable[..., Any])

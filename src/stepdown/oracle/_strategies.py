@@ -22,8 +22,6 @@ from stepdown.methods._rows import CodedTable
 from ._answer_file import row_keys
 from ._queried import Queried
 
-__all__ = ["PoolState", "QueryPolicy", "Random", "Representative", "ask_pool"]
-
 Ints = NDArray[np.intp]
 Floats = NDArray[np.float64]
 
@@ -187,25 +185,7 @@ def ask_pool(
     classes: NDArray[Any] | None,
     seed: int | None,
 ) -> Ints:
-    """Ask until the budget is spent or every row is known.
-
-    Parameters
-    ----------
-    learn : callable
-        ``learn(known)`` returns probabilities of the whole pool by a model of the rows at these positions.
-    classes : array, optional
-        What probabilities stand for where the teacher doesn't say it.
-
-    Returns
-    -------
-    array of int
-        Positions of all rows that have an answer.
-
-    Raises
-    ------
-    InvalidInputError
-        If nothing is known and nothing may be asked, or if the policy chooses what it may not.
-    """
+    """Ask until the budget is spent or every row is known."""
     first_of_its_kind = np.unique(row_keys(X), return_index=True)[1]
     while True:
         is_known = queried.is_known(X)

@@ -13,8 +13,6 @@ from stepdown.core import InvalidInputError, TransferSet
 
 from ._scoring import Scorer, takes_weight
 
-__all__ = ["check_scores_signals", "value_of"]
-
 
 class _Says(BaseEstimator):
     """Answers with what was said about some rows, asked about the same ones."""
@@ -47,14 +45,6 @@ class _SaysClasses(ClassifierMixin, _Says):
 def value_of(values: NDArray[np.float64], data: TransferSet, scorer: Scorer | None = None) -> float:
     """The score of a signal: the scorer's, or weighted accuracy, in regression the coefficient of determination.
 
-    Parameters
-    ----------
-    values : array of shape (n_samples, n_classes) or (n_samples,)
-        What a model says about each row of `data`, that it hasn't seen.
-    scorer : callable, optional
-        ``scorer(model, X, y)``; it gets the weights where it takes them. The model is a stand-in that has `predict`,
-        and in classification `predict_proba` and `classes_`, for exactly these rows.
-
     Examples
     --------
     >>> data = TransferSet(np.zeros((2, 1)), np.array([0, 1]), np.array([3.0, 1.0]), classes=np.array([0, 1]))
@@ -74,12 +64,7 @@ def value_of(values: NDArray[np.float64], data: TransferSet, scorer: Scorer | No
 
 
 def check_scores_signals(scorer: Scorer | None, data: TransferSet) -> None:
-    """Refuse a scorer that looks for more in a model than its answers, before any candidate is fitted.
-
-    Raises
-    ------
-    InvalidInputError
-    """
+    """Refuse a scorer that looks for more in a model than its answers, before any candidate is fitted."""
     if scorer is None:
         return
     means = data.soft_targets() if data.is_classification else np.asarray(data.y, dtype=np.float64)[:, None]

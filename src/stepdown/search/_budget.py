@@ -14,8 +14,6 @@ from stepdown.core import InvalidInputError, Teacher, TransferMethod
 
 from ._task import Task, Way
 
-__all__ = ["Budget", "Ledger", "check_limits"]
-
 
 def check_limits(search: Any, max_fits: float | None, max_seconds: float | None) -> None:
     """Refuse a budget that isn't positive."""
@@ -25,13 +23,6 @@ def check_limits(search: Any, max_fits: float | None, max_seconds: float | None)
 
 class Budget:
     """Fits and seconds; nothing begins that they don't allow.
-
-    Parameters
-    ----------
-    fits : int or None
-        None for as many as it takes.
-    seconds : float or None
-        From now on.
 
     Examples
     --------
@@ -70,10 +61,6 @@ class Ledger:
 
     It doesn't look at what the teachers remember when it says what something will cost: a search that goes on from
     what is on disk must decide as one that was never interrupted.
-
-    Parameters
-    ----------
-    problem : Task
     """
 
     def __init__(self, problem: Task) -> None:
@@ -87,14 +74,7 @@ class Ledger:
         return [(place, cost) for place, cost in _hops(way) if way.route[: place + 1] not in self._made]
 
     def most(self, way: Way, *, own_signal: bool) -> int:
-        """The most fits that a way's hops and signals need yet, without the student's.
-
-        Parameters
-        ----------
-        own_signal : bool
-            True where the way ends at its last intermediate, which is then asked itself; False where it ends at the
-            student, whose method asks.
-        """
+        """The most fits that a way's hops and signals need yet, without the student's."""
         fits = sum(cost for _, cost in self.new_hops(way))
         if not own_signal:
             fits += way.method.extra_fits(len(_earlier(way, len(way.before))))
@@ -102,19 +82,7 @@ class Ledger:
         return fits + sum(folds * _refit(way, place) for place, _, folds in questions)
 
     def settle(self, way: Way, teachers: Sequence[Teacher], *, own_signal: bool) -> tuple[int, list[Any]]:
-        """What the way's hops and signals did cost, as the teachers now remember it.
-
-        Parameters
-        ----------
-        teachers : sequence of Teacher
-            Those of the way, which has been run.
-
-        Returns
-        -------
-        fits : int
-        entries : list
-            For `enter`, here or where the search is resumed.
-        """
+        """What the way's hops and signals did cost, as the teachers now remember it."""
         fits = sum(cost for _, cost in self.new_hops(way))
         if not own_signal:
             fits += way.method.extra_fits(len(_earlier(way, len(way.before))))

@@ -6,8 +6,6 @@ from typing import Any
 
 from stepdown.core import TransferMethod
 
-__all__ = ["Table", "hop_row"]
-
 
 class Table(list[dict[str, Any]]):
     """Rows of plain JSON types, all with the same keys; a list in all respects, and a data frame on request.
@@ -20,13 +18,7 @@ class Table(list[dict[str, Any]]):
     """
 
     def to_frame(self) -> Any:
-        """Return a ``pandas.DataFrame`` with the rows in order.
-
-        Raises
-        ------
-        ImportError
-            Where pandas is missing.
-        """
+        """Return a ``pandas.DataFrame`` with the rows in order."""
         try:
             import pandas as pd
         except ImportError as error:
@@ -45,22 +37,7 @@ def hop_row(
     fits: int = 0,
     seconds: float = 0.0,
 ) -> dict[str, Any]:
-    """One hop of a search.
-
-    Parameters
-    ----------
-    source, target : str
-        Names of the models at its ends; "labels" where no model taught.
-    score : float or None
-        None where the search had no need to know.
-    validated : str
-        On what: "out-of-bag", "out-of-fold", "frozen", "cross-validation", "first fold" (given up after it) or "".
-    std_error : float, optional
-        Of scores that are means over rows or folds.
-    fits : int
-        Models made for it that weren't there before; those of folds and signals count one by one.
-    seconds : float
-    """
+    """One hop of a search."""
     return {
         "source": source,
         "target": target,

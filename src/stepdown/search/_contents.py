@@ -16,8 +16,6 @@ from sklearn.utils import check_array, get_tags
 
 from stepdown.core import InvalidInputError
 
-__all__ = ["check_columns", "check_labels", "check_names", "prepares"]
-
 
 def prepares(model: Any) -> bool:
     """Whether the model is a pipeline, frozen or not, so that columns of any type are its own business."""
@@ -66,16 +64,6 @@ def check_columns(X: Any, roles: Sequence[tuple[str, Any]]) -> None:
 
     Where no model prepares the columns, the check of all rows says the same. A pipeline prepares them itself, and what
     an estimator around others does with them can't be known.
-
-    Parameters
-    ----------
-    X : data frame, or array of any type
-    roles : sequence of (role, estimator)
-
-    Raises
-    ------
-    InvalidInputError
-        With the role and the class of the model.
     """
     is_frame = hasattr(X, "columns")
     if not is_frame and (issparse(X) or (X := np.asarray(X)).ndim != 2 or X.dtype.kind not in "fOUS"):

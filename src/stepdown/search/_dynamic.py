@@ -21,8 +21,6 @@ from ._scoring import Scorer
 from ._search import Choice, Search, concluded
 from ._task import Task, Way
 
-__all__ = ["DynamicProgramming", "in_order", "ways_to_student"]
-
 log = logging.getLogger("stepdown")
 
 
@@ -126,13 +124,7 @@ def in_order(ways: Sequence[Way], preferred: Way) -> list[Way]:
 def ways_to_student(
     nodes: Sequence[Node], methods: Sequence[TransferMethod], trainer: Trainer, ways: Sequence[Way]
 ) -> list[Way]:
-    """The last edges: from the teacher and from every candidate, the best first, by every method.
-
-    Parameters
-    ----------
-    ways : sequence of Way
-        The gate's own; what is among them isn't listed again.
-    """
+    """The last edges: from the teacher and from every candidate, the best first, by every method."""
     known = {repr(way.method) for way in ways if way.kind == "one-hop"}
     ways = [
         Way(f"teacher -> student by {method}", "one-hop", method, trainer)

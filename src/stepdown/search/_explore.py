@@ -26,30 +26,12 @@ from ._scoring import Scorer
 from ._task import Task, Way
 from ._validate import Validation, WayScores
 
-__all__ = ["Exploration", "Node", "quietly"]
-
 log = logging.getLogger("stepdown")
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A candidate, and a way to it.
-
-    Parameters
-    ----------
-    name : str
-    estimator : estimator
-        Unfitted.
-    route : tuple of Hop
-        The last is the candidate's own.
-    uses_teacher : bool
-        Whether the complex model stands at the beginning of the route, or labels.
-    size : Complexity
-    value : float
-        Score of what it says about rows that it hasn't seen.
-    validated : str
-        How: "out-of-bag", "out-of-fold" or "frozen".
-    """
+    """A candidate, and a way to it."""
 
     name: str
     estimator: Any
@@ -65,18 +47,7 @@ class Node:
 
 
 class Exploration:
-    """Candidates and ways tried so far.
-
-    Parameters
-    ----------
-    problem : Task
-    folds : int
-        Of the scores of ways.
-    budget : Budget, optional
-        By default without limits.
-    scorer, n_jobs
-        As in `Validation`.
-    """
+    """Candidates and ways tried so far."""
 
     def __init__(
         self,
@@ -108,18 +79,7 @@ class Exploration:
     # Candidates -------------------------------------------------------------------------------------------------
 
     def ladder(self, plain: Way) -> list[Node]:
-        """Fit the candidates on labels: what they are worth by themselves, and how complex they are.
-
-        Parameters
-        ----------
-        plain : Way
-            Plain training of the student, which gives the lower end.
-
-        Returns
-        -------
-        list of Node
-            Those strictly between teacher and student, in order of falling complexity.
-        """
+        """Fit the candidates on labels: what they are worth by themselves, and how complex they are."""
         problem = self.problem
         candidates = problem.intermediates
         if candidates is None:
@@ -138,18 +98,7 @@ class Exploration:
     def visit(
         self, name: str, estimator: Any, method: TransferMethod, source: Node | None, *, taught: bool = True
     ) -> Node | None:
-        """Fit a candidate by one hop, and value it by what it says about rows that it has not seen.
-
-        Parameters
-        ----------
-        source : Node or None
-            Who teaches; None for the teacher, or, unless `taught`, for labels.
-
-        Returns
-        -------
-        Node or None
-            None where the budget doesn't allow it, or the method doesn't suit the models.
-        """
+        """Fit a candidate by one hop, and value it by what it says about rows that it has not seen."""
         method = self._same(method)
         problem, hop = self.problem, Hop(estimator, method, None, name)
         route = (hop,) if source is None else (*source.route, hop)
@@ -205,15 +154,7 @@ class Exploration:
     # Ways to the student ----------------------------------------------------------------------------------------
 
     def score(self, ways: Sequence[Way], *, rival: Way | None = None) -> None:
-        """Cross-validate ways to the student that haven't been, as far as the budget allows.
-
-        Parameters
-        ----------
-        ways : sequence of Way
-            The folds of all of them go to the workers together.
-        rival : Way, optional
-            One scored already. A way whose first fold is worse than the rival's is given up after it.
-        """
+        """Cross-validate ways to the student that haven't been, as far as the budget allows."""
         begun = [(way, *start) for way in ways if way not in self.ways and (start := self._begin(way)) is not None]
         n_folds = len(self._validation.splits)
         pilots, rest = ([], range(n_folds)) if rival is None else ([0], range(1, n_folds))

@@ -17,8 +17,6 @@ from ._scoring import Scorer
 from ._search import Choice, Search, concluded, leave_home, margin_among
 from ._task import Task, Way
 
-__all__ = ["Greedy"]
-
 log = logging.getLogger("stepdown")
 
 

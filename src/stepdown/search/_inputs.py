@@ -24,8 +24,6 @@ from stepdown.learners import predictions
 
 from ._contents import check_columns, check_labels, check_names, prepares
 
-__all__ = ["check_classes", "check_rows", "check_targets", "checked_rows", "warn_unless_falling"]
-
 
 def check_rows(
     owner: Any, X: Any, y: Any, sample_weight: Any, groups: Any, models: Sequence[Any]

@@ -30,8 +30,6 @@ from ._recipes import bridge_of_answers, preferred_of_answers, ways_of_answers
 from ._search import Choice, Search
 from ._task import Task, Way
 
-__all__ = ["solve_queried"]
-
 
 def solve_queried(
     owner: Any, queried: Queried, X: Any, y: Any, sample_weight: Any, groups: Any, X_unlabeled: Any
@@ -39,13 +37,6 @@ def solve_queried(
     """Everything up to the choice of the way, for a teacher that may be asked only so often.
 
     Nothing is asked before all that can be known beforehand has been checked.
-
-    Parameters
-    ----------
-    owner : MultihopClassifier
-        Its parameters count; but for names of columns it isn't changed.
-    queried : Queried
-        The teacher and its purse.
     """
     queried.check()
     policy, search = _read_queries(owner.queries), _checked(owner)

@@ -18,18 +18,6 @@ from ._inputs import checked_rows
 from ._search import Gate, Search
 from ._task import Way
 
-__all__ = [
-    "check_ways",
-    "check_model",
-    "check_pool",
-    "is_frozen",
-    "read_intermediates",
-    "read_methods",
-    "read_search",
-    "read_teacher",
-    "read_trainer",
-]
-
 
 def read_teacher(teacher: Any, *, classify: bool) -> Any:
     """The complex model; of a list of models, one that averages what they say."""

@@ -12,17 +12,9 @@ from stepdown.learners import predictions
 from stepdown.methods import SupervisionMethod
 from stepdown.methods._rows import stack_rows
 
-__all__ = ["PoolFrom"]
-
 
 class PoolFrom(SupervisionMethod):
-    """The nearest teacher labels the unlabelled rows; about the training rows `method` speaks with those before it.
-
-    Parameters
-    ----------
-    method : SupervisionMethod
-        Is taught by all earlier models but the nearest.
-    """
+    """The nearest teacher labels the unlabelled rows; about the training rows `method` speaks with those before it."""
 
     def __init__(self, method: SupervisionMethod) -> None:
         self.method = method

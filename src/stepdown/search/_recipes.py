@@ -30,17 +30,6 @@ from stepdown.trainers import PlainFit
 from ._pool_from import PoolFrom
 from ._task import Way
 
-__all__ = [
-    "MOST_ROWS_FOR_BRIDGE",
-    "ways_of_answers",
-    "bridge_of_answers",
-    "build_ways",
-    "constructed_ladder",
-    "default_methods",
-    "preferred_way",
-    "preferred_of_answers",
-]
-
 log = logging.getLogger("stepdown")
 
 # Half labels, half teacher: the gain is flat in the weight between 0.3 and 1, and a half never hurt.
@@ -71,23 +60,7 @@ def build_ways(
     cv: int,
     seed: int | None,
 ) -> list[Way]:
-    """List the ways.
-
-    Parameters
-    ----------
-    teacher : estimator
-        Fitted or not; its kind decides of what kind a constructed bridge is.
-    methods : sequence of TransferMethod, or None
-        None for the default recipes.
-    intermediates : sequence of (name, estimator), or None
-        None for a constructed bridge, an empty sequence for 1-hop transfer only.
-    frozen : bool
-        Whether the teacher can't be fitted again; no training of a teacher has to be paid for then.
-    cv : int
-        Folds of the signals of the default recipes.
-    seed : int, optional
-        Of the fresh weights of a constructed network.
-    """
+    """List the ways."""
     ways = [
         Way("plain", "plain", NoTransfer(), PlainFit(), uses_teacher=False),
         Way("labels", "labels", NoTransfer(), trainer, uses_teacher=False),
@@ -179,15 +152,6 @@ def preferred_way(ways: Sequence[Way], student: Any, *, frozen: bool, pool: bool
     hundred rows can seldom tell ways apart that differ by a point. A linear student gains nothing from a teacher. Rows
     that the teacher itself may label are worth more than a bridge. Where rows are few, a frozen teacher is listened to
     through a bridge, whose out-of-bag answers it can't give itself. Else one hop is as good as several.
-
-    Parameters
-    ----------
-    frozen : bool
-        Whether the teacher can't be fitted again.
-    pool : bool
-        Whether the user gave unlabelled rows.
-    n_samples : int
-        Training rows.
     """
     order: tuple[str, ...]
     if _is_linear(student):
@@ -228,13 +192,7 @@ def constructed_ladder(teacher: Any, student: Any, data: TransferSet, seed: int 
 def ways_of_answers(
     student: Any, trainer: Trainer, intermediates: Sequence[tuple[str, Any]] | None, *, cv: int
 ) -> list[Way]:
-    """List the ways where the teacher has answered some rows and won't answer more.
-
-    Parameters
-    ----------
-    intermediates : sequence of (name, estimator), or None
-        At most one, which labels the rest of the pool; None for a constructed one, an empty sequence for none.
-    """
+    """List the ways where the teacher has answered some rows and won't answer more."""
     answers = KD(weight=1.0, cv=cv)
     ways = [
         Way("plain", "plain", NoTransfer(), PlainFit(), uses_teacher=False),

@@ -15,25 +15,11 @@ from sklearn.metrics._scorer import _BaseScorer
 
 from stepdown.core import InvalidInputError
 
-__all__ = ["check_scorer", "read_scorer", "takes_weight"]
-
 Scorer = Callable[..., float]
 
 
 def read_scorer(scoring: Any, *, classify: bool) -> tuple[Scorer, str]:
-    """The scorer that is meant, and its name in reports.
-
-    Parameters
-    ----------
-    scoring : str, callable or None
-        None means accuracy, or the coefficient of determination.
-    classify : bool
-
-    Raises
-    ------
-    InvalidInputError
-        For a name that scikit-learn doesn't know, or what is no scorer.
-    """
+    """The scorer that is meant, and its name in reports."""
     if scoring is None:
         scoring = "accuracy" if classify else "r2"
     if isinstance(scoring, str):
@@ -63,17 +49,6 @@ def check_scorer(scorer: Scorer, name: str, y: NDArray[Any], models: Sequence[An
     """Refuse a scorer of scikit-learn's that fits neither the task nor the models, before anything is fitted.
 
     It is tried on a model that always says the same. A callable of the user's is believed.
-
-    Parameters
-    ----------
-    y : array of shape (n_samples,)
-        All targets.
-    models : sequence of estimators
-        Fitted or not; those that will be scored.
-
-    Raises
-    ------
-    InvalidInputError
     """
     if not isinstance(scorer, _BaseScorer):
         return

@@ -18,32 +18,12 @@ from ._scoring import Scorer
 from ._task import Task, Way
 from ._validate import WayScores
 
-__all__ = ["Choice", "Fixed", "Gate", "Search", "concluded", "leave_home", "margin_among"]
-
 log = logging.getLogger("stepdown")
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What a search decided.
-
-    Parameters
-    ----------
-    way : Way
-        The one to train.
-    score : float or None
-        Its validated score.
-    ways : list of Way
-        All that may be asked for in a comparison; those tried, in order.
-    scores : WayScores or None
-        Of `ways`; None where nothing was validated.
-    candidates : list of dict
-        One row a hop tried.
-    nodes : list of Node
-        Intermediates that were valued.
-    margin : float
-        Of the search, in standard errors.
-    """
+    """What a search decided."""
 
     way: Way
     score: float | None
@@ -92,16 +72,7 @@ def margin_among(margin: float, rivals: int) -> float:
 
 
 def concluded(found: Exploration, ways: Sequence[Way], home: Way, margin: float) -> Choice:
-    """The choice after all has been tried that was to be tried.
-
-    Parameters
-    ----------
-    ways : sequence of Way
-        The gate's own. Where the budget wasn't enough for the baseline or for `home`, nothing is compared.
-    home : Way
-        Left only for one that is clearly better, first among `ways`, by the rule of the gate, and then for one of the
-        ways that the search added, by a margin that grows with their number.
-    """
+    """The choice after all has been tried that was to be tried."""
     base = next(way for way in ways if way.kind == "labels")
     if base not in found.ways or home not in found.ways:
         log.warning("the budget was spent before the ways could be compared: %s is taken unseen", home.name)

@@ -21,8 +21,6 @@ from sklearn.utils.validation import check_memory
 from stepdown.core import TransferSet, package_versions
 from stepdown.learners import fit_to
 
-__all__ = ["Store", "fit_once"]
-
 _MAGIC = b"stepdown store 1\n"
 
 
@@ -66,13 +64,6 @@ def _plain(X: Any) -> list[Any]:
 
 class Store:
     """Items under the hash of what they depend on.
-
-    Parameters
-    ----------
-    folder : path
-        Made where it isn't there; the user's own, because what lies in it is unpickled.
-    *root : object
-        What all items depend on; versions of packages are added.
 
     Examples
     --------

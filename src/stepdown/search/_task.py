@@ -31,30 +31,12 @@ from stepdown.methods import SupervisionMethod
 
 from ._store import Store
 
-__all__ = ["Way", "Task", "Trained"]
-
 log = logging.getLogger("stepdown")
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """One way to the student.
-
-    Parameters
-    ----------
-    name : str
-    kind : str
-        What the way stands for in a verdict: "plain", "labels", "one-hop", "one-hop-rows",
-        "multihop" or "control".
-    method : TransferMethod
-        Teaches the student.
-    trainer : Trainer
-        Fits the student.
-    before : tuple of Hop
-        The hops that build the intermediates.
-    uses_teacher : bool
-        Whether the complex model stands at the beginning; a control starts from labels.
-    """
+    """One way to the student."""
 
     name: str
     kind: str
@@ -101,31 +83,7 @@ class Trained:
 
 @dataclass(eq=False)
 class Task:
-    """One task: the fitted teacher, the student to be taught, the training rows.
-
-    Parameters
-    ----------
-    teacher : Teacher
-        Fitted.
-    student : estimator
-        Unfitted; never touched.
-    data : TransferSet
-        All training rows.
-    seed : int
-        The root seed; every piece of work derives its own from its name.
-    teacher_seconds : float
-        What fitting the teacher took.
-    methods : list of TransferMethod, optional
-        What the user wants to choose from; None for the defaults.
-    intermediates : list of (name, estimator), optional
-        What the user wants to choose from; None for constructed ones.
-    cv : int
-        Folds of signals.
-    own_rows_only : bool
-        Whether there are no rows but the training rows and those made of them, not from a pool of the user's.
-    store : Store, optional
-        Where what is made is kept and found again.
-    """
+    """One task: the fitted teacher, the student to be taught, the training rows."""
 
     teacher: Teacher
     student: Any
@@ -210,16 +168,7 @@ class Task:
         return self._supervised[way.name]
 
     def fit(self, way: Way, rows: NDArray[np.intp] | None = None, *, quick: bool = False) -> Any:
-        """Fit the student by a way.
-
-        Parameters
-        ----------
-        rows : array of int, optional
-            Positions of training rows; None means all. Rows that the method made of these stay in, but `quick` looks
-            at no more of them than half the training rows.
-        quick : bool
-            Whether the way's trainer is made cheaper: for comparing, not for shipping.
-        """
+        """Fit the student by a way."""
         trainer = way.trainer.quick() if quick else way.trainer
         seed = derive_seed(self.seed, "hop", "student")
         supervised = self.supervised(way)

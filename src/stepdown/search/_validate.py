@@ -18,22 +18,10 @@ from stepdown.learners import answers, cast_rows
 from ._scoring import Scorer, takes_weight
 from ._task import Task, Way
 
-__all__ = ["WayScores", "Validation", "split_rows"]
-
 
 @dataclass(frozen=True, slots=True)
 class WayScores:
-    """Validated scores of several ways on the same units.
-
-    Parameters
-    ----------
-    values : array of shape (n_ways, n_units)
-        Greater is better. A unit is a row (default scores) or a fold (a scorer of the user's).
-    unit : str
-        "row" or "fold".
-    weights : array of shape (n_units,), optional
-        Of rows, where these have weights.
-    """
+    """Validated scores of several ways on the same units."""
 
     values: NDArray[np.float64]
     unit: str
@@ -65,20 +53,6 @@ class Validation:
     Teacher signals are those of the whole training set: out-of-fold or out-of-bag, so that a row's target was never
     made by a model that saw the row's label. (Targets of *other* rows may depend on it; that second-order leak is
     the price of not re-fitting the teacher in every fold, and every way with a teacher pays it alike.)
-
-    Parameters
-    ----------
-    problem : Task
-    folds : int
-        Fewer where a class has fewer rows.
-    scorer : callable, optional
-        ``scorer(model, X, y)``; by default correctness of each row, or in regression one minus its squared error
-        in units of the variance of y, so that the mean is the coefficient of determination; rows weigh what their
-        sample weights say. A scorer of the user's gets the weights where it takes them.
-    quick : bool
-        Whether trainers are made cheaper.
-    n_jobs : int, optional
-        Folds at a time.
     """
 
     def __init__(

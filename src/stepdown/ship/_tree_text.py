@@ -8,8 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["tree_text"]
-
 # Classes that a leaf is told about, the most probable first, and what is too little to be told.
 MOST_CLASSES = 3
 LITTLE = 0.005
@@ -17,24 +15,6 @@ LITTLE = 0.005
 
 def tree_text(model: Any, names: Sequence[str], classes: Sequence[Any] | None, *, merge: bool = True) -> str:
     """Return the rules of a fitted tree.
-
-    Parameters
-    ----------
-    model : estimator of scikit-learn's with ``tree_``
-        Of one output.
-    names : sequence of str
-        Of the columns.
-    classes : sequence, or None
-        What the columns of its leaves stand for; None for real answers.
-    merge : bool
-        Whether neighbouring leaves that answer the same class are told as one. Not for a tree whose probabilities are
-        averaged with those of others.
-
-    Returns
-    -------
-    str
-        With a newline at the end. Probabilities are of the training rows as the student was told of them, with a
-        teacher's answers mixed in.
 
     Examples
     --------

@@ -17,8 +17,6 @@ from ._plain import PlainFit
 from ._restarts import Restarts
 from ._tree_search import TreeSearch
 
-__all__ = ["fit_student", "trainer_for"]
-
 _SMALL_FOREST = 10
 _SMALL_NETWORK = 128
 

@@ -11,19 +11,11 @@ from numpy.typing import NDArray
 
 from stepdown.learners._trees import LEAF
 
-__all__ = ["FlatTrees", "Rows"]
-
 Ints = NDArray[np.intp]
 
 
 class Rows:
-    """The rows that trees are asked about.
-
-    Parameters
-    ----------
-    X : array of float32 of shape (n_samples, n_features)
-        Finite, or NaN for what is missing.
-    """
+    """The rows that trees are asked about."""
 
     def __init__(self, X: NDArray[np.float32]) -> None:
         self.columns = np.ascontiguousarray(X.T)
@@ -38,18 +30,7 @@ class Rows:
 
 @dataclass(slots=True)
 class FlatTrees:
-    """Nodes of all trees in one line; a leaf is its own child on both sides, so that rows rest there.
-
-    Parameters
-    ----------
-    left, right : array of int of shape (n_nodes,)
-        Children, counted through all trees.
-    feature : array of int of shape (n_nodes,)
-    threshold : array of shape (n_nodes,)
-    missing_left : array of bool of shape (n_nodes,)
-    roots : array of int of shape (n_trees,)
-        First node of each tree; its nodes stand between this and the next root.
-    """
+    """Nodes of all trees in one line; a leaf is its own child on both sides, so that rows rest there."""
 
     left: Ints
     right: Ints

@@ -19,8 +19,6 @@ from stepdown.learners import fit_to, split_pipeline
 from ._pipelines import fit_last_step
 from ._targets import real_targets, weighted_targets
 
-__all__ = ["FORESTS", "ForestSelection"]
-
 log = logging.getLogger("stepdown")
 
 Floats = NDArray[np.float64]
@@ -112,13 +110,7 @@ def _obstacle(student: Any, data: TransferSet) -> str | None:
 
 
 class _Votes:
-    """What each tree of a pool says about the rows, and how good a sum of such votes is.
-
-    Attributes
-    ----------
-    votes : array of float32 of shape (n_trees, n_classes, n_rows)
-        One row of means instead of classes in regression.
-    """
+    """What each tree of a pool says about the rows, and how good a sum of such votes is."""
 
     def __init__(self, pool: Any, data: TransferSet, max_rows: int, seed: int | None) -> None:
         self._classifies = is_classifier(pool)

@@ -19,25 +19,12 @@ Ints = NDArray[np.intp]
 
 
 class Objective(ABC):
-    """An objective, in terms of sums over the rows of a leaf.
-
-    Attributes
-    ----------
-    columns : array of shape (n_columns, n_samples)
-        What is summed over the rows of a node.
-    """
+    """An objective, in terms of sums over the rows of a leaf."""
 
     columns: Floats
 
     def sums(self, nodes: Ints, n_nodes: int) -> Floats:
-        """Sums of the columns over the rows of each node, of shape (n_columns, n_nodes).
-
-        Parameters
-        ----------
-        nodes : array of int of shape (n_trees, n_samples)
-            The node that each row stands in, counted through all trees.
-        n_nodes : int
-        """
+        """Sums of the columns over the rows of each node, of shape (n_columns, n_nodes)."""
         flat = nodes.ravel()
         copies = nodes.size // self.columns.shape[1]
         sums = np.empty((len(self.columns), n_nodes))
@@ -74,14 +61,6 @@ class SoftAccuracy(Objective):
     """The weighted target probability of the class that a leaf answers.
 
     With one-hot targets it is accuracy. Ties of classes go to the lowest, as scikit-learn's ``argmax`` does.
-
-    Parameters
-    ----------
-    targets : array of shape (n_samples, n_classes)
-        Rows are distributions.
-    weight : array of shape (n_samples,)
-    criterion : {"gini", "entropy", "log_loss"}
-        What the impurities of nodes are stated in; the objective does not depend on it.
     """
 
     def __init__(self, targets: Floats, weight: Floats, criterion: str = "gini") -> None:
@@ -112,13 +91,7 @@ class SoftAccuracy(Objective):
 
 
 class SquaredError(Objective):
-    """The negative weighted squared error of a leaf's mean; targets are centred first, which keeps the digits.
-
-    Parameters
-    ----------
-    targets : array of shape (n_samples,)
-    weight : array of shape (n_samples,)
-    """
+    """The negative weighted squared error of a leaf's mean; targets are centred first, which keeps the digits."""
 
     def __init__(self, targets: Floats, weight: Floats) -> None:
         total = weight.sum()

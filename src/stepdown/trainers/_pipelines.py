@@ -8,8 +8,6 @@ from sklearn.pipeline import Pipeline
 from stepdown.core import Trainer, TransferSet
 from stepdown.learners import clone_with_seed
 
-__all__ = ["fit_last_step"]
-
 
 def fit_last_step(trainer: Trainer, pipeline: Pipeline, data: TransferSet, seed: int | None) -> Pipeline:
     """Return a fitted clone of a pipeline whose last step was fitted by a trainer.

@@ -7,8 +7,6 @@ from typing import Any
 from stepdown.core import Trainer, TransferSet
 from stepdown.learners import fit_to
 
-__all__ = ["PlainFit"]
-
 
 class PlainFit(Trainer):
     """Fit a student as its own ``fit`` does; soft targets are realised by `stepdown.learners.fit_to`.

@@ -14,8 +14,6 @@ from stepdown.learners import fit_to, predictions, split_pipeline
 from ._pipelines import fit_last_step
 from ._targets import real_targets, weighted_targets
 
-__all__ = ["Restarts"]
-
 
 class Restarts(Trainer):
     """Fit a student from several seeds and keep the fit with the least loss on the transfer set.

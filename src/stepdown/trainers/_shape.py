@@ -14,22 +14,12 @@ from stepdown.learners._trees import empty_nodes, tree_from_nodes
 from ._flat_trees import FlatTrees, Rows
 from ._objective import Objective
 
-__all__ = ["Limits", "estimator_of", "repair"]
-
 Ints = NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What the student's parameters ask of every node.
-
-    Parameters
-    ----------
-    min_samples_leaf, min_samples_split : int
-        Rows.
-    min_weight_leaf : float
-        Sum of weights.
-    """
+    """What the student's parameters ask of every node."""
 
     min_samples_leaf: int
     min_samples_split: int
@@ -54,18 +44,6 @@ def repair(tree: FlatTrees, X: Rows, weight: NDArray[np.float64], limits: Limits
     A branch with too few rows goes and its sibling takes the parent's place, so that the rows find their way through
     the rest of the tree; with that, branches that no row reaches go too, and nothing else changes. A node with too
     few rows to be split becomes a leaf.
-
-    Parameters
-    ----------
-    tree : FlatTrees
-        One tree.
-    X : Rows
-    weight : array of shape (n_samples,)
-    limits : Limits
-
-    Returns
-    -------
-    array of int of shape (n_samples,)
     """
     while True:
         leaves = tree.leaves(X)[0]
@@ -128,19 +106,7 @@ def _add_up(tree: FlatTrees, order: list[int], tallies: NDArray[np.float64]) -> 
 
 
 def estimator_of(tree: FlatTrees, leaves: Ints, objective: Objective, template: Any) -> Any:
-    """A fitted scikit-learn tree with these splits, whose values are the means of all rows of each node.
-
-    Parameters
-    ----------
-    tree : FlatTrees
-        One tree, repaired.
-    leaves : array of int of shape (n_samples,)
-        The leaf of each row.
-    objective : Objective
-        Holds targets and weights.
-    template : fitted tree
-        Its class, parameters, classes and feature names are taken.
-    """
+    """A fitted scikit-learn tree with these splits, whose values are the means of all rows of each node."""
     order = _preorder(tree)
     counts = np.bincount(leaves, minlength=tree.n_nodes).astype(np.float64)
     tallies = np.concatenate([counts[None], objective.sums(leaves[None], tree.n_nodes)])

@@ -20,8 +20,6 @@ from numpy.typing import NDArray
 from ._flat_trees import FlatTrees, Rows
 from ._objective import Objective
 
-__all__ = ["Bins", "alternating_optimisation"]
-
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 
@@ -33,12 +31,6 @@ class Bins:
 
     Bin `b` holds the values ``<= edges[b]`` that no earlier bin holds. Up to `n_bins` different values of a feature
     keep a bin each; more are cut at quantiles. Missing values stand in a bin of their own, behind all others.
-
-    Parameters
-    ----------
-    X : Rows
-    n_bins : int
-        2 to 255.
     """
 
     def __init__(self, X: Rows, n_bins: int) -> None:
@@ -77,21 +69,7 @@ def alternating_optimisation(
     n_passes: int = 3,
     min_samples_leaf: int = 1,
 ) -> None:
-    """Move the splits of all trees, in place, so that the objective grows or stays.
-
-    Parameters
-    ----------
-    trees : FlatTrees
-    X : Rows
-    bins : Bins
-        Of the same rows.
-    objective : Objective
-    n_passes : int
-        Passes from the deepest inner nodes to the root; a tree that a pass left as it was is done.
-    min_samples_leaf : int
-        A split with fewer rows on a side is not taken. Leaves further below may still get too few: that is the
-        caller's to repair.
-    """
+    """Move the splits of all trees, in place, so that the objective grows or stays."""
     answers = objective.answers(objective.sums(trees.leaves(X), trees.n_nodes))
     active = np.arange(len(trees.roots))
     for _ in range(n_passes):
@@ -155,16 +133,7 @@ def _choose_splits(
     bins: Bins,
     min_samples_leaf: int,
 ) -> Ints:
-    """Give nodes the split with the largest sum of advantages on its left; returns the nodes that changed.
-
-    Parameters
-    ----------
-    nodes, rows : array of int of shape (n_pairs,)
-        Every row that stands in one of the nodes, with its node.
-    goes_left : array of bool of shape (n_pairs,)
-    advantage : array of shape (n_pairs,)
-        What is won if the row goes left rather than right.
-    """
+    """Give nodes the split with the largest sum of advantages on its left; returns the nodes that changed."""
     level, slots = np.unique(nodes, return_inverse=True)
     present = np.bincount(slots, advantage * goes_left, len(level)).astype(np.float64)
     total = np.bincount(slots, advantage, len(level)).astype(np.float64)
@@ -209,19 +178,7 @@ def _both_sides_hold(counts: Floats, n_bins: int, min_samples: int) -> NDArray[n
 
 
 class _Best:
-    """The best split of each node so far.
-
-    Attributes
-    ----------
-    value : array of shape (n_slots,)
-        Sum of advantages on the left that has to be beaten.
-    feature, bin : array of int of shape (n_slots,)
-        -1 where nothing has beaten the present split.
-    mirrored : array of bool of shape (n_slots,)
-        Whether the rows up to the bin go right.
-    missing_left : array of bool of shape (n_slots,)
-        Whether missing values go with the rows up to the bin.
-    """
+    """The best split of each node so far."""
 
     def __init__(self, value: Floats) -> None:
         self.value = value

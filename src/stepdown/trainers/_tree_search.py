@@ -24,8 +24,6 @@ from ._shape import Limits, estimator_of, repair
 from ._tao import Bins, alternating_optimisation
 from ._targets import real_targets, weighted_targets
 
-__all__ = ["TreeSearch"]
-
 log = logging.getLogger("stepdown")
 
 Floats = NDArray[np.float64]

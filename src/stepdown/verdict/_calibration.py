@@ -9,8 +9,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from ._inputs import as_probabilities, as_weights, label_index
 
-__all__ = ["calibration_error", "classwise_calibration_error"]
-
 
 def calibration_error(
     y_true: ArrayLike,

@@ -8,8 +8,6 @@ from sklearn.metrics import accuracy_score, recall_score
 
 from ._inputs import as_probabilities, as_weights, label_index
 
-__all__ = ["accuracy", "balanced_accuracy", "brier_score", "log_loss"]
-
 
 def accuracy(y_true: ArrayLike, y_pred: ArrayLike, *, sample_weight: ArrayLike | None = None) -> float:
     """Share of rows whose label is right, in [0, 1].

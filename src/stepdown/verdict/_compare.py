@@ -35,8 +35,6 @@ from ._html import render_html
 from ._summary import WAYS, held_out_metrics, summarise
 from ._text import render_text
 
-__all__ = ["Verdict", "compare"]
-
 log = logging.getLogger("stepdown")
 
 

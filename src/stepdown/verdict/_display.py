@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure, SubFigure
 
-__all__ = ["ComparisonDisplay"]
 
 COLOURS = {"better": "tab:green", "worse": "tab:red", "no practical difference": "tab:olive"}
 

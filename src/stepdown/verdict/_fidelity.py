@@ -9,8 +9,6 @@ from sklearn.metrics import r2_score
 
 from ._inputs import as_probabilities, as_weights
 
-__all__ = ["fidelity", "kl_divergence", "regression_fidelity", "total_variation"]
-
 
 def fidelity(teacher: ArrayLike, student: ArrayLike, *, sample_weight: ArrayLike | None = None) -> float:
     """Share of rows on which the student gives the teacher's label, in [0, 1].

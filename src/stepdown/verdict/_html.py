@@ -10,8 +10,6 @@ from ._numbers import size
 from ._tables import Table, check_schema, headline, hop_names, tables
 from ._text import _sentence
 
-__all__ = ["render_html", "render_page"]
-
 STYLE = """
 .stepdown{font:14px/1.45 system-ui,sans-serif;max-width:70rem}
 .stepdown table{border-collapse:collapse;margin:.3rem 0 1.2rem}

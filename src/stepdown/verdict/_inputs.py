@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["as_probabilities", "as_weights", "label_index"]
-
 # Probabilities that were stored in float32, or averaged over many members, sum to 1 up to this.
 SUM_TOLERANCE = 1e-4
 

@@ -11,8 +11,6 @@ import numpy as np
 
 from ._tables import check_schema
 
-__all__ = ["plain", "render_json"]
-
 
 def render_json(summary: Mapping[str, Any]) -> str:
     """Render a summary as JSON that every reader takes: numbers that aren't finite become null.

@@ -10,8 +10,6 @@ from ._calibration import calibration_error
 from ._classification import accuracy, balanced_accuracy, brier_score, log_loss
 from ._fidelity import fidelity, kl_divergence, regression_fidelity, total_variation
 
-__all__ = ["classification_metrics", "regression_metrics"]
-
 
 def classification_metrics(
     y_true: ArrayLike, proba: ArrayLike, classes: ArrayLike, teacher: ArrayLike | None = None

@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
-__all__ = ["Scale", "count", "seconds", "size", "three_digits"]
-
 # Scores between 0 and 1 are told in points, hundredths of their range.
 IN_POINTS = (
     "accuracy",
@@ -26,13 +24,7 @@ NOTHING = "–"
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """How the numbers of one score are shown.
-
-    Parameters
-    ----------
-    scorer : str
-        Name of the score.
-    """
+    """How the numbers of one score are shown."""
 
     scorer: str
 

@@ -9,8 +9,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-__all__ = ["CorrectedT", "PairedComparison", "PairedSummary", "compare_paired", "corrected_t", "summarise_paired"]
-
 # Scores that are equal up to this (relative) are equal: what remains is the rounding of their means.
 ROUNDING = 1e-12
 

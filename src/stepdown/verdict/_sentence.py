@@ -8,8 +8,6 @@ from typing import Any
 from ._numbers import Scale
 from ._tables import is_flattered
 
-__all__ = ["summary_sentence"]
-
 NAMES = {
     "plain": "the simple model alone",
     "labels": "labels alone with the same trainer",

@@ -17,8 +17,6 @@ from ._fidelity import fidelity
 from ._metrics import classification_metrics, regression_metrics
 from ._paired import compare_paired
 
-__all__ = ["WAYS", "SCHEMA", "held_out_metrics", "summarise"]
-
 SCHEMA = 1
 
 # The kinds of ways, in the order in which tables show them.
@@ -66,15 +64,7 @@ def summarise(
     rope: float,
     level: float,
 ) -> dict[str, Any]:
-    """Summarise outer folds.
-
-    Parameters
-    ----------
-    folds : list of dict
-        One a fold: ``ways[name] = {score, metrics, size, seconds}``, ``chosen`` and ``kind``.
-    sizes : (float, float)
-        Mean numbers of training and test rows of a fold.
-    """
+    """Summarise outer folds."""
     names = [name for name in (*WAYS, "chosen", "teacher") if name in folds[0]["ways"]]
     scores = {name: np.array([fold["ways"][name]["score"] for fold in folds]) for name in names}
     comparisons = []

@@ -8,8 +8,6 @@ from typing import Any
 
 from ._numbers import NOTHING, Scale, count, seconds, size, three_digits
 
-__all__ = ["Table", "check_schema", "headline", "hop_names", "is_flattered", "tables"]
-
 SCHEMA = 1
 
 # Metrics that a table has room for, in order, with their headings; whether they are shares.

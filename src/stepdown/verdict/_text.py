@@ -12,7 +12,6 @@ from ._tables import Table, check_schema, headline, tables
 if TYPE_CHECKING:
     from rich.console import Group
 
-__all__ = ["render_rich", "render_text"]
 
 WIDTH = 100
 

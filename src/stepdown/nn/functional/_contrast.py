@@ -10,8 +10,6 @@ from torch.nn import functional
 
 from stepdown.core import InvalidInputError
 
-__all__ = ["Contrast", "crd"]
-
 EPS = 1e-7
 
 

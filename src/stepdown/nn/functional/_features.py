@@ -12,8 +12,6 @@ from stepdown.core import InvalidInputError
 
 from ._numerics import Reduction, full_precision, masked_sqrt, reduced
 
-__all__ = ["at", "attention_map", "hint", "strongest_filters", "vid", "vid_initial_scale"]
-
 
 @full_precision
 def hint(prediction: Tensor, teacher: Tensor, *, reduction: Reduction = "mean") -> Tensor:

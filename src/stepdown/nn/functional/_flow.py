@@ -14,8 +14,6 @@ from stepdown.core import InvalidInputError
 from ._kernels import cosine_kernel
 from ._numerics import rows
 
-__all__ = ["FlowMatch", "QuadraticInformation", "flow_match", "flow_vector", "qmi", "relational_profile"]
-
 
 class QuadraticInformation(NamedTuple):
     """Quadratic mutual information of features and labels, and what it is made of.

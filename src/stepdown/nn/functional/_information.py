@@ -14,8 +14,6 @@ from stepdown.core import InvalidInputError
 from ._kernels import SMALLEST_SIMILARITY
 from ._numerics import Reduction, full_precision, inverse_norms, rows
 
-__all__ = ["Relations", "information_flow", "relations"]
-
 BLOCK_ELEMENTS = 1 << 15
 """Entries of a block of rows on the CPU, so that a block's dozen passes stay in the cache."""
 

@@ -7,17 +7,6 @@ from torch import Tensor
 
 from ._numerics import gram_matrix, inverse_norms, masked_sqrt, off_diagonal, rows, squared_distances
 
-__all__ = [
-    "adaptive_rbf_kernel",
-    "cauchy_kernel",
-    "conditional_probabilities",
-    "cosine_kernel",
-    "gaussian_kernel",
-    "pairwise_distances",
-    "rbf_kernel",
-    "student_t_kernel",
-]
-
 SMALLEST_SIMILARITY = 1e-12
 """Opposite rows have cosine -1 and similarity 0, whose logarithm isn't finite."""
 

@@ -11,19 +11,6 @@ from torch import Tensor
 
 from stepdown.core import InvalidInputError
 
-__all__ = [
-    "Reduction",
-    "full_precision",
-    "gram_matrix",
-    "inverse_norms",
-    "matched_rows",
-    "masked_sqrt",
-    "off_diagonal",
-    "reduced",
-    "rows",
-    "squared_distances",
-]
-
 Reduction = Literal["mean", "row", "sum"]
 """How entries become a scalar: the mean of all, the sum of each row averaged over the rows, or the sum of all."""
 
@@ -48,11 +35,6 @@ def rows(features: Tensor, *, at_least: int = 1) -> Tensor:
 
     Columns stand in the order of memory, so that maps with channels last are not copied; no inner product of rows
     depends on it.
-
-    Raises
-    ------
-    InvalidInputError
-        For no row axis, or fewer rows than `at_least`.
     """
     if features.ndim == 0:
         raise InvalidInputError("features have shape (); expected (n_rows, ...): one row an example of the batch.")

@@ -14,8 +14,6 @@ from stepdown.core import InvalidInputError
 from ._kernels import conditional_probabilities, cosine_kernel, pairwise_distances
 from ._numerics import Reduction, full_precision, gram_matrix, matched_rows, off_diagonal, reduced, squared_distances
 
-__all__ = ["jeffreys", "kullback_leibler", "mds", "pkt", "relational", "rkd", "sp"]
-
 Kernel: TypeAlias = Callable[[Tensor], Tensor]
 Divergence: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 

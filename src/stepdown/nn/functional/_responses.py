@@ -9,8 +9,6 @@ from stepdown.core import InvalidInputError
 
 from ._numerics import Reduction, full_precision, reduced
 
-__all__ = ["kd", "logit"]
-
 
 @full_precision
 def kd(
