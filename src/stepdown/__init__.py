@@ -2,6 +2,7 @@
 
 from importlib.metadata import version as _version
 
+from ._moved import moved as _moved
 from .core import StepdownError
 from .diagnosis import diagnose
 from .methods import KD, ConfWeight, Mixture, ModelCompression, ProfWeight, SRatio
@@ -31,3 +32,5 @@ __all__ = [
     "diagnose",
     "fit_student",
 ]
+
+__getattr__ = _moved(__name__)

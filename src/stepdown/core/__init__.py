@@ -4,14 +4,16 @@ Nothing here knows a class of model; this room imports no other.
 """
 
 from ._errors import ComplexityWarning, InvalidInputError, NotSupportedError, SignalWarning, StepdownError
-from ._hops import Hop, HopRecord, naming_the_hop, run_hops, student_as_teacher
+from ._hops import Chain, Hop, HopRecord, naming_the_hop, run_hops, student_as_teacher
 from ._method import Trainer, TransferMethod
 from ._seeds import derive_seed
+from ._table import Table, WayRow
 from ._teacher import RefitOnLabels, Signal, Teacher, as_teacher
 from ._transfer_set import TransferSet
 from ._versions import fingerprint, package_versions
 
 __all__ = [
+    "Chain",
     "ComplexityWarning",
     "Hop",
     "HopRecord",
@@ -21,10 +23,12 @@ __all__ = [
     "Signal",
     "SignalWarning",
     "StepdownError",
+    "Table",
     "Teacher",
     "Trainer",
     "TransferMethod",
     "TransferSet",
+    "WayRow",
     "as_teacher",
     "derive_seed",
     "fingerprint",

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ._errors import StepdownError
 from ._method import Trainer, TransferMethod
 from ._seeds import derive_seed
+from ._table import Table
 from ._teacher import Teacher, as_teacher
 from ._transfer_set import TransferSet
 
@@ -80,6 +81,31 @@ class HopRecord:
         how = "" if self.method is None else f" by {self.method}"
         size = "" if self.complexity is None else f" [{self.complexity}]"
         return f"{source}{self.name}{how}{size}"
+
+
+class Chain(list[HopRecord]):
+    """The hops of a chain in order; printed one a line, and a data frame on request."""
+
+    def to_table(self) -> Table:
+        """One row a model: from which teachers, by which method, its size, score and seconds."""
+        return Table(
+            {
+                "model": record.name,
+                "teachers": " + ".join(record.teachers),
+                "method": "" if record.method is None else str(record.method),
+                "complexity": "" if record.complexity is None else str(record.complexity),
+                "score": record.score,
+                "seconds": record.seconds,
+            }
+            for record in self
+        )
+
+    def to_frame(self) -> Any:
+        """Return a ``pandas.DataFrame`` with a row a model."""
+        return self.to_table().to_frame()
+
+    def __repr__(self) -> str:
+        return "\n".join(map(str, self)) if self else "[]"
 
 
 @contextmanager

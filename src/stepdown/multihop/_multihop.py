@@ -17,13 +17,16 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from stepdown.core import (
+    Chain,
     HopRecord,
     InvalidInputError,
     NotSupportedError,
+    Table,
     Teacher,
     Trainer,
     TransferMethod,
     TransferSet,
+    WayRow,
     as_teacher,
     derive_seed,
     naming_the_hop,
@@ -160,7 +163,7 @@ class _Multihop(Selecting, MetaEstimatorMixin, BaseEstimator):
         self.student_ = trained.model
         size = complexity(self.teacher_)
         first = HopRecord("teacher", (), None, None, self.teacher_, size, None, problem.teacher_seconds)
-        self.chain_ = [first, *trained.records] if choice.way.uses_teacher else list(trained.records)
+        self.chain_ = Chain([first, *trained.records] if choice.way.uses_teacher else trained.records)
         self.comparison_ = _comparison(choice)
         self.candidates_ = choice.candidates
         if self.keep_rungs:
@@ -456,9 +459,9 @@ def _listed(teacher: Any) -> list[Any]:
     return [model for model in models if hasattr(model, "fit")]
 
 
-def _comparison(choice: Choice) -> list[dict[str, Any]]:
+def _comparison(choice: Choice) -> Table:
     """Rows for people: what each way scored, and by how much it differs from the labels with the same trainer."""
-    rows: list[dict[str, Any]] = []
+    rows = Table()
     if choice.scores is None:
         return rows
     names = [way.name for way in choice.ways]
@@ -466,14 +469,16 @@ def _comparison(choice: Choice) -> list[dict[str, Any]]:
     for place, way in enumerate(choice.ways):
         gain, error = choice.scores.difference(place, base)
         rows.append(
-            {
-                "way": way.name,
-                "kind": way.kind,
-                "score": choice.scores.mean(place),
-                "std_error": choice.scores.std_error(place),
-                "difference": gain,
-                "difference_std_error": error,
-                "chosen": way is choice.way,
-            }
+            WayRow(
+                {
+                    "way": way.name,
+                    "kind": way.kind,
+                    "score": choice.scores.mean(place),
+                    "std_error": choice.scores.std_error(place),
+                    "difference": gain,
+                    "difference_std_error": error,
+                    "chosen": way is choice.way,
+                }
+            )
         )
     return rows

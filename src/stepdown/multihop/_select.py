@@ -8,11 +8,10 @@ from typing import Any
 
 from sklearn.utils.validation import check_is_fitted
 
-from stepdown.core import InvalidInputError
+from stepdown.core import InvalidInputError, Table
 from stepdown.learners import Complexity, cast_rows, complexity, latency, training_signal
 from stepdown.oracle import Queried
 from stepdown.search._answers import check_scores_signals, value_of
-from stepdown.search._candidates import Table
 from stepdown.search._scoring import Scorer
 from stepdown.search._search import Choice
 from stepdown.search._task import Task, Trained, Way

@@ -7,25 +7,6 @@ from typing import Any
 from stepdown.core import TransferMethod
 
 
-class Table(list[dict[str, Any]]):
-    """Rows of plain JSON types, all with the same keys; a list in all respects, and a data frame on request.
-
-    Examples
-    --------
-    >>> table = Table([{"name": "a", "score": 1.0}])
-    >>> table[0]["score"], list(table.to_frame().columns)
-    (1.0, ['name', 'score'])
-    """
-
-    def to_frame(self) -> Any:
-        """Return a ``pandas.DataFrame`` with the rows in order."""
-        try:
-            import pandas as pd
-        except ImportError as error:
-            raise ImportError("to_frame needs pandas: pip install pandas. The table itself is a list.") from error
-        return pd.DataFrame(list(self))
-
-
 def hop_row(
     source: str,
     target: str,

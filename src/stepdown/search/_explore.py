@@ -13,14 +13,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from stepdown.core import Hop, InvalidInputError, NotSupportedError, SignalWarning, TransferMethod, naming_the_hop
+from stepdown.core import (
+    Hop,
+    InvalidInputError,
+    NotSupportedError,
+    SignalWarning,
+    Table,
+    TransferMethod,
+    naming_the_hop,
+)
 from stepdown.learners import Complexity, between, complexity, training_signal
 from stepdown.methods import NoTransfer, SupervisionMethod
 from stepdown.trainers import PlainFit
 
 from ._answers import check_scores_signals, value_of
 from ._budget import Budget, Ledger
-from ._candidates import Table, hop_row
+from ._candidates import hop_row
 from ._recipes import constructed_ladder
 from ._scoring import Scorer
 from ._task import Task, Way

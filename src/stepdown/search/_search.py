@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -19,6 +20,18 @@ from ._task import Task, Way
 from ._validate import WayScores
 
 log = logging.getLogger("stepdown")
+
+FORMER_SLUGS = {
+    "simple alone": "plain",
+    "simple + trainer": "labels",
+    "1-hop": "one-hop",
+    "1-hop, further rows": "one-hop-rows",
+    "chain": "multihop",
+    "chain, bare": "multihop-bare",
+    "chain, averaged with the teacher": "multihop-averaged",
+    "chain, pool from the bridge": "multihop",
+}
+"""What the first release called the ways."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,9 +195,12 @@ class Fixed(Search):
     def __init__(self, way: str = "multihop") -> None:
         self.way = way
 
+    def _slug(self) -> str:
+        return FORMER_SLUGS.get(self.way, self.way)
+
     def check(self, ways: Sequence[Way]) -> None:
         known = {way.name for way in ways} | {way.kind for way in ways}
-        if self.way not in known:
+        if self._slug() not in known:
             raise InvalidInputError(f"Fixed({self.way!r}): no such way to the student; there are {sorted(known)}.")
 
     def choose(
@@ -196,5 +212,8 @@ class Fixed(Search):
         scorer: Scorer | None = None,
         n_jobs: int | None = None,
     ) -> Choice:
-        fitting = [way for way in [preferred, *ways] if self.way in (way.name, way.kind)]
+        if self._slug() != self.way:
+            text = f"Fixed({self.way!r}) is now Fixed({self._slug()!r})"
+            warnings.warn(text, DeprecationWarning, stacklevel=2)
+        fitting = [way for way in [preferred, *ways] if self._slug() in (way.name, way.kind)]
         return Choice(fitting[0], None, list(ways))

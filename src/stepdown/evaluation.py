@@ -1,0 +1,5 @@
+"""Moved to verdict, diagnosis and nn; kept for one release."""
+
+from ._moved import moved
+
+__getattr__ = moved(__name__)

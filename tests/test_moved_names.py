@@ -1,0 +1,74 @@
+"""Names of the first release still answer, and say where they are now."""
+
+import json
+import pickle
+import subprocess
+import sys
+
+import pytest
+from sklearn.datasets import load_iris
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.tree import DecisionTreeClassifier
+
+import stepdown
+from stepdown import Fixed, MultihopClassifier
+from stepdown.core import TransferSet
+
+
+def test_a_name_that_left_the_root_says_where_it_is() -> None:
+    with pytest.warns(DeprecationWarning, match=r"from stepdown\.core import TransferSet"):
+        assert stepdown.TransferSet is TransferSet
+    with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
+        stepdown.Nothing  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    ("module", "name"),
+    [
+        ("models", "supports_weight"),
+        ("models", "Queried"),
+        ("chains", "Gate"),
+        ("chains", "Representative"),
+        ("evaluation", "compare_paired"),
+        ("evaluation", "partial_information"),
+        ("reports", "render_html"),
+        ("datasets", "iris"),
+    ],
+)
+def test_a_room_of_the_first_release_is_a_door(module: str, name: str) -> None:
+    code = f"import stepdown; from stepdown.{module} import {name}; print({name}.__name__)"
+    got = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True)
+    assert got.stdout.strip() == name
+
+
+def test_a_way_of_the_first_release_is_taken() -> None:
+    X, y = load_iris(return_X_y=True)
+    clf = MultihopClassifier(
+        RandomForestClassifier(10, random_state=0),
+        DecisionTreeClassifier(max_depth=2),
+        search=Fixed("1-hop"),
+        random_state=0,
+    )
+    with pytest.warns(DeprecationWarning, match="'one-hop'"):
+        clf.fit(X, y)
+    now = MultihopClassifier(clf.teacher, clf.student, search=Fixed("one-hop"), random_state=0).fit(X, y)
+    assert (clf.predict(X) == now.predict(X)).all()
+
+
+def test_rows_of_the_comparison_know_the_former_key_and_print_as_a_table() -> None:
+    X, y = load_iris(return_X_y=True)
+    clf = MultihopClassifier(
+        RandomForestClassifier(10, random_state=0), DecisionTreeClassifier(max_depth=2), random_state=0
+    ).fit(X, y)
+    rows = clf.comparison_
+    assert [row["arm"] for row in rows] == [row["way"] for row in rows]
+    with pytest.raises(KeyError, match="nothing"):
+        rows[0]["nothing"]
+    assert list(rows.to_frame()["way"]) == [row["way"] for row in rows]
+    assert repr(rows).splitlines()[0].split()[:3] == ["way", "kind", "score"]
+    assert len(repr(rows).splitlines()) == len(rows) + 1
+    assert json.loads(json.dumps(rows))[0]["way"] == "plain"
+    assert pickle.loads(pickle.dumps(rows)) == rows
+    frame = clf.chain_.to_frame()
+    assert list(frame["model"]) == [record.name for record in clf.chain_]
+    assert repr(clf.chain_).splitlines() == [str(record) for record in clf.chain_]
