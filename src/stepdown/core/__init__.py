@@ -6,6 +6,7 @@ Nothing here knows a class of model; this room imports no other.
 from ._errors import ComplexityWarning, InvalidInputError, NotSupportedError, SignalWarning, StepdownError
 from ._hops import Chain, Hop, HopRecord, naming_the_hop, run_hops, student_as_teacher
 from ._method import Trainer, TransferMethod
+from ._progress import printing
 from ._seeds import derive_seed
 from ._table import Table, WayRow
 from ._teacher import RefitOnLabels, Signal, Teacher, as_teacher
@@ -33,6 +34,7 @@ __all__ = [
     "derive_seed",
     "fingerprint",
     "naming_the_hop",
+    "printing",
     "package_versions",
     "run_hops",
     "student_as_teacher",

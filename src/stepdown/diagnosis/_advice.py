@@ -39,7 +39,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One line of the table."""
+    """One line of the table; `way` is what `Fixed` takes, for a rule that says which way to the student."""
 
     name: str
     role: str
@@ -47,6 +47,7 @@ class Rule:
     advice: str
     reason: str
     source: str | None = None
+    way: str | None = None
 
 
 def _is(fact: str, value: Any = True) -> Condition:
@@ -135,6 +136,7 @@ RULES: tuple[Rule, ...] = (
         LABELS_ALONE,
         "The student is linear, and on clean labels no way with a teacher was better for logistic regression.",
         LINEAR,
+        way="labels",
     ),
     Rule(
         "label-the-pool",
@@ -143,6 +145,7 @@ RULES: tuple[Rule, ...] = (
         "Label the pool with the teacher: one hop, `fit(X, y, X_unlabeled=...)`.",
         "There are {unlabelled_rows} unlabelled rows, and the teacher may be asked about all of them: its own answers"
         " on rows that nobody has learned by heart. A bridge in between would only blur them.",
+        way="one-hop",
     ),
     Rule(
         "buy-answers",
@@ -152,6 +155,7 @@ RULES: tuple[Rule, ...] = (
         " answers and label the rest of the pool.",
         "There are {unlabelled_rows} unlabelled rows and {query_budget} questions.",
         QUERIES,
+        way="multihop",
     ),
     Rule(
         "bridge-hard-answers",
@@ -160,6 +164,7 @@ RULES: tuple[Rule, ...] = (
         OVER_A_BRIDGE,
         "The teacher is frozen and gives answers without probabilities, so that one hop has little to hand on.",
         HARD,
+        way="multihop",
     ),
     Rule(
         "one-hop-many-rows",
@@ -169,6 +174,7 @@ RULES: tuple[Rule, ...] = (
         "The teacher is frozen. Over a bridge students were better with few rows, but with 1,000 rows they were not;"
         " here are {rows}.",
         STUDY,
+        way="one-hop",
     ),
     Rule(
         "bridge-memorised-noise",
@@ -178,6 +184,7 @@ RULES: tuple[Rule, ...] = (
         "The teacher is frozen, and where a bag of trees doubts a label it repeats it in {repeats_doubted:.1%} of the"
         " rows. What helped in this situation was out-of-bag knowledge, not the teacher's: see the control there.",
         FROZEN,
+        way="multihop",
     ),
     Rule(
         "nothing-to-hand-on",
@@ -187,6 +194,7 @@ RULES: tuple[Rule, ...] = (
         "On rows that neither has seen the teacher is right on {teacher_accuracy:.1%} and the student, trained well, on"
         " {student_trained_accuracy:.1%}: there is no gap that a transfer could close.",
         STUDY,
+        way="labels",
     ),
     Rule(
         "labels-alone-few-trees",
@@ -195,6 +203,7 @@ RULES: tuple[Rule, ...] = (
         "Train the student on the labels alone with its trainer, and let the gate overrule it.",
         "For a forest of a few trees the trainer was all that helped.",
         FOREST,
+        way="labels",
     ),
     Rule(
         "one-hop-network",
@@ -203,6 +212,7 @@ RULES: tuple[Rule, ...] = (
         "One hop is enough, if any: leave it to the gate.",
         "No way was clearly better than another for a small network.",
         NETWORKS,
+        way="one-hop",
     ),
     Rule(
         "one-hop-frozen",
@@ -212,6 +222,7 @@ RULES: tuple[Rule, ...] = (
         "The teacher is frozen, but nothing here shows that it has learned wrong labels by heart, and it gives"
         " probabilities.",
         STUDY,
+        way="one-hop",
     ),
     Rule(
         "one-hop",
@@ -221,6 +232,7 @@ RULES: tuple[Rule, ...] = (
         "The teacher can be trained again, so that its answers are on rows it hasn't seen; several hops"
         " were no better for a small tree.",
         TREES,
+        way="one-hop",
     ),
     Rule(
         "any-good-model",
@@ -277,6 +289,7 @@ def advise(facts: Mapping[str, Any], rules: tuple[Rule, ...] = RULES) -> list[di
                     "advice": rule.advice,
                     "reason": rule.reason.format_map(facts),
                     "source": rule.source,
+                    "way": rule.way,
                     "because": because,
                 }
             )

@@ -76,8 +76,8 @@ class Diagnosis:
 
     @property
     def way(self) -> str:
-        """Name of the recommended way to the student, such as "one-hop" or "bridge-memorised-noise"."""
-        return next(str(found["name"]) for found in self.recommendations if found["role"] == "way")
+        """The recommended way to the student, "labels", "one-hop" or "multihop": what ``Fixed(way)`` takes."""
+        return next(str(found["way"]) for found in self.recommendations if found["role"] == "way")
 
     @property
     def doubted_rows(self) -> list[int]:

@@ -13,7 +13,6 @@ from ._networks import (
     check_labels,
     completed,
     network_trainer,
-    trainer_on_labels,
     wider_nets,
 )
 from ._pipelines import bare_model, clone_with_seed, is_network, prepare, split_pipeline, supports_weight, with_final
@@ -55,7 +54,6 @@ __all__ = [
     "soft_fit_support",
     "split_pipeline",
     "supports_weight",
-    "trainer_on_labels",
     "training_signal",
     "wider_nets",
     "with_class_weight",

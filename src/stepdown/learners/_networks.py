@@ -149,14 +149,6 @@ def completed(method: Any, *, classify: bool) -> Any:
     return _room("_with_head").completed(method) if classify and _is_loss_method(method) else method
 
 
-def trainer_on_labels(trainer: Trainer, methods: Sequence[Any]) -> Trainer:
-    """The trainer of the way on labels alone: with the head fitted, too, where one of the methods has it fitted."""
-    if not any(type(method).__module__ == "stepdown.nn._with_head" for method in methods):
-        return trainer
-    fitting: Trainer = _room("_with_head").HeadFit()
-    return fitting
-
-
 def between_twins(method: Any) -> Any:
     """A method between networks for a teacher with the student's names of layers; any other method as it is."""
     theirs = any(cls.__module__.startswith("stepdown.nn.") for cls in type(method).__mro__)

@@ -30,6 +30,7 @@ from stepdown.core import (
     as_teacher,
     derive_seed,
     naming_the_hop,
+    printing,
 )
 from stepdown.learners import answers, cast_rows, complexity, split_pipeline
 from stepdown.oracle import Queried, QueryPolicy
@@ -105,8 +106,9 @@ class _Multihop(Selecting, MetaEstimatorMixin, BaseEstimator):
         self, X: Any, y: Any = None, sample_weight: Any = None, groups: Any = None, X_unlabeled: Any = None
     ) -> Self:
         """Fit the teacher, choose the chain on the training rows, and train the student."""
-        problem, choice = self._solve(X, y, sample_weight, groups, X_unlabeled)
-        self._keep(problem, choice, problem.train(choice.way, choice.score))
+        with printing(self.verbose):
+            problem, choice = self._solve(X, y, sample_weight, groups, X_unlabeled)
+            self._keep(problem, choice, problem.train(choice.way, choice.score))
         return self
 
     def _solve(
@@ -138,7 +140,7 @@ class _Multihop(Selecting, MetaEstimatorMixin, BaseEstimator):
         search.check(ways)
         scorer = self._scorer()
         check_ways(ways, source, self.student, data)
-        self._tell(f"fitting the teacher, {type(split_pipeline(source)[1]).__name__}")
+        log.info("fitting the teacher, %s", type(split_pipeline(source)[1]).__name__)
         started = time.perf_counter()
         teacher = self._fit_teacher(source, data, seed)
         problem = Task(
@@ -155,7 +157,7 @@ class _Multihop(Selecting, MetaEstimatorMixin, BaseEstimator):
         )
         preferred = preferred_way(ways, self.student, frozen=frozen, pool=pool, n_samples=data.n_samples)
         choice = search.choose(problem, ways, preferred, scorer=scorer, n_jobs=self.n_jobs)
-        self._tell(f"chosen: {choice.way.name}")
+        log.info("chosen: %s", choice.way.name)
         return problem, choice
 
     def _keep(self, problem: Task, choice: Choice, trained: Trained) -> None:
@@ -200,11 +202,6 @@ class _Multihop(Selecting, MetaEstimatorMixin, BaseEstimator):
         for name in ("memory", "n_jobs", "verbose", "keep_rungs", "random_state"):
             params.pop(name, None)
         return Store.where_possible(self.memory, data, type(self).__name__, seed, *params.items())
-
-    def _tell(self, message: str) -> None:
-        log.info("%s", message)
-        if self.verbose:
-            print(f"[{type(self).__name__}] {message}")
 
     # Prediction: the student's ----------------------------------------------------------------------------------
 
@@ -287,7 +284,8 @@ class MultihopClassifier(ClassifierMixin, _Multihop):
         killed goes on where it was when it is started again with the same arguments; `random_state` must be an integer
         for that. Files are pickles, which run code when they are read: the folder must be your own.
     verbose : int, default=0
-        Whether to print what is being done. The logger "stepdown" says the same at level INFO.
+        What to print of what is being done: nothing, the steps (1), or their details, too (2): what the logger
+        "stepdown" says at the levels INFO and DEBUG.
     keep_rungs : bool, default=False
         Whether to keep every model on the way, for `select` and ``pareto_``. The student is then trained by the best
         way of every kind.

@@ -11,7 +11,6 @@ from ._combined import Staged, WeightedSum
 from ._engine import reads_outputs
 from ._head import fit_head
 from ._method import LayerMethod, LossMethod
-from ._network_fit import NetworkFit
 
 
 class WithHead(TransferMethod):
@@ -57,24 +56,6 @@ class WithHead(TransferMethod):
     ) -> Any:
         taught = self.method.transfer(teachers, student, data, trainer=trainer, seed=seed)
         return fit_head(taught, data, C=self.C)
-
-
-class HeadFit(Trainer):
-    """A net fitted to labels, and then its classifying head by itself, as `WithHead` does after a method.
-
-    What a chain compares such methods with: most of what a fitted head gains it gains without a teacher.
-
-    Examples
-    --------
-    >>> HeadFit()
-    HeadFit()
-    """
-
-    def check_student(self, student: Any) -> None:
-        NetworkFit().check_student(student)
-
-    def fit(self, student: Any, data: TransferSet, *, seed: int | None = None) -> Any:
-        return fit_head(NetworkFit().fit(student, data, seed=seed), data)
 
 
 def completed(method: LossMethod) -> TransferMethod:
