@@ -3,7 +3,7 @@
     python benchmarks/chain_search.py --out benchmarks/results/chain_search.json
 
 One run is one data set, teacher and seed: a tree of depth 4 by `MultihopClassifier` with the default search (the gate),
-with `DynamicProgramming()` and with `Greedy()`, all with their default budgets. The sets are those of the tabular
+and with `DynamicProgramming()`, both with their default budgets. The sets are those of the tabular
 benchmark and scikit-learn's digits.
 """
 
@@ -28,11 +28,10 @@ from sklearn.model_selection import train_test_split
 
 from keel import SUITE, WHEEL, prepared
 from stepdown import DynamicProgramming, MultihopClassifier
-from stepdown.search import Greedy
 from tabular import STUDENTS, TEACHERS
 
 STUDENT = "tree of depth 4"
-SEARCHES = {"default": "auto", "DynamicProgramming()": DynamicProgramming(), "Greedy()": Greedy()}
+SEARCHES = {"default": "auto", "DynamicProgramming()": DynamicProgramming()}
 CONDITIONS = ["teacher made again", "frozen, 20 % label noise"]
 
 

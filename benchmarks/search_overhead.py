@@ -30,11 +30,11 @@ from stepdown.core import RefitOnLabels
 from stepdown.learners import BaggedTreesClassifier, _grades, _signals
 from stepdown.methods import _base, _reweighting
 from stepdown.multihop import _select
-from stepdown.search import Gate, Greedy, _validate
+from stepdown.search import Gate, _validate
 from stepdown.search import _store as _resume
 from stepdown.trainers import PlainFit, TreeSearch
 
-SEARCHES = {"Gate()": Gate(), "DynamicProgramming()": DynamicProgramming(), "Greedy()": Greedy()}
+SEARCHES = {"Gate()": Gate(), "DynamicProgramming()": DynamicProgramming()}
 # What makes models, and what asks them: the work that a search is there to order.
 WORK = [
     (PlainFit, "fit"),

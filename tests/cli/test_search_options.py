@@ -74,11 +74,11 @@ def student_of(folder):
 
 
 def test_unlabelled_rows_open_a_way_and_the_search_is_told(call, table, pool, tmp_path):
-    fine(call("run", table, *SMALL, "--unlabeled", "pool.csv", "--search", "greedy:max_fits=25", "--out", "out"))
+    fine(call("run", table, *SMALL, "--unlabeled", "pool.csv", "--search", "dynamic:max_fits=25", "--out", "out"))
     summary = summary_of(tmp_path / "out")
     assert "one-hop-rows" in {row["way"] for row in summary["validation"]}
     assert summary["data"]["unlabeled"]["rows"] == 150
-    assert summary["settings"]["search"] == "Greedy(max_fits=25)"
+    assert summary["settings"]["search"] == "DynamicProgramming(max_fits=25)"
     assert "rungs" not in summary
     assert "queries" not in summary
 

@@ -3,7 +3,7 @@ import pytest
 from stepdown import DynamicProgramming, Fixed
 from stepdown.cli._searches import SEARCHES, read_search
 from stepdown.core import InvalidInputError
-from stepdown.search import Gate, Greedy
+from stepdown.search import Gate
 
 
 @pytest.mark.parametrize(
@@ -13,7 +13,6 @@ from stepdown.search import Gate, Greedy
         ("gate:margin=1,folds=3", Gate(folds=3, margin=1)),
         ("dynamic:max_fits=100", DynamicProgramming(max_fits=100)),
         ("dynamic:max_fits=None,max_seconds=2", DynamicProgramming(max_fits=None, max_seconds=2)),
-        ("greedy:max_hops=2", Greedy(max_hops=2)),
         ("one-hop", Fixed("one-hop")),
         ("multihop", Fixed("multihop")),
     ],
@@ -31,14 +30,14 @@ def test_the_table_of_searches_stays_as_it_is():
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("dynamc", "unknown search 'dynamc'; did you mean 'dynamic'. Known: gate, dynamic, greedy, one-hop, multihop"),
+        ("dynamc", "unknown search 'dynamc'; did you mean 'dynamic'. Known: gate, dynamic, one-hop, multihop"),
         ("gate:mrgin=1", "no parameter 'mrgin'; did you mean 'margin'. It has: folds, margin"),
         ("gate:folds=1", "folds must be at least 2"),
         ("gate:folds=2.5", "folds can't be 2.5; expected int"),
         ("gate:folds=True", "folds can't be True"),
         ("gate:margin=wide", "margin can't be 'wide'; expected float"),
         ("dynamic:max_fits=many", "max_fits can't be 'many'; expected int or None"),
-        ("greedy:max_fits=0", "a budget must be positive"),
+        ("dynamic:max_fits=0", "a budget must be positive"),
         ("multihop:way=control", "no parameter 'way'. It has: none"),
         ("gate:margin", "name=value"),
     ],

@@ -15,7 +15,7 @@ from sklearn.tree import BaseDecisionTree, DecisionTreeClassifier, DecisionTreeR
 from stepdown import KD, ConfWeight, DynamicProgramming, MultihopClassifier, MultihopRegressor, SRatio, compare
 from stepdown.core import Hop, TransferSet, as_teacher
 from stepdown.methods import Dense, Mixture, ProfWeight
-from stepdown.search import Gate, Greedy
+from stepdown.search import Gate
 from stepdown.search._answers import value_of
 from stepdown.search._budget import Budget, Ledger
 from stepdown.search._task import Task, Way
@@ -50,11 +50,10 @@ def trees_grown(monkeypatch) -> list[int]:
     return count
 
 
-@pytest.mark.parametrize("search", [DynamicProgramming, Greedy])
 @pytest.mark.parametrize("max_fits", [30, 61, 90, 140, None])
 @pytest.mark.parametrize("methods", [[KD(), ConfWeight()], [Dense(KD(cv=3)), SRatio()]], ids=["plain", "dear"])
-def test_no_more_models_are_made_than_allowed(search, max_fits, methods, rows, trees_grown) -> None:
-    clf = chain(search(max_fits=max_fits, margin=0.0), methods=methods).fit(*rows)
+def test_no_more_models_are_made_than_allowed(max_fits, methods, rows, trees_grown) -> None:
+    clf = chain(DynamicProgramming(max_fits=max_fits, margin=0.0), methods=methods).fit(*rows)
     teacher_and_shipped = 2
     spent = sum(row["fits"] for row in clf.candidates_)
     assert trees_grown[0] <= (max_fits or np.inf) + teacher_and_shipped
@@ -202,7 +201,7 @@ def test_signals_have_the_folds_of_the_chain(rows) -> None:
         assert (row["validated"], row["fits"]) == ("out-of-fold", 1 + cv)
 
 
-@pytest.mark.parametrize("search", [Gate(), DynamicProgramming(), Greedy()], ids=lambda search: type(search).__name__)
+@pytest.mark.parametrize("search", [Gate(), DynamicProgramming()], ids=lambda search: type(search).__name__)
 def test_the_record_lists_every_hop_and_becomes_a_frame(search, rows) -> None:
     clf = chain(search).fit(*rows)
     assert {row["target"] for row in clf.candidates_} == {"deep", "mid", "student"}
@@ -247,12 +246,13 @@ class TakesNoWeights(RandomForestClassifier):
         return super().fit(X, y)
 
 
-@pytest.mark.parametrize("search", [DynamicProgramming(150), Greedy(max_fits=150)], ids=repr)
-def test_hops_whose_models_do_not_suit_the_method_are_left_out(search, rows, monkeypatch) -> None:
+def test_hops_whose_models_do_not_suit_the_method_are_left_out(rows, monkeypatch) -> None:
     """Nobody named these candidates, so nobody can have known."""
     ladder = [("no weights", TakesNoWeights(10, max_depth=4))]
     monkeypatch.setattr("stepdown.search._explore.constructed_ladder", lambda *given: ladder)
-    clf = MultihopClassifier(RandomForestClassifier(60), TREE, search=search, random_state=0, trainer=PlainFit())
+    clf = MultihopClassifier(
+        RandomForestClassifier(60), TREE, search=DynamicProgramming(150), random_state=0, trainer=PlainFit()
+    )
     tried = {(row["target"], row["method"].split("(")[0]) for row in clf.fit(*rows).candidates_}
     assert {("no weights", "NoTransfer"), ("student", "ConfWeight")} <= tried
     assert not tried & {("no weights", "ConfWeight"), ("no weights", "SRatio")}

@@ -18,7 +18,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from stepdown import KD, DynamicProgramming, MultihopClassifier
 from stepdown.core import TransferSet
-from stepdown.search import Gate, Greedy
+from stepdown.search import Gate
 from stepdown.search._store import Store, hash_of, hash_of_rows
 
 # A search in a process of its own. What it finds goes into a file; every fit of a tree is one byte in another.
@@ -28,7 +28,7 @@ from sklearn.datasets import make_moons
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.tree import BaseDecisionTree, DecisionTreeClassifier
 from stepdown import ConfWeight, DynamicProgramming, KD, MultihopClassifier, SRatio
-from stepdown.search import Gate, Greedy
+from stepdown.search import Gate
 
 fits, grow = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND), BaseDecisionTree._fit
 
@@ -81,7 +81,7 @@ def outcome(folder: Path, run: str) -> tuple[dict, int]:
 
 @pytest.mark.parametrize(
     ("search", "kills"),
-    [("DynamicProgramming(max_fits=80)", 2), ("Greedy(max_fits=80, margin=0.0)", 1), ("Gate()", 1)],
+    [("DynamicProgramming(max_fits=80)", 2), ("Gate()", 1)],
 )
 def test_a_killed_search_ends_like_one_that_was_not(search, kills, tmp_path) -> None:
     assert ended(start(tmp_path, "-", search, "whole")) == 0
@@ -121,7 +121,7 @@ def files(folder: Path) -> dict[Path, tuple[bytes, int]]:
     return {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.rglob("*") if path.is_file()}
 
 
-@pytest.mark.parametrize("search", [Gate(), DynamicProgramming(60), Greedy(max_fits=60)], ids=repr)
+@pytest.mark.parametrize("search", [Gate(), DynamicProgramming(60)], ids=repr)
 def test_memory_changes_no_result(search, wine, tmp_path) -> None:
     plain, kept, read = (clf.fit(*wine) for clf in (chain(m, search=search) for m in (None, tmp_path, tmp_path)))
     for clf in (kept, read):

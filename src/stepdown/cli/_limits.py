@@ -23,7 +23,7 @@ def check_limits(limits: Mapping[str, float], search: Search) -> None:
     if limits and isinstance(search, Fixed):
         raise UsageError(
             f"{_option(next(iter(limits)))} takes the best validated model, and --search {search.way} validates none;"
-            " take gate, dynamic or greedy."
+            " take gate or dynamic."
         )
 
 

@@ -96,7 +96,7 @@ SearchName = Annotated[
     str,
     typer.Option(
         metavar="SEARCH",
-        help="How the way to the student is chosen: gate, dynamic (wide), greedy; or taken unseen: one-hop, multihop.",
+        help="How the way to the student is chosen: gate, dynamic (wide); or taken unseen: one-hop, multihop.",
         rich_help_panel=SEARCH,
     ),
 ]

@@ -8,7 +8,7 @@ from typing import Any, get_type_hints
 from sklearn.base import clone
 
 from stepdown.core import InvalidInputError
-from stepdown.search import DynamicProgramming, Fixed, Gate, Greedy, Search
+from stepdown.search import DynamicProgramming, Fixed, Gate, Search
 
 from ._errors import UsageError
 from ._estimators import nearest, parse_parameters, refuse_unknown
@@ -16,7 +16,6 @@ from ._estimators import nearest, parse_parameters, refuse_unknown
 SEARCHES: Mapping[str, Search] = {
     "gate": Gate(),
     "dynamic": DynamicProgramming(),
-    "greedy": Greedy(),
     "one-hop": Fixed("one-hop"),
     "multihop": Fixed("multihop"),
 }

@@ -270,7 +270,7 @@ class MultihopClassifier(ClassifierMixin, _Multihop):
     trainer : Trainer or "auto", default="auto"
         How the student is fitted. "auto" takes the best known for its kind (`stepdown.trainers.trainer_for`).
     search : Search or "auto", default="auto"
-        How the chain is chosen: ``Gate()``, ``Fixed()``, ``Greedy()`` or ``DynamicProgramming()``.
+        How the chain is chosen: ``Gate()``, ``Fixed()`` or ``DynamicProgramming()``.
     cv : int, default=5
         Folds of the teacher's out-of-fold signals; bagged teachers give out-of-bag signals instead.
     scoring : str, callable or None, default=None

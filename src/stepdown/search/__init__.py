@@ -1,7 +1,6 @@
 """Which chain: the task, the ways to the student, their validation, budgets, the store and the policies."""
 
 from ._dynamic import DynamicProgramming
-from ._greedy import Greedy
 from ._search import Fixed, Gate, Search
 
-__all__ = ["DynamicProgramming", "Fixed", "Gate", "Greedy", "Search"]
+__all__ = ["DynamicProgramming", "Fixed", "Gate", "Search"]

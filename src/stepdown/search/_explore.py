@@ -1,6 +1,6 @@
 """What all searches do: fit candidates, score ways to the student, within a budget and with a record.
 
-Policies differ in what they try next (`Gate`, `Greedy`, `DynamicProgramming`); trying it is the same for all of them.
+Policies differ in what they try next (`Gate`, `DynamicProgramming`); trying it is the same for all of them.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 import time
 import warnings
 from typing import Any
@@ -23,12 +24,13 @@ from stepdown.oracle import Queried, QueryPolicy, Representative
 from stepdown.oracle._strategies import Ints, ask_pool
 
 from ._dynamic import DynamicProgramming
-from ._greedy import Greedy
 from ._inputs import check_rows
 from ._parameters import check_model, check_pool, check_ways, read_intermediates, read_search, read_trainer
 from ._recipes import bridge_of_answers, preferred_of_answers, ways_of_answers
 from ._search import Choice, Search
 from ._task import Task, Way
+
+log = logging.getLogger("stepdown")
 
 
 def solve_queried(
@@ -69,7 +71,7 @@ def solve_queried(
         soft = data.replace(y=_answers_of(teacher, data, owner.cv), X_unlabeled=None)
         return predictions(fit_to(clone(bridge), soft, seed=derive_seed(seed, "queries")), pool, data.classes)[0]
 
-    owner._tell(f"asking about {min(queried.n_left, n_unknown)} of {_num_samples(pool)} rows")
+    log.info("asking about %d of %d rows", min(queried.n_left, n_unknown), _num_samples(pool))
     started = time.perf_counter()
     known = ask_pool(queried, pool, policy, learn, classes=classes, seed=seed)
     # A copy asks nothing: whatever methods, folds and processes do from here on, no further row is paid for.
@@ -87,7 +89,7 @@ def solve_queried(
         own_rows_only=False,
     )
     choice = _choose(search, problem, ways, preferred_of_answers(ways, owner.student), scorer, owner.n_jobs)
-    owner._tell(f"chosen: {choice.way.name}")
+    log.info("chosen: %s", choice.way.name)
     return problem, choice
 
 
@@ -119,7 +121,7 @@ def _checked(owner: Any) -> Search:
             "methods: with a query budget the student learns the answers and the pool; leave methods='auto'."
         )
     search = read_search(owner.search)
-    if isinstance(search, DynamicProgramming | Greedy):
+    if isinstance(search, DynamicProgramming):
         raise NotSupportedError(
             f"search={type(search).__name__}(): its methods would ask about every row. With a query budget use"
             " Gate() or Fixed()."
