@@ -6,6 +6,7 @@ import pytest
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import accuracy_score, f1_score, make_scorer
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
@@ -130,6 +131,34 @@ def test_parameters(rows, changes, message) -> None:
 def test_searches_and_scorers_are_checked_before_the_teacher_is_fitted(rows, changes, message) -> None:
     with pytest.raises(ValueError, match=message):
         slow(**changes).fit(*rows)
+
+
+@pytest.mark.parametrize(
+    ("scoring", "n_classes", "message"),
+    [
+        ("f1", 2, "f1_macro"),
+        ("f1", 3, "multiclass"),
+        ("roc_auc", 3, "multi_class"),
+        ("average_precision", 2, "pos_label"),
+        (make_scorer(f1_score), 2, "pos_label"),
+        ("r2", 2, "doesn't score classes"),
+        (accuracy_score, 2, r"expected a scorer such as make_scorer\(accuracy_score\)"),
+        (["accuracy"], 2, "callable"),
+    ],
+)
+def test_a_scorer_that_cannot_score_these_targets(rows, scoring, n_classes, message) -> None:
+    labels = np.array(["a", "b", "c"])[np.arange(40) % n_classes]
+    with pytest.raises(ValueError, match=message):
+        slow(scoring=scoring).fit(rows[0], labels)
+    with pytest.raises(ValueError, match=message):
+        slow(scoring=scoring, keep_rungs=True).fit(rows[0], labels)
+
+
+def test_a_scorer_that_cannot_score_these_real_targets(rows) -> None:
+    teacher = FrozenEstimator(DecisionTreeRegressor())  # not fitted, which is noticed later
+    for scoring, message in (("neg_mean_squared_log_error", "less than"), ("accuracy", "real targets")):
+        with pytest.raises(ValueError, match=message):
+            MultihopRegressor(teacher, DecisionTreeRegressor(), scoring=scoring).fit(rows[0], rows[0][:, 0] - 2)
 
 
 @pytest.mark.parametrize(

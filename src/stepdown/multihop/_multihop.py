@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, RegressorMixin
 from sklearn.frozen import FrozenEstimator
-from sklearn.metrics import check_scoring
 from sklearn.utils import check_random_state, get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
@@ -49,6 +48,7 @@ from stepdown.search._parameters import (
     read_trainer,
 )
 from stepdown.search._recipes import build_ways, further_rows, preferred_way
+from stepdown.search._scoring import Scorer, asked_scorer
 from stepdown.search._search import Choice
 from stepdown.search._store import Store, fit_once
 from stepdown.search._task import Task, Trained
@@ -138,7 +138,7 @@ class _Multihop(Selecting, MetaEstimatorMixin, BaseEstimator):
             source, self.student, data, trainer, methods, intermediates, frozen=frozen, cv=self.cv, seed=seed
         )
         search.check(ways)
-        scorer = self._scorer()
+        scorer = self._scorer(y)
         check_ways(ways, source, self.student, data)
         log.info("fitting the teacher, %s", type(split_pipeline(source)[1]).__name__)
         started = time.perf_counter()
@@ -169,13 +169,13 @@ class _Multihop(Selecting, MetaEstimatorMixin, BaseEstimator):
         self.comparison_ = _comparison(choice)
         self.candidates_ = choice.candidates
         if self.keep_rungs:
-            self.rungs_ = rungs_of(problem, choice, trained, self._scorer())
+            self.rungs_ = rungs_of(problem, choice, trained, self._scorer(problem.data.labels()))
         elif hasattr(self, "rungs_"):
             del self.rungs_
         warn_unless_falling(self.chain_, constructed=isinstance(self.intermediates, str))
 
-    def _scorer(self) -> Any:
-        return None if self.scoring is None else check_scoring(self.student, scoring=self.scoring)
+    def _scorer(self, y: NDArray[Any]) -> Scorer | None:
+        return asked_scorer(self.scoring, y, self.student, classify=isinstance(self, ClassifierMixin))
 
     def _seed(self) -> int:
         state = self.random_state

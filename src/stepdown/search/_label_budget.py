@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
-from sklearn.metrics import check_scoring
 from sklearn.utils import _safe_indexing
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _num_samples
@@ -27,6 +26,7 @@ from ._dynamic import DynamicProgramming
 from ._inputs import check_rows
 from ._parameters import check_model, check_pool, check_ways, read_intermediates, read_search, read_trainer
 from ._recipes import bridge_of_answers, preferred_of_answers, ways_of_answers
+from ._scoring import asked_scorer
 from ._search import Choice, Search
 from ._task import Task, Way
 
@@ -50,14 +50,15 @@ def solve_queried(
     own, pool = _read_rows(owner, queried, X, y, sample_weight, groups, X_unlabeled)
     classes = _expected_classes(queried, own)
     trainer = read_trainer(owner.trainer, owner.student)
-    scorer = None if owner.scoring is None else check_scoring(owner.student, scoring=owner.scoring)
+    expected = np.arange(2) if classes is None else classes
+    scorer = asked_scorer(owner.scoring, np.repeat(expected, 2), owner.student, classify=True)
     seed = owner._seed()
     # Rows are left for the bridge to label unless the budget suffices for all.
     n_unknown = int(np.sum(~queried.is_known(pool)))
     ladder = [] if n_unknown <= queried.n_left else intermediates
     ways = ways_of_answers(owner.student, trainer, ladder, cv=owner.cv)
     search.check(ways)
-    rehearsal = np.arange(2) if classes is None else classes[:2]
+    rehearsal = expected[:2]
     check_ways(ways, queried, owner.student, TransferSet(_safe_indexing(pool, [0, 1]), rehearsal, classes=rehearsal))
 
     bridge = bridge_of_answers(owner.student) if not intermediates else intermediates[0][1]

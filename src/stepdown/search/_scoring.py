@@ -33,7 +33,20 @@ def read_scorer(scoring: Any, *, classify: bool) -> tuple[Scorer, str]:
             f"scoring={scoring!r}: expected the name of a scorer or a callable scorer(model, X, y), got"
             f" {type(scoring).__name__}."
         )
+    if getattr(scoring, "__module__", "").startswith("sklearn.metrics.") and not isinstance(scoring, _BaseScorer):
+        raise InvalidInputError(
+            f"scoring={scoring!r} compares two arrays; expected a scorer such as make_scorer({scoring.__name__})."
+        )
     return scoring, repr(scoring)
+
+
+def asked_scorer(scoring: Any, y: NDArray[Any], student: Any, *, classify: bool) -> Scorer | None:
+    """The scorer of students, after a check that it can score these targets; None where none is asked for."""
+    if scoring is None:
+        return None
+    scorer, name = read_scorer(scoring, classify=classify)
+    check_scorer(scorer, name, y, [student], classify=classify)
+    return scorer
 
 
 def takes_weight(scorer: Scorer) -> bool:
