@@ -201,6 +201,37 @@ def test_float32_gradient_of_information_flow_is_float64s(width):
     assert (gradients[0] - gradients[1]).norm() < 1e-5 * gradients[1].norm()
 
 
+@pytest.mark.parametrize("columns", [slice(5, 6), slice(None)], ids=["one column", "all columns"])
+@pytest.mark.parametrize(
+    "loss",
+    [
+        *(losses.information_flow, partial(losses.information_flow, diagonal=False), losses.rkd, losses.mds),
+        partial(losses.relational, kernel=losses.gaussian_kernel),
+        partial(losses.relational, kernel=losses.cauchy_kernel),
+    ],
+)
+def test_float32_keeps_its_digits_under_a_common_offset(loss, columns):
+    student, teacher = (features(64, 96, dtype=torch.float32) for _ in range(2))
+    student[:, columns] += 1500
+    teacher[:, columns] += 1500
+    values, gradients = [], []
+    for kind in (torch.float32, torch.float64):
+        given = student.to(kind).requires_grad_()
+        values.append(loss(given, teacher.to(kind)))
+        gradients.append(torch.autograd.grad(values[-1], given)[0].double())
+    assert values[0].item() == pytest.approx(values[1].item(), rel=1e-4)
+    assert (gradients[0] - gradients[1]).norm() < 1e-4 * gradients[1].norm()
+
+
+def test_information_flow_with_an_offset_is_the_generic_loss():
+    student, teacher = (features(40, 8) + 20).requires_grad_(), features(40, 8) + 20
+    loss = losses.information_flow(student, teacher)
+    kernels = losses.cosine_kernel, losses.student_t_kernel
+    generic = sum(losses.relational(student, teacher, kernel) for kernel in kernels)
+    torch.testing.assert_close(loss, generic)
+    torch.testing.assert_close(*(torch.autograd.grad(value, student)[0] for value in (loss, generic)))
+
+
 def test_information_flow_takes_relations_made_ahead():
     student, teacher = features(), features(width=9)
     known = losses.relations(teacher)

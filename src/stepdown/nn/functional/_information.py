@@ -12,7 +12,7 @@ from torch.autograd.function import once_differentiable
 from stepdown.core import InvalidInputError
 
 from ._kernels import SMALLEST_SIMILARITY
-from ._numerics import Reduction, full_precision, inverse_norms, rows
+from ._numerics import Reduction, centred, full_precision, inverse_norms, rows
 
 BLOCK_ELEMENTS = 1 << 15
 """Entries of a block of rows on the CPU, so that a block's dozen passes stay in the cache."""
@@ -20,6 +20,10 @@ BLOCK_ELEMENTS = 1 << 15
 
 OPPOSITE = 2 * SMALLEST_SIMILARITY
 """1 + cosine where it counts as -1: kept from 0, whose logarithm isn't finite, and without a gradient."""
+
+
+OFFSET = 0.05
+"""Share of the squared norms that the rows' spread around their mean makes up, below which the mean is taken off."""
 
 
 class Relations(NamedTuple):
@@ -73,13 +77,14 @@ def relations(features: Tensor, *, diagonal: bool = True, eps: float = 1e-6) -> 
     with torch.no_grad(), torch.autocast(features.device.type, enabled=False):
         matrix = rows(features.detach(), at_least=2)
         gram = _gram(matrix)
+        apart = _centred_gram(matrix, gram)
         scale = inverse_norms(gram, eps)
         probabilities = gram.new_empty(2, *gram.shape)
         distances = gram.new_empty(_block_size(gram), len(gram))
         for block in _blocks(gram):
             kernels = probabilities[:, block]
             room = distances[: kernels.shape[1]]
-            _kernels(gram[block], block, gram.diagonal(), scale, eps, diagonal, kernels, room)
+            _kernels(gram[block], apart[block], block, apart.diagonal(), scale, eps, diagonal, kernels, room)
             kernels /= kernels.sum(-1, keepdim=True)
     return Relations(probabilities, eps, diagonal)
 
@@ -190,15 +195,16 @@ def _loss_and_gradient(
     ``(W - T + (W - T)' + diag) features``.
     """
     gram = _gram(features)
+    apart = _centred_gram(features, gram)
     scale = inverse_norms(gram, eps)
-    squared = gram.diagonal().clone()
+    squared = apart.diagonal().clone()
     inverse = inverse_norms(gram, 0.0)
-    w_sums, t_sums = gram.new_zeros(2, len(gram))
+    w_sums, t_sums, w_rows = gram.new_zeros(3, len(gram))
     loss = gram.new_zeros(())
     room = gram.new_empty(9, _block_size(gram), len(gram))  # taken once: fresh pages cost more than the arithmetic
     for block in _blocks(gram):
         kernels, x, log_ratio, weighted, (distances,) = room[:, : block.stop - block.start].split(2)
-        _kernels(gram[block], block, squared, scale, eps, diagonal, kernels, distances)
+        _kernels(gram[block], apart[block], block, squared, scale, eps, diagonal, kernels, distances)
         r = kernels.sum(-1, keepdim=True)
         torch.mul(teacher[:, block], r, out=x).div_(kernels).sub_(1)
         if not diagonal:  # no pair, hence no difference
@@ -214,6 +220,9 @@ def _loss_and_gradient(
         w *= scale[block, None] / (-divisor * r[0])
         w *= scale
         torch.ops.aten.threshold_backward.grad_input(w, kernels[0], OPPOSITE, grad_input=w)
+        if apart is not gram:
+            w_rows += w.sum(0)
+            w_rows[block] += w.sum(1)
         torch.mul(w, gram[block], out=weighted[0])
         w_sums += weighted[0].sum(0)
         w_sums[block] += weighted[0].sum(1)
@@ -229,8 +238,12 @@ def _loss_and_gradient(
     if not needs_gradient:
         return loss, None
     _add_transpose(gram)
-    gram.diagonal().add_(t_sums - w_sums * scale * inverse)
-    return loss, gram @ features
+    own = w_sums * scale * inverse
+    gram.diagonal().add_(t_sums - own)
+    if apart is gram:
+        return loss, gram @ features
+    # Of a common offset only the cosine's part has a gradient: the distances' would be rounding, times the offset.
+    return loss, gram @ centred(features) + (w_rows - own)[:, None] * features.mean(0)
 
 
 def _gram(features: Tensor) -> Tensor:
@@ -244,6 +257,17 @@ def _gram(features: Tensor) -> Tensor:
         stop = min(start + panel, n)
         torch.mm(features[start:], features[start:stop].T, out=gram[start:, start:stop])
         gram[start:stop, stop:] = gram[stop:, start:stop].T
+    return gram
+
+
+def _centred_gram(features: Tensor, gram: Tensor) -> Tensor:
+    """Inner products for the distances: those of centred rows where a common offset would eat the digits.
+
+    Elsewhere the Gram matrix itself serves. A GPU multiplies again rather than wait for the answer.
+    """
+    squared = gram.diagonal().mean()
+    if features.is_cuda or bool(squared - gram.mean() < OFFSET * squared):
+        return _gram(centred(features))
     return gram
 
 
@@ -274,6 +298,7 @@ def _blocks(gram: Tensor) -> Iterator[slice]:
 
 def _kernels(
     inner: Tensor,
+    apart: Tensor,
     block: slice,
     squared: Tensor,
     scale: Tensor,
@@ -284,7 +309,7 @@ def _kernels(
 ) -> None:
     """Write both kernels of a block of rows, the cosine's twice as large, and its distances."""
     torch.mul(inner, scale, out=kernels[0]).mul_(scale[block, None]).add_(1).clamp_(min=OPPOSITE)
-    torch.add(squared, inner, alpha=-2, out=distances).add_(squared[block, None]).clamp_(min=0).add_(eps).sqrt_()
+    torch.add(squared, apart, alpha=-2, out=distances).add_(squared[block, None]).clamp_(min=0).add_(eps).sqrt_()
     torch.add(distances, 1, out=kernels[1]).reciprocal_()
     if eps == 0:  # equal rows: the slope, divided by this, becomes 0 instead of infinite
         distances.masked_fill_(distances == 0, torch.inf)

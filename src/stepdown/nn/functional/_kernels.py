@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ._numerics import gram_matrix, inverse_norms, masked_sqrt, off_diagonal, rows, squared_distances
+from ._numerics import centred, gram_matrix, inverse_norms, masked_sqrt, off_diagonal, rows, squared_distances
 
 SMALLEST_SIMILARITY = 1e-12
 """Opposite rows have cosine -1 and similarity 0, whose logarithm isn't finite."""
@@ -31,7 +31,7 @@ def pairwise_distances(features: Tensor, *, eps: float = 1e-6) -> Tensor:
     tensor([[0., 5.],
             [5., 0.]])
     """
-    return masked_sqrt(squared_distances(gram_matrix(rows(features))) + eps)
+    return masked_sqrt(squared_distances(gram_matrix(centred(rows(features)))) + eps)
 
 
 def cosine_kernel(features: Tensor, *, eps: float = 1e-6) -> Tensor:
@@ -108,7 +108,7 @@ def gaussian_kernel(features: Tensor, *, sigma: float | Tensor | None = None) ->
     tensor([[1.0000, 0.3679],
             [0.3679, 1.0000]])
     """
-    squared = squared_distances(gram_matrix(rows(features, at_least=2)))
+    squared = squared_distances(gram_matrix(centred(rows(features, at_least=2))))
     four_sigma_squared = 2 * off_diagonal(squared).median() if sigma is None else 4 * sigma**2
     return torch.exp(-squared / four_sigma_squared)
 
@@ -181,7 +181,7 @@ def cauchy_kernel(features: Tensor, *, sigma: float = 1.0, eps: float = 1e-6) ->
     tensor([[1.0000, 0.2000],
             [0.2000, 1.0000]])
     """
-    return 1 / (1 + (squared_distances(gram_matrix(rows(features))) + eps) / sigma**2)
+    return 1 / (1 + (squared_distances(gram_matrix(centred(rows(features)))) + eps) / sigma**2)
 
 
 def conditional_probabilities(kernel: Tensor, *, diagonal: bool = True) -> Tensor:

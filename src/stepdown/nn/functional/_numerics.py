@@ -69,6 +69,14 @@ def gram_matrix(features: Tensor) -> Tensor:
     return features @ features.T
 
 
+def centred(features: Tensor) -> Tensor:
+    """Rows without their mean, for what distances alone decide: a large common offset would eat the digits of float32.
+
+    No distance moves with the mean, so that it carries no gradient.
+    """
+    return features - features.detach().mean(0)
+
+
 def inverse_norms(gram: Tensor, eps: float) -> Tensor:
     """1/(norm + eps) of each row, of shape (n_rows,); zero rows get 1/eps, or 0 where eps is 0."""
     norms = masked_sqrt(gram.diagonal())

@@ -12,7 +12,16 @@ from torch.nn import functional
 from stepdown.core import InvalidInputError
 
 from ._kernels import conditional_probabilities, cosine_kernel, pairwise_distances
-from ._numerics import Reduction, full_precision, gram_matrix, matched_rows, off_diagonal, reduced, squared_distances
+from ._numerics import (
+    Reduction,
+    centred,
+    full_precision,
+    gram_matrix,
+    matched_rows,
+    off_diagonal,
+    reduced,
+    squared_distances,
+)
 
 Kernel: TypeAlias = Callable[[Tensor], Tensor]
 Divergence: TypeAlias = Callable[[Tensor, Tensor], Tensor]
@@ -280,7 +289,7 @@ def _angles(student: Tensor, teacher: Tensor, diagonal: bool) -> tuple[Tensor, T
     """Cosines at row i between the ways to rows j and k, of shape (n_rows, n_rows, n_rows), from inner products."""
     both = []
     for features in (student, teacher):
-        gram = gram_matrix(features)
+        gram = gram_matrix(centred(features))
         squared = squared_distances(gram)
         away = squared > 0
         inverse = torch.where(away, torch.where(away, squared, 1.0).rsqrt(), 0.0)
