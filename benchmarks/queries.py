@@ -30,6 +30,7 @@ from sklearn.tree import DecisionTreeClassifier
 from keel import WHEEL, prepared
 from stepdown import Fixed, MultihopClassifier, Queried
 from stepdown.oracle import QueryPolicy, Random, Representative
+from stepdown.search._solve import solve
 from tabular import HardAnswers
 
 # Those of the development suite with 500 rows for the pool, some 200 for the teacher, and test rows.
@@ -82,7 +83,7 @@ def runs_of(data: str, seed: int, budgets: list[int]) -> list[dict[str, Any]]:
             whole = queries == "representative"
             if not whole:
                 chain.set_params(search=Fixed())
-            problem, choice = chain._solve(pool, None)
+            problem, choice = solve(chain, pool, None)
             assert asked.n_asked == budget
             ways = [way for way in choice.ways if whole or way.kind in ("one-hop", "multihop")]
             scores = {way.kind: float(np.mean(problem.train(way).model.predict(X_test) == y_test)) for way in ways}

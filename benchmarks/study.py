@@ -34,6 +34,7 @@ from sklearn.frozen import FrozenEstimator
 
 from keel import SUITE, WHEEL, load, prepared
 from stepdown import KD, ConfWeight, Fixed, MultihopClassifier, SRatio, diagnose
+from stepdown.search._solve import solve
 from study_analysis import FACTS, KEYS, analysed
 from tabular import STUDENTS, TEACHERS, HardAnswers
 
@@ -124,7 +125,7 @@ def one_run(task: dict[str, Any], each_method: bool) -> dict[str, Any]:
 
     def solved(teacher: Any, methods: Any) -> Any:
         search = Fixed("one-hop")
-        return MultihopClassifier(teacher, pupil, methods=methods, search=search, random_state=seed)._solve(X, y)
+        return solve(MultihopClassifier(teacher, pupil, methods=methods, search=search, random_state=seed), X, y)
 
     def score(problem: Any, way: Any) -> float:
         return round(float(np.mean(problem.train(way).model.predict(X_test) == y_test)), 5)

@@ -32,6 +32,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from keel import SUITE, WHEEL, load, prepared
 from stepdown import MultihopClassifier
+from stepdown.search._solve import solve
 
 KINDS = ["plain", "labels", "one-hop", "one-hop-rows", "multihop", "control"]
 TEACHERS = {
@@ -81,7 +82,7 @@ def one_run(data: str, n_train: int, teacher: str, student: str, condition: str,
         source = FrozenEstimator(HardAnswers(fitted) if condition == "hard answers" else fitted)
     started = time.perf_counter()
     clf = MultihopClassifier(source, STUDENTS[student], random_state=seed)
-    problem, choice = clf._solve(X, y)
+    problem, choice = solve(clf, X, y)
     ways = {way.name: way for way in choice.ways}
     models = {name: problem.train(way).model for name, way in ways.items()}
     seconds = time.perf_counter() - started

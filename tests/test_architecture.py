@@ -73,6 +73,18 @@ def test_only_the_recipes_know_particular_methods() -> None:
         assert path.name == "_recipes.py" or names <= allowed, path.name
 
 
+@pytest.mark.parametrize("room", ["verdict", "diagnosis"])
+def test_no_one_reaches_into_an_estimator(room: str) -> None:
+    for path in (ROOT / room).glob("*.py"):
+        private = {
+            node.attr
+            for node in ast.walk(ast.parse(path.read_text()))
+            if isinstance(node, ast.Attribute) and node.attr.startswith("_") and not node.attr.startswith("__")
+            if not (isinstance(node.value, ast.Name) and node.value.id in ("self", "cls"))
+        }
+        assert not private, f"{path.name} uses {private}"
+
+
 def test_one_file_is_the_door_to_the_room_of_networks() -> None:
     knows = {
         path.relative_to(ROOT).as_posix()

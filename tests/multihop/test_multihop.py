@@ -20,6 +20,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, export_t
 from stepdown import KD, ConfWeight, DynamicProgramming, Fixed, MultihopClassifier, MultihopRegressor, TreeSearch
 from stepdown.methods import Dense
 from stepdown.search import Gate
+from stepdown.search._solve import solve
 from stepdown.trainers import PlainFit
 
 TREE = DecisionTreeClassifier(max_depth=3)
@@ -199,7 +200,7 @@ def test_groups_never_stand_on_both_sides(wine) -> None:
     knows = {}
     for name, given in (("with", groups), ("without", None)):
         clf = MultihopClassifier(DecisionTreeClassifier(), TREE, search=Fixed("one-hop"), random_state=0)
-        problem, choice = clf._solve(twice, labels, None, given)
+        problem, choice = solve(clf, twice, labels, None, given)
         told = problem.supervised(choice.way)
         knows[name] = np.mean(told.soft_targets()[np.arange(len(labels)), told.label_index()])
     assert knows["without"] > knows["with"] + 0.2

@@ -23,6 +23,7 @@ from stepdown.core import Signal, Teacher, TransferSet
 from stepdown.methods import NoTransfer
 from stepdown.oracle import PoolState, QueryPolicy, Random, Representative
 from stepdown.search._pool_from import PoolFrom
+from stepdown.search._solve import solve
 
 TREE = DecisionTreeClassifier(max_depth=4)
 QUICK = TreeSearch(n_candidates=4, n_refined=1)
@@ -121,7 +122,7 @@ def test_own_rows_come_first_and_keep_their_labels(digits) -> None:
     X, y, model = digits
     service = Service(model)
     clf = chain(Queried(service, 30, classes=model.classes_))
-    problem, _ = clf._solve(X[:20], y[:20], np.full(20, 2.0), np.arange(20) // 2, X[20:])
+    problem, _ = solve(clf, X[:20], y[:20], np.full(20, 2.0), np.arange(20) // 2, X[20:])
     data = problem.data
     assert data.n_samples == 50
     np.testing.assert_array_equal(data.X[:20], X[:20])
@@ -165,7 +166,7 @@ def test_all_rows_within_the_budget_leave_nothing_for_a_bridge(digits) -> None:
 def test_a_linear_student_prefers_the_labels_alone(digits) -> None:
     X, _, model = digits
     clf = chain(FrozenEstimator(model), student=LogisticRegression(max_iter=300), trainer="auto", query_budget=40)
-    problem, choice = clf.set_params(scoring=None)._solve(X[:200] / 16, None)
+    problem, choice = solve(clf.set_params(scoring=None), X[:200] / 16, None)
     assert choice.ways[1].kind == "labels"
     assert problem.data.n_samples == 40
 
@@ -173,8 +174,8 @@ def test_a_linear_student_prefers_the_labels_alone(digits) -> None:
 def test_rows_that_hold_the_same_are_asked_about_once(digits) -> None:
     X, _, model = digits
     service = Service(model)
-    problem, _ = chain(Queried(service, 30, classes=model.classes_), search=Fixed())._solve(
-        np.vstack([X[:60]] * 2), None
+    problem, _ = solve(
+        chain(Queried(service, 30, classes=model.classes_), search=Fixed()), np.vstack([X[:60]] * 2), None
     )
     assert service.n_rows == 30
     assert problem.data.n_samples == 60  # the answer holds for both
@@ -286,10 +287,10 @@ class OneByOne(QueryPolicy):
 def test_a_policy_may_look_at_the_answers_between_rounds(digits) -> None:
     X, _, model = digits
     policy = OneByOne([])
-    chain(FrozenEstimator(model), queries=policy, query_budget=20, search=Fixed())._solve(X[:100], None)
+    solve(chain(FrozenEstimator(model), queries=policy, query_budget=20, search=Fixed()), X[:100], None)
     assert policy.seen == [(0, 20, 100, None), (10, 10, 90, (100, 4))]
     twice = OneByOne([])
-    chain(FrozenEstimator(model), queries=twice, query_budget=20, search=Fixed())._solve(np.vstack([X[:50]] * 2), None)
+    solve(chain(FrozenEstimator(model), queries=twice, query_budget=20, search=Fixed()), np.vstack([X[:50]] * 2), None)
     assert twice.seen == [(0, 20, 50, None), (20, 10, 40, (100, 4))]
 
 

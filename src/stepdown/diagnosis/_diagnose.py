@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, is_classifier
-from sklearn.frozen import FrozenEstimator
 
 from stepdown.core import (
     InvalidInputError,
@@ -35,7 +34,8 @@ from stepdown.learners import (
 from stepdown.multihop import MultihopClassifier
 from stepdown.oracle import Queried
 from stepdown.search._inputs import check_rows, check_targets
-from stepdown.search._parameters import check_model, check_pool, read_teacher, read_trainer
+from stepdown.search._parameters import check_model, check_pool, check_student, read_seed, read_teacher, read_trainer
+from stepdown.search._solve import fit_teacher
 from stepdown.trainers import PlainFit
 
 from ._advice import advise
@@ -188,8 +188,7 @@ def diagnose(
         if isinstance(model, BaseEstimator) and not is_classifier(model):
             raise NotSupportedError(f"{role}: diagnose needs classifiers, got {type(model).__name__}.")
         check_model(role, model, classify=True)
-    if isinstance(student, FrozenEstimator):
-        raise NotSupportedError("student: a FrozenEstimator can't be trained; give the unfitted estimator.")
+    check_student(student, classify=True)
     chain = MultihopClassifier(source, student, cv=cv, random_state=random_state)
     X, y, _, groups = check_rows(chain, X, y, None, groups, [source, student])
     pool = check_pool(chain, X, X_unlabeled, [source, student])
@@ -198,10 +197,10 @@ def diagnose(
     data = TransferSet.for_classification(X, y, groups=groups)
     check_targets(data, cv)
     trainer = read_trainer(trainer, student)
-    seed = chain._seed()
+    seed = read_seed(random_state)
 
     log.info("diagnosis: fitting the teacher, %s", type(split_pipeline(source)[1]).__name__)
-    fitted = chain._fit_teacher(source, data, seed)
+    fitted = fit_teacher(source, data, seed)
 
     def signal(model: Teacher) -> Signal:
         with naming_the_hop(model.name):

@@ -2,60 +2,35 @@
 
 from __future__ import annotations
 
-import logging
-import time
 from collections.abc import Callable, Sequence
 from typing import Any, Self, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, RegressorMixin
-from sklearn.frozen import FrozenEstimator
-from sklearn.utils import check_random_state, get_tags
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, RegressorMixin, is_classifier
+from sklearn.utils import get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
 
 from stepdown.core import (
     Chain,
     HopRecord,
-    InvalidInputError,
-    NotSupportedError,
     Table,
-    Teacher,
     Trainer,
     TransferMethod,
-    TransferSet,
     WayRow,
-    as_teacher,
-    derive_seed,
-    naming_the_hop,
     printing,
 )
-from stepdown.learners import answers, cast_rows, complexity, split_pipeline
+from stepdown.learners import answers, cast_rows, complexity
 from stepdown.oracle import Queried, QueryPolicy
 from stepdown.search import Search
-from stepdown.search._inputs import check_classes, check_rows, check_targets, checked_rows, warn_unless_falling
-from stepdown.search._label_budget import solve_queried
-from stepdown.search._parameters import (
-    check_model,
-    check_pool,
-    check_ways,
-    is_frozen,
-    read_intermediates,
-    read_methods,
-    read_search,
-    read_teacher,
-    read_trainer,
-)
-from stepdown.search._recipes import build_ways, further_rows, preferred_way
-from stepdown.search._scoring import Scorer, asked_scorer
+from stepdown.search._inputs import checked_rows, warn_unless_falling
+from stepdown.search._scoring import asked_scorer
 from stepdown.search._search import Choice
-from stepdown.search._store import Store, fit_once
+from stepdown.search._solve import solve
 from stepdown.search._task import Task, Trained
 
 from ._select import Selecting, rungs_of
-
-log = logging.getLogger("stepdown")
 
 Predict = TypeVar("Predict", bound=Callable[..., Any])
 
@@ -107,58 +82,9 @@ class _Multihop(Selecting, MetaEstimatorMixin, BaseEstimator):
     ) -> Self:
         """Fit the teacher, choose the chain on the training rows, and train the student."""
         with printing(self.verbose):
-            problem, choice = self._solve(X, y, sample_weight, groups, X_unlabeled)
+            problem, choice = solve(self, X, y, sample_weight, groups, X_unlabeled)
             self._keep(problem, choice, problem.train(choice.way, choice.score))
         return self
-
-    def _solve(
-        self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None, X_unlabeled: Any = None
-    ) -> tuple[Task, Choice]:
-        """Everything up to the choice of the way; `compare` goes on from here to train every way."""
-        classify = isinstance(self, ClassifierMixin)  # tags would need models that have been checked
-        source = read_teacher(self.teacher, classify=classify)
-        check_model("teacher", source, classify=classify)
-        check_model("student", self.student, classify=classify)
-        if isinstance(self.student, FrozenEstimator):
-            raise NotSupportedError("student: a FrozenEstimator can't be trained; give the unfitted estimator.")
-        models = [source, self.student]
-        X, y, sample_weight, groups = check_rows(self, X, y, sample_weight, groups, models)
-        X_unlabeled = check_pool(self, X, X_unlabeled, models)
-        data = TransferSet(X, y, sample_weight, X_unlabeled, groups, self._classes(y))
-        check_targets(data, self.cv)
-        methods = read_methods(self.methods, classify=classify)
-        intermediates = read_intermediates(self.intermediates, classify=classify)
-        trainer = read_trainer(self.trainer, self.student)
-        search = read_search(self.search)
-        seed = self._seed()
-        frozen, pool = is_frozen(source), X_unlabeled is not None
-        if frozen and not pool and methods is None:
-            data = data.replace(X_unlabeled=further_rows(data, derive_seed(seed, "further rows")))
-        ways = build_ways(
-            source, self.student, data, trainer, methods, intermediates, frozen=frozen, cv=self.cv, seed=seed
-        )
-        search.check(ways)
-        scorer = self._scorer(y)
-        check_ways(ways, source, self.student, data)
-        log.info("fitting the teacher, %s", type(split_pipeline(source)[1]).__name__)
-        started = time.perf_counter()
-        teacher = self._fit_teacher(source, data, seed)
-        problem = Task(
-            teacher,
-            self.student,
-            data,
-            seed,
-            teacher_seconds=time.perf_counter() - started,
-            methods=methods,
-            intermediates=intermediates,
-            cv=self.cv,
-            own_rows_only=not pool,
-            store=self._store(data, source, seed),
-        )
-        preferred = preferred_way(ways, self.student, frozen=frozen, pool=pool, n_samples=data.n_samples)
-        choice = search.choose(problem, ways, preferred, scorer=scorer, n_jobs=self.n_jobs)
-        log.info("chosen: %s", choice.way.name)
-        return problem, choice
 
     def _keep(self, problem: Task, choice: Choice, trained: Trained) -> None:
         self.teacher_ = problem.teacher.model
@@ -169,39 +95,11 @@ class _Multihop(Selecting, MetaEstimatorMixin, BaseEstimator):
         self.comparison_ = _comparison(choice)
         self.candidates_ = choice.candidates
         if self.keep_rungs:
-            self.rungs_ = rungs_of(problem, choice, trained, self._scorer(problem.data.labels()))
+            scorer = asked_scorer(self.scoring, problem.data.labels(), self.student, classify=is_classifier(self))
+            self.rungs_ = rungs_of(problem, choice, trained, scorer)
         elif hasattr(self, "rungs_"):
             del self.rungs_
         warn_unless_falling(self.chain_, constructed=isinstance(self.intermediates, str))
-
-    def _scorer(self, y: NDArray[Any]) -> Scorer | None:
-        return asked_scorer(self.scoring, y, self.student, classify=isinstance(self, ClassifierMixin))
-
-    def _seed(self) -> int:
-        state = self.random_state
-        if isinstance(state, int | np.integer):
-            return int(state)
-        return int(check_random_state(state).randint(np.iinfo(np.int32).max))
-
-    def _fit_teacher(self, source: Any, data: TransferSet, seed: int) -> Teacher:
-        with naming_the_hop("teacher"):
-            if isinstance(source, FrozenEstimator):
-                check_is_fitted(source)
-                teacher = as_teacher(source)
-            else:
-                rows = data.replace(X_unlabeled=None)
-                model = fit_once(self.memory, source, rows, derive_seed(seed, "teacher"))
-                teacher = Teacher(model) if is_frozen(source) else as_teacher(model)
-            if teacher.is_frozen:  # any other has just learned these classes
-                check_classes(teacher.model, data)
-        return teacher
-
-    def _store(self, data: TransferSet, source: Any, seed: int) -> Store | None:
-        """Where this search, and no other, keeps what it makes."""
-        params = self.get_params(deep=False) | {"teacher": source}
-        for name in ("memory", "n_jobs", "verbose", "keep_rungs", "random_state"):
-            params.pop(name, None)
-        return Store.where_possible(self.memory, data, type(self).__name__, seed, *params.items())
 
     # Prediction: the student's ----------------------------------------------------------------------------------
 
@@ -369,30 +267,6 @@ class MultihopClassifier(ClassifierMixin, _Multihop):
         self.query_budget = query_budget
         self.queries = queries
 
-    def _solve(
-        self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None, X_unlabeled: Any = None
-    ) -> tuple[Task, Choice]:
-        queried = self._purse()
-        if queried is None:
-            return super()._solve(X, y, sample_weight, groups, X_unlabeled)
-        return solve_queried(self, queried, X, y, sample_weight, groups, X_unlabeled)
-
-    def _purse(self) -> Queried | None:
-        """The teacher that counts; None where it may be asked freely."""
-        if self.query_budget is None:
-            return self.teacher if isinstance(self.teacher, Queried) else None
-        if isinstance(self.teacher, Queried):
-            raise InvalidInputError(
-                f"query_budget={self.query_budget}: the teacher is a Queried, which has a budget of its own,"
-                f" {self.teacher.budget}. Leave query_budget out."
-            )
-        if getattr(getattr(self, "_queried", None), "teacher", None) is not self.teacher:
-            self._queried = Queried(self.teacher, self.query_budget)
-        return self._queried.set_params(budget=self.query_budget)
-
-    def _classes(self, y: NDArray[Any]) -> NDArray[Any]:
-        return np.unique(y)
-
     @property
     def classes_(self) -> NDArray[Any]:
         """Class labels, sorted."""
@@ -445,9 +319,6 @@ class MultihopRegressor(RegressorMixin, _Multihop):
     >>> reg.fit(X, y).student_.get_depth()
     3
     """
-
-    def _classes(self, y: NDArray[Any]) -> None:
-        return None
 
 
 def _listed(teacher: Any) -> list[Any]:

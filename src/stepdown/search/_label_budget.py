@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
-from sklearn.frozen import FrozenEstimator
 from sklearn.utils import _safe_indexing
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _num_samples
@@ -24,13 +23,36 @@ from stepdown.oracle._strategies import Ints, ask_pool
 
 from ._dynamic import DynamicProgramming
 from ._inputs import check_rows
-from ._parameters import check_model, check_pool, check_ways, read_intermediates, read_search, read_trainer
+from ._parameters import (
+    check_pool,
+    check_student,
+    check_ways,
+    read_intermediates,
+    read_search,
+    read_seed,
+    read_trainer,
+)
 from ._recipes import bridge_of_answers, preferred_of_answers, ways_of_answers
 from ._scoring import asked_scorer
 from ._search import Choice, Search
 from ._task import Task, Way
 
 log = logging.getLogger("stepdown")
+
+
+def queried_of(owner: Any) -> Queried | None:
+    """The teacher that counts; None where it may be asked freely."""
+    budget = getattr(owner, "query_budget", None)
+    if budget is None:
+        return owner.teacher if isinstance(owner.teacher, Queried) else None
+    if isinstance(owner.teacher, Queried):
+        raise InvalidInputError(
+            f"query_budget={budget}: the teacher is a Queried, which has a budget of its own, {owner.teacher.budget}."
+            " Leave query_budget out."
+        )
+    if getattr(getattr(owner, "_queried", None), "teacher", None) is not owner.teacher:
+        owner._queried = Queried(owner.teacher, budget)
+    return owner._queried.set_params(budget=budget)
 
 
 def solve_queried(
@@ -52,7 +74,7 @@ def solve_queried(
     trainer = read_trainer(owner.trainer, owner.student)
     expected = np.arange(2) if classes is None else classes
     scorer = asked_scorer(owner.scoring, np.repeat(expected, 2), owner.student, classify=True)
-    seed = owner._seed()
+    seed = read_seed(owner.random_state)
     # Rows are left for the bridge to label unless the budget suffices for all.
     n_unknown = int(np.sum(~queried.is_known(pool)))
     ladder = [] if n_unknown <= queried.n_left else intermediates
@@ -72,7 +94,7 @@ def solve_queried(
         soft = data.replace(y=_answers_of(teacher, data, owner.cv), X_unlabeled=None)
         return predictions(fit_to(clone(bridge), soft, seed=derive_seed(seed, "queries")), pool, data.classes)[0]
 
-    log.info("asking about %d of %d rows", min(queried.n_left, n_unknown), _num_samples(pool))
+    log.info("querying %d of %d rows", min(queried.n_left, n_unknown), _num_samples(pool))
     started = time.perf_counter()
     known = ask_pool(queried, pool, policy, learn, classes=classes, seed=seed)
     # A copy asks nothing: whatever methods, folds and processes do from here on, no further row is paid for.
@@ -114,9 +136,7 @@ def _read_queries(queries: Any) -> QueryPolicy:
 
 def _checked(owner: Any) -> Search:
     """Refuse parameters that make no sense here; return the search."""
-    check_model("student", owner.student, classify=True)
-    if isinstance(owner.student, FrozenEstimator):
-        raise NotSupportedError("student: a FrozenEstimator can't be trained; give the unfitted estimator.")
+    check_student(owner.student, classify=True)
     if not (isinstance(owner.methods, str) and owner.methods == "auto"):
         raise NotSupportedError(
             "methods: with a query budget the student learns the answers and the pool; leave methods='auto'."

@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.base import is_classifier
 from sklearn.ensemble import VotingClassifier, VotingRegressor
 from sklearn.frozen import FrozenEstimator
+from sklearn.utils import check_random_state
 
 from stepdown.core import InvalidInputError, NotSupportedError, Trainer, TransferMethod, TransferSet, naming_the_hop
 from stepdown.learners import check_labels, completed, split_pipeline
@@ -90,6 +91,20 @@ def read_search(search: Any) -> Search:
     if search != "auto":
         raise InvalidInputError(f"search={search!r}: expected a search such as Gate() or Fixed(), or 'auto'.")
     return Gate()
+
+
+def read_seed(random_state: Any) -> int:
+    """One integer that everything else is derived from."""
+    if isinstance(random_state, int | np.integer):
+        return int(random_state)
+    return int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
+
+
+def check_student(student: Any, *, classify: bool) -> None:
+    """Refuse a student that can't be trained."""
+    check_model("student", student, classify=classify)
+    if isinstance(student, FrozenEstimator):
+        raise NotSupportedError("student: a FrozenEstimator can't be trained; give the unfitted estimator.")
 
 
 def check_model(role: str, model: Any, *, classify: bool) -> None:

@@ -29,6 +29,7 @@ from stepdown.multihop._multihop import _Multihop
 from stepdown.oracle import Queried
 from stepdown.search._contents import check_labels, check_names
 from stepdown.search._scoring import check_scorer, read_scorer, takes_weight
+from stepdown.search._solve import solve
 from stepdown.search._task import Way
 
 from ._html import render_html
@@ -248,7 +249,7 @@ def _one_fold(
     weight = None if sample_weight is None else sample_weight[train]
     group = None if groups is None else groups[train]
     test_weight = sample_weight[test] if weighted else None
-    problem, choice = multihop._solve(X_train, y_train, weight, group, X_unlabeled)
+    problem, choice = solve(multihop, X_train, y_train, weight, group, X_unlabeled)
     wanted: dict[str, Way | None] = {kind: choice.best(kind) for kind in WAYS}
     wanted["chosen"] = choice.way
     teacher = problem.teacher.model

@@ -1,0 +1,110 @@
+"""Everything up to the choice of the way: what `fit` does before it trains the student, and `compare` in every fold."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Any
+
+import numpy as np
+from sklearn.base import ClassifierMixin
+from sklearn.frozen import FrozenEstimator
+from sklearn.utils.validation import check_is_fitted
+
+from stepdown.core import Teacher, TransferSet, as_teacher, derive_seed, naming_the_hop
+from stepdown.learners import split_pipeline
+
+from ._inputs import check_classes, check_rows, check_targets
+from ._label_budget import queried_of, solve_queried
+from ._parameters import (
+    check_model,
+    check_pool,
+    check_student,
+    check_ways,
+    is_frozen,
+    read_intermediates,
+    read_methods,
+    read_search,
+    read_seed,
+    read_teacher,
+    read_trainer,
+)
+from ._recipes import build_ways, further_rows, preferred_way
+from ._scoring import asked_scorer
+from ._search import Choice
+from ._store import Store, fit_once
+from ._task import Task
+
+log = logging.getLogger("stepdown")
+
+
+def solve(
+    owner: Any, X: Any, y: Any, sample_weight: Any = None, groups: Any = None, X_unlabeled: Any = None
+) -> tuple[Task, Choice]:
+    """Fit the teacher of a `MultihopClassifier` or `MultihopRegressor`, and choose the way to its student."""
+    classify = isinstance(owner, ClassifierMixin)  # tags would need models that have been checked
+    queried = queried_of(owner) if classify else None
+    if queried is not None:
+        return solve_queried(owner, queried, X, y, sample_weight, groups, X_unlabeled)
+    source = read_teacher(owner.teacher, classify=classify)
+    check_model("teacher", source, classify=classify)
+    check_student(owner.student, classify=classify)
+    models = [source, owner.student]
+    X, y, sample_weight, groups = check_rows(owner, X, y, sample_weight, groups, models)
+    X_unlabeled = check_pool(owner, X, X_unlabeled, models)
+    data = TransferSet(X, y, sample_weight, X_unlabeled, groups, np.unique(y) if classify else None)
+    check_targets(data, owner.cv)
+    methods = read_methods(owner.methods, classify=classify)
+    intermediates = read_intermediates(owner.intermediates, classify=classify)
+    trainer, search = read_trainer(owner.trainer, owner.student), read_search(owner.search)
+    seed = read_seed(owner.random_state)
+    frozen, pool = is_frozen(source), X_unlabeled is not None
+    if frozen and not pool and methods is None:
+        data = data.replace(X_unlabeled=further_rows(data, derive_seed(seed, "further rows")))
+    ways = build_ways(
+        source, owner.student, data, trainer, methods, intermediates, frozen=frozen, cv=owner.cv, seed=seed
+    )
+    search.check(ways)
+    scorer = asked_scorer(owner.scoring, y, owner.student, classify=classify)
+    check_ways(ways, source, owner.student, data)
+    log.info("fitting the teacher, %s", type(split_pipeline(source)[1]).__name__)
+    started = time.perf_counter()
+    teacher = fit_teacher(source, data, seed, owner.memory)
+    problem = Task(
+        teacher,
+        owner.student,
+        data,
+        seed,
+        teacher_seconds=time.perf_counter() - started,
+        methods=methods,
+        intermediates=intermediates,
+        cv=owner.cv,
+        own_rows_only=not pool,
+        store=_store_of(owner, data, source, seed),
+    )
+    preferred = preferred_way(ways, owner.student, frozen=frozen, pool=pool, n_samples=data.n_samples)
+    choice = search.choose(problem, ways, preferred, scorer=scorer, n_jobs=owner.n_jobs)
+    log.info("chosen: %s", choice.way.name)
+    return problem, choice
+
+
+def fit_teacher(source: Any, data: TransferSet, seed: int, memory: Any = None) -> Teacher:
+    """The complex model in its role, fitted unless it is frozen."""
+    with naming_the_hop("teacher"):
+        if isinstance(source, FrozenEstimator):
+            check_is_fitted(source)
+            teacher = as_teacher(source)
+        else:
+            model = fit_once(memory, source, data.replace(X_unlabeled=None), derive_seed(seed, "teacher"))
+            teacher = Teacher(model) if is_frozen(source) else as_teacher(model)
+        if teacher.is_frozen:  # any other has just learned these classes
+            check_classes(teacher.model, data)
+    return teacher
+
+
+def _store_of(owner: Any, data: TransferSet, source: Any, seed: int) -> Store | None:
+    """Where this search, and no other, keeps what it makes."""
+    params = owner.get_params(deep=False) | {"teacher": source}
+    for name in ("memory", "n_jobs", "verbose", "keep_rungs", "random_state"):
+        params.pop(name, None)
+    return Store.where_possible(owner.memory, data, type(owner).__name__, seed, *params.items())
