@@ -1,1 +1,9 @@
-"""What leaves the house: the student in readable form."""
+"""What leaves the house: the student in readable form, and as code that needs nothing of ours."""
+
+from ._c import to_c
+from ._json import to_json
+from ._python import to_python
+from ._rules import rules
+from ._sql import to_sql
+
+__all__ = ["rules", "to_c", "to_json", "to_python", "to_sql"]

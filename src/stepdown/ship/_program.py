@@ -1,0 +1,138 @@
+"""A fitted student as a small program over the columns of the table: what every export is written from.
+
+Scaling, encoding and filling are gone: a tree asks about values as they are in the table, a linear score counts in
+their units. The cast of tree inputs to single precision is folded into the thresholds, so that no target needs it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+Category = str | int | float
+Label = str | bool | int | float
+Link = Literal["identity", "exp", "logistic", "softmax", "one-vs-rest", "margin"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column that the student reads; `fill` is what a missing value counts as, where it is one value throughout."""
+
+    name: str
+    place: int
+    kind: Literal["number", "text"]
+    fill: Category | None = None
+
+
+@dataclass(frozen=True)
+class AtMost:
+    """Whether a number is at most the threshold, in double precision."""
+
+    threshold: float
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """Whether a value is one of these."""
+
+    values: tuple[Category, ...]
+
+
+@dataclass(frozen=True)
+class Known:
+    """Whether there is a value at all."""
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """What a leaf answers: one number, or a probability for each class; and the training rows behind it."""
+
+    values: tuple[float, ...]
+    rows: int
+    share: float
+
+
+@dataclass(frozen=True)
+class Split:
+    """A question about a column; `missing` says whether a missing value counts as a yes."""
+
+    column: int
+    test: AtMost | OneOf | Known
+    yes: Node
+    no: Node
+    missing: bool
+
+
+Node = Leaf | Split
+
+
+@dataclass(frozen=True)
+class Slope:
+    """Coefficient times the number, held within low and high; a missing one counts `missing` (NaN: no answer)."""
+
+    column: int
+    coefficient: float
+    low: float
+    high: float
+    missing: float
+
+
+@dataclass(frozen=True)
+class Amounts:
+    """An amount for each category, 0 for any other; a missing one counts `missing` (NaN: no answer)."""
+
+    column: int
+    values: tuple[tuple[Category, float], ...]
+    missing: float
+
+
+@dataclass(frozen=True)
+class Score:
+    """A sum of terms."""
+
+    intercept: float
+    terms: tuple[Slope | Amounts, ...]
+
+
+@dataclass(frozen=True)
+class Trees:
+    """Trees whose answers are averaged."""
+
+    trees: tuple[Node, ...]
+
+
+@dataclass(frozen=True)
+class Linear:
+    """Scores, and what makes an answer of them; one score for two classes: it speaks for the second."""
+
+    scores: tuple[Score, ...]
+    link: Link
+
+
+@dataclass(frozen=True)
+class Program:
+    """Columns in, a label with probabilities or a number out."""
+
+    columns: tuple[Column, ...]
+    classes: tuple[Label, ...] | None
+    body: Trees | Linear
+
+    @property
+    def has_probabilities(self) -> bool:
+        """Whether the student gives probabilities, not labels or numbers alone."""
+        return self.classes is not None and not (isinstance(self.body, Linear) and self.body.link == "margin")
+
+
+def leaves(node: Node) -> Iterator[Leaf]:
+    """The leaves from left to right, the yes side first; exports number them so."""
+    if isinstance(node, Leaf):
+        yield node
+    else:
+        yield from leaves(node.yes)
+        yield from leaves(node.no)
+
+
+def depth(node: Node) -> int:
+    """The most questions that a row is asked."""
+    return 0 if isinstance(node, Leaf) else 1 + max(depth(node.yes), depth(node.no))

@@ -1,0 +1,219 @@
+"""A student as source of Python that imports nothing but math."""
+
+from __future__ import annotations
+
+import keyword
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from stepdown.core import InvalidInputError, NotSupportedError
+
+from ._compile import program_of
+from ._program import Amounts, AtMost, Known, Leaf, Linear, Link, Node, OneOf, Program, Score, Slope, Split, depth
+
+# Python reads at most a hundred levels of indentation.
+DEEPEST = 90
+
+SIGMOID = """\
+def _{name}_sigmoid(score):
+    return 1.0 / (1.0 + math.exp(-score)) if score >= 0.0 else math.exp(score) / (1.0 + math.exp(score))
+"""
+MISSING = """\
+def _{name}_is_missing(value):
+    return value is None or type(value).__name__ == "NAType" or value != value
+"""
+# From left to right and rounded after each addition, as numpy adds; newer versions of sum() don't.
+TOTAL = """\
+def _{name}_total(numbers):
+    total = 0.0
+    for number in numbers:
+        total += number
+    return total
+"""
+PROBABILITIES: dict[Link, tuple[str, ...]] = {
+    "logistic": ("share = _{name}_sigmoid(scores[0])", "return [1.0 - share, share]"),
+    "softmax": (
+        "top = max(scores)",
+        "shares = [math.exp(score - top) for score in scores]",
+        "total = _{name}_total(shares)",
+        "return [share / total for share in shares]",
+    ),
+    "one-vs-rest": (
+        "shares = [_{name}_sigmoid(score) for score in scores]",
+        "total = _{name}_total(shares)",
+        "return [share / total for share in shares]",
+    ),
+}
+
+
+def to_python(model: Any, *, name: str = "predict", feature_names: Sequence[str] | None = None) -> str:
+    """Return a fitted student as the source of Python functions that need neither scikit-learn nor numpy.
+
+    The function `name` takes a row, as a mapping from column names to values or as a sequence in the order of the
+    table, and returns a label or a number. A classifier with probabilities has a second one, `name` with ``_proba``
+    behind it, which returns a dict of them. Missing is None or NaN; a row that the model can't answer because of it
+    raises a ``ValueError``.
+
+    Parameters
+    ----------
+    model : estimator
+        As `rules` takes it.
+    name : str
+        Of the function.
+    feature_names : sequence of str, optional
+        Of the columns of the table.
+
+    Returns
+    -------
+    str
+        ASCII only.
+
+    Examples
+    --------
+    >>> from sklearn.tree import DecisionTreeClassifier
+    >>> tree = DecisionTreeClassifier(random_state=0).fit([[1.0], [2.0], [3.0], [4.0]], ["low", "low", "low", "high"])
+    >>> space = {}
+    >>> exec(to_python(tree, name="label", feature_names=["size"]), space)
+    >>> space["label"]({"size": 2.5}), space["label_proba"]([7])
+    ('low', {'high': 1.0, 'low': 0.0})
+    """
+    if not name.isidentifier() or keyword.iskeyword(name) or not name.isascii():
+        raise InvalidInputError(f"name must be an identifier in ASCII, got {name!r}")
+    program = program_of(model, feature_names)
+    return "\n".join([*_source(program, name), ""])
+
+
+def _source(program: Program, name: str) -> Iterator[str]:
+    yield "import math"
+    yield ""
+    yield ""
+    for helper in (MISSING, TOTAL):
+        yield from helper.format(name=name).splitlines()
+        yield ""
+        yield ""
+    if isinstance(program.body, Linear):
+        if program.body.link in ("logistic", "one-vs-rest"):
+            yield from SIGMOID.format(name=name).splitlines()
+            yield ""
+            yield ""
+        for number, score in enumerate(program.body.scores):
+            yield from _score(program, score, f"_{name}_score_{number}", name)
+    else:
+        for number, tree in enumerate(program.body.trees):
+            if depth(tree) > DEEPEST:
+                raise NotSupportedError(f"Python reads trees of depth {DEEPEST} at most, got {depth(tree)}")
+            yield f"def _{name}_tree_{number}(row, named):"
+            yield from (f"    {line}" for line in _node(program, tree, name))
+            yield ""
+            yield ""
+    yield from _answers(program, name)
+
+
+def _read(program: Program, place: int) -> str:
+    column = program.columns[place]
+    return f"row[{column.name!a} if named else {column.place}]"
+
+
+def _node(program: Program, node: Node, name: str) -> Iterator[str]:
+    if isinstance(node, Leaf):
+        answer = _list(node.values) if program.classes is not None else repr(node.values[0])
+        yield f"return {answer}  # {node.rows} rows, {node.share:.1%}"
+        return
+    yield f"value = {_read(program, node.column)}"
+    yield f"if {_condition(node, name)}:"
+    yield from (f"    {line}" for line in _node(program, node.yes, name))
+    yield from _node(program, node.no, name)
+
+
+def _condition(node: Split, name: str) -> str:
+    gap = f"_{name}_is_missing(value)"
+    if isinstance(node.test, Known):
+        return f"not {gap}"
+    test = f"value <= {node.test.threshold!r}" if isinstance(node.test, AtMost) else _one_of(node.test)
+    return f"{gap} or {test}" if node.missing else f"not {gap} and {test}"
+
+
+def _one_of(test: OneOf) -> str:
+    return f"value in ({', '.join(ascii(value) for value in test.values)},)"
+
+
+def _score(program: Program, score: Score, function: str, name: str) -> Iterator[str]:
+    yield f"def {function}(row, named):"
+    yield f"    total = {score.intercept!r}"
+    for term in score.terms:
+        yield f"    value = {_read(program, term.column)}"
+        yield f"    if _{name}_is_missing(value):"
+        if math.isnan(term.missing):
+            yield f"        raise ValueError({f'{program.columns[term.column].name} is missing'!a})"
+        else:
+            yield f"        total += {term.missing!r}"
+        yield "    else:"
+        yield f"        total += {_amount(term)}"
+    yield "    return total"
+    yield ""
+    yield ""
+
+
+def _amount(term: Slope | Amounts) -> str:
+    if isinstance(term, Amounts):
+        pairs = ", ".join(f"{value!a}: {amount!r}" for value, amount in term.values)
+        return f"{{{pairs}}}.get(value, 0.0)"
+    value = "value"
+    if term.low > -math.inf:
+        value = f"max({value}, {term.low!r})"
+    if term.high < math.inf:
+        value = f"min({value}, {term.high!r})"
+    return f"{term.coefficient!r} * {value}"
+
+
+def _list(values: Sequence[float]) -> str:
+    return f"[{', '.join(repr(value) for value in values)}]"
+
+
+def _answers(program: Program, name: str) -> Iterator[str]:
+    named = '    named = hasattr(row, "keys")'
+    classes = None if program.classes is None else f"[{', '.join(ascii(label) for label in program.classes)}]"
+    if isinstance(program.body, Linear):
+        parts = ", ".join(f"_{name}_score_{number}(row, named)" for number in range(len(program.body.scores)))
+    else:
+        parts = ", ".join(f"_{name}_tree_{number}(row, named)" for number in range(len(program.body.trees)))
+    if classes is None:
+        yield f"def {name}(row):"
+        yield named
+        total = f"_{name}_total([{parts}])"
+        if isinstance(program.body, Linear):
+            yield f"    return {f'math.exp({total})' if program.body.link == 'exp' else total}"
+        else:
+            yield f"    return {total} / {len(program.body.trees)}"
+        return
+    yield f"_{name}_classes = {classes}"
+    yield ""
+    yield ""
+    yield f"def _{name}_parts(row):"
+    yield named
+    yield f"    return [{parts}]"
+    yield ""
+    yield ""
+    if program.has_probabilities:
+        yield f"def _{name}_shares(row):"
+        yield f"    scores = _{name}_parts(row)"
+        if isinstance(program.body, Linear):
+            yield from (f"    {line.format(name=name)}" for line in PROBABILITIES[program.body.link])
+        else:
+            yield f"    return [_{name}_total(shares) / len(scores) for shares in zip(*scores)]"
+        yield ""
+        yield ""
+        yield f"def {name}_proba(row):"
+        yield f"    return dict(zip(_{name}_classes, _{name}_shares(row)))"
+        yield ""
+        yield ""
+    yield f"def {name}(row):"
+    if isinstance(program.body, Linear):
+        yield f"    scores = _{name}_parts(row)"
+        if len(program.body.scores) == 1:
+            yield f"    return _{name}_classes[int(scores[0] > 0.0)]"
+            return
+    else:
+        yield f"    scores = _{name}_shares(row)"
+    yield f"    return _{name}_classes[scores.index(max(scores))]"

@@ -1,0 +1,215 @@
+"""A student in words: every rule of a tree, every coefficient of a linear model, in the units of the table."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ._compile import program_of
+from ._program import Amounts, AtMost, Category, Column, Known, Leaf, Linear, Link, Node, Program, Score, Slope, Split
+from ._text import plain, quoted, shown
+
+HOW: dict[Link, str] = {
+    "identity": "The answer is the sum of the intercept and of each coefficient times its column.",
+    "exp": "The answer is exp(sum).",
+    "logistic": "The probability is 1 / (1 + exp(-sum)); above one half the answer is this class.",
+    "softmax": "The probability of a class is exp(its sum), divided by the total over all classes.",
+    "one-vs-rest": "The probability of a class is 1 / (1 + exp(-its sum)), divided by the total over all classes.",
+    "margin": "The class with the largest sum is the answer; of two classes, this one where the sum is above 0.",
+}
+
+
+def rules(model: Any, *, feature_names: Sequence[str] | None = None) -> str:
+    """Return a fitted student as text: the rules of trees, or the coefficients of a linear model.
+
+    Scaling, filling and encoding in front of the student are undone: thresholds, coefficients and categories are those
+    of the table.
+
+    Parameters
+    ----------
+    model : estimator
+        A fitted decision tree, forest of few trees or linear model of scikit-learn's, alone or at the end of a
+        ``Pipeline``.
+    feature_names : sequence of str, optional
+        Of the columns of the table; by default those that the model was fitted with, or x0, x1 and so on.
+
+    Returns
+    -------
+    str
+        Of a tree: one line a leaf, with its probabilities and its share of the training rows. Of a linear model: one
+        line a column or category; for a classifier with probabilities also the factor by which one unit multiplies the
+        odds. Text from data is printed on one line, with control characters spelt out.
+
+    Examples
+    --------
+    >>> from sklearn.tree import DecisionTreeClassifier
+    >>> tree = DecisionTreeClassifier(random_state=0).fit([[1.0], [2.0], [3.0], [4.0]], ["low", "low", "low", "high"])
+    >>> print(rules(tree, feature_names=["size"]), end="")
+    1. size <= 3.5: low  (low 1; 3 rows, 75.0%)
+    2. size > 3.5 or missing: high  (high 1; 1 row, 25.0%)
+    """
+    program = program_of(model, feature_names)
+    lines = list(
+        _linear(program, program.body) if isinstance(program.body, Linear) else _trees(program, program.body.trees)
+    )
+    notes = [
+        f"A missing {shown(column.name)} counts as {quoted(column.fill)}."
+        for column in program.columns
+        if column.fill is not None
+    ]
+    return "".join(f"{line}\n" for line in [*lines, *([""] if notes else []), *notes])
+
+
+def _trees(program: Program, trees: Sequence[Node]) -> Iterator[str]:
+    if len(trees) == 1:
+        yield from _leaves(program, trees[0])
+        return
+    what = "answers" if program.classes is None else "probabilities"
+    yield f"The answer is the mean of the {what} of {len(trees)} trees."
+    for number, tree in enumerate(trees, start=1):
+        yield ""
+        yield f"Tree {number} of {len(trees)}"
+        yield from _leaves(program, tree)
+
+
+def _leaves(program: Program, tree: Node) -> Iterator[str]:
+    for number, (path, leaf) in enumerate(_paths(tree, {}), start=1):
+        told = [_condition(program.columns[column], part) for column, part in sorted(path.items())]
+        where = " and ".join(text for text in told if text) or "any row"
+        yield f"{number}. {where}: {_answer(program, leaf)}"
+
+
+def _answer(program: Program, leaf: Leaf) -> str:
+    rows = f"{leaf.rows:,} {'row' if leaf.rows == 1 else 'rows'}, {leaf.share:.1%}"
+    if program.classes is None:
+        return f"{leaf.values[0]:.6g}  ({rows})"
+    order = sorted(range(len(leaf.values)), key=lambda place: -leaf.values[place])
+    shares = ", ".join(
+        f"{shown(program.classes[place])} {leaf.values[place]:.4g}" for place in order if leaf.values[place] > 0
+    )
+    return f"{shown(program.classes[order[0]])}  ({shares}; {rows})"
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a path has asked about one column."""
+
+    low: float = -math.inf
+    high: float = math.inf
+    among: tuple[Category, ...] | None = None
+    besides: tuple[Category, ...] = ()
+    known: bool = True
+    missing: bool = True
+    told_missing: bool = False
+
+    def after(self, split: Split, yes: bool) -> Part:
+        """The part after one more answer."""
+        part = replace(self, missing=self.missing and (split.missing == yes))
+        match split.test:
+            case AtMost(threshold) if yes:
+                return replace(part, high=min(part.high, threshold))
+            case AtMost(threshold):
+                return replace(part, low=max(part.low, threshold))
+            case OneOf(values) if yes:
+                return replace(part, among=tuple(v for v in values if part.among is None or v in part.among))
+            case OneOf(values):
+                return replace(part, besides=part.besides + tuple(v for v in values if v not in part.besides))
+            case Known():
+                return replace(part, known=part.known and yes, told_missing=True)
+
+
+def _paths(node: Node, path: dict[int, Part]) -> Iterator[tuple[dict[int, Part], Leaf]]:
+    if isinstance(node, Leaf):
+        yield path, node
+        return
+    part = path.get(node.column, Part())
+    yield from _paths(node.yes, path | {node.column: part.after(node, True)})
+    yield from _paths(node.no, path | {node.column: part.after(node, False)})
+
+
+def _condition(column: Column, part: Part) -> str:
+    name = shown(column.name)
+    if not part.known:
+        return f"{name} is missing"
+    told = []
+    if part.low > -math.inf and part.high < math.inf:
+        told.append(f"{plain(part.low)} < {name} <= {plain(part.high)}")
+    elif part.high < math.inf:
+        told.append(f"{name} <= {plain(part.high)}")
+    elif part.low > -math.inf:
+        told.append(f"{name} > {plain(part.low)}")
+    filled = column.fill is not None
+    if part.among is not None:
+        values = [quoted(value) for value in part.among if value not in part.besides]
+        told.append(f"{name} is {' or '.join(values) or 'none of its values'}")
+    elif part.besides:
+        values = [quoted(value) for value in part.besides]
+        values += [] if filled or part.missing else ["missing"]
+        told.append(f"{name} is not {' or '.join(values)}")
+        if part.missing and len(told) == 1:
+            return told[0]
+    if filled:
+        return " and ".join([*([f"{name} is not missing"] if part.told_missing and not part.missing else []), *told])
+    if not told:
+        return "" if part.missing else f"{name} is not missing"
+    both = " and ".join(told)
+    return f"{both} or missing" if part.missing else both
+
+
+def _linear(program: Program, body: Linear) -> Iterator[str]:
+    # A single score of two classes speaks for the second.
+    names = None if program.classes is None else program.classes[-len(body.scores) :]
+    yield HOW[body.link]
+    for place, score in enumerate(body.scores):
+        yield ""
+        odds = body.link in ("logistic", "softmax", "one-vs-rest")
+        if names is not None:
+            against = f" (against {shown(program.classes[0])})" if program.classes and len(names) == 1 else ""
+            yield f"class {shown(names[place])}{against}"
+        yield from _rows(program, score, odds=odds, factor=body.link == "exp")
+    bounds = {
+        term.column: (term.low, term.high) for score in body.scores for term in score.terms if isinstance(term, Slope)
+    }
+    told = [
+        f"{shown(program.columns[column].name)} below {low:.6g} counts as {low:.6g}, above {high:.6g} as {high:.6g}."
+        for column, (low, high) in bounds.items()
+        if low > -math.inf or high < math.inf
+    ]
+    if told:
+        yield from ["", *told]
+
+
+def _rows(program: Program, score: Score, *, odds: bool, factor: bool) -> Iterator[str]:
+    heads = ["coefficient", *(["odds ratio"] if odds else ["factor"] if factor else [])]
+    terms = [("(intercept)", score.intercept)]
+    for term in score.terms:
+        terms += _told(program.columns[term.column], term)
+    rows = [
+        (name, [f"{value:.8g}", *([f"{_factor(value):.4g}"] if len(heads) > 1 and place else [])])
+        for place, (name, value) in enumerate(terms)
+    ]
+    width = max(len(name) for name, _ in rows)
+    if len(heads) > 1:
+        yield f"{'':<{width}}{''.join(f'  {head:>14}' for head in heads)}"
+    for name, cells in rows:
+        yield f"{name:<{width}}{''.join(f'  {cell:>14}' for cell in cells)}"
+
+
+def _told(column: Column, term: Slope | Amounts) -> Iterator[tuple[str, float]]:
+    name = shown(column.name)
+    if isinstance(term, Slope):
+        yield name, term.coefficient
+    else:
+        for category, amount in term.values:
+            yield f"{name} = {quoted(category)}", amount
+    if column.fill is None and term.missing and not math.isnan(term.missing):
+        yield f"{name} is missing", term.missing
+    elif column.fill is not None and isinstance(term, Amounts) and not term.values:
+        # The mark of a gap counts on top of what the gap is filled with.
+        yield f"{name} is missing", term.missing
+
+
+def _factor(value: float) -> float:
+    return math.exp(value) if value < 700 else math.inf

@@ -1,0 +1,285 @@
+"""A student as one SQL query."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal
+
+from stepdown.core import InvalidInputError
+
+from ._compile import program_of
+from ._program import (
+    Amounts,
+    AtMost,
+    Column,
+    Known,
+    Label,
+    Leaf,
+    Linear,
+    Node,
+    OneOf,
+    Program,
+    Score,
+    Slope,
+    Split,
+    Trees,
+    leaves,
+)
+
+Dialect = Literal["sqlite", "duckdb"]
+GREATEST: dict[str, str] = {"sqlite": "max", "duckdb": "greatest"}
+
+
+def to_sql(
+    model: Any,
+    *,
+    table: str,
+    keep: Sequence[str] = (),
+    dialect: Dialect = "sqlite",
+    feature_names: Sequence[str] | None = None,
+) -> str:
+    """Return a fitted student as a query that answers every row of a table.
+
+    Parameters
+    ----------
+    model : estimator
+        As `rules` takes it.
+    table : str
+        Its columns have the names that the student knows; numbers are stored as numbers, missing values as NULL.
+    keep : sequence of str
+        Columns of the table that stand in front of the answers, for instance its key.
+    dialect : {"sqlite", "duckdb"}
+        What the query is written for.
+    feature_names : sequence of str, optional
+        Of the columns of the table.
+
+    Returns
+    -------
+    str
+        A query for the columns to keep, ``prediction`` and, for a classifier, ``probability_`` and each class, in the
+        order of its classes. A row that the model can't answer because a value is missing gets NULL.
+
+    Examples
+    --------
+    >>> import sqlite3
+    >>> from sklearn.tree import DecisionTreeClassifier
+    >>> tree = DecisionTreeClassifier(random_state=0).fit([[1.0], [2.0], [3.0], [4.0]], ["low", "low", "low", "high"])
+    >>> query = to_sql(tree, table="parts", keep=["id"], feature_names=["size"])
+    >>> database = sqlite3.connect(":memory:")
+    >>> _ = database.execute("CREATE TABLE parts (id INTEGER, size REAL)")
+    >>> _ = database.execute("INSERT INTO parts VALUES (1, 2.5), (2, 7)")
+    >>> database.execute(query).fetchall()
+    [(1, 'low', 0.0, 1.0), (2, 'high', 1.0, 0.0)]
+    >>> database.close()
+    """
+    if dialect not in GREATEST:
+        raise InvalidInputError(f"dialect must be one of {', '.join(GREATEST)}, got {dialect!r}")
+    return _Query(program_of(model, feature_names), table, list(keep), dialect).text()
+
+
+class _Query:
+    def __init__(self, program: Program, table: str, keep: list[str], dialect: Dialect) -> None:
+        self.program, self.table, self.dialect = program, identifier(table), dialect
+        self.keep = [identifier(name) for name in keep]
+        self.prefix = "step"
+        taken = [table, *keep, *(column.name for column in program.columns)]
+        while any(name.lower().startswith(self.prefix) for name in taken):
+            self.prefix += "_"
+
+    def text(self) -> str:
+        """The query."""
+        body, classes = self.program.body, self.program.classes
+        kept = [f"{self.table}.{name} AS {name}" for name in self.keep]
+        if classes is None:
+            return _select([*kept, f"{self._number(body)} AS prediction"], self.table) + ";\n"
+        parts: list[tuple[str, str]] = []
+        if isinstance(body, Linear):
+            scores = [f"{self._score(score)} AS {self._name('score', n)}" for n, score in enumerate(body.scores)]
+            parts.append((self._name("scores"), _select([*kept, *scores], self.table)))
+        else:
+            places = [f"{self._leaf(tree)} AS {self._name('leaf', n)}" for n, tree in enumerate(body.trees)]
+            parts.append((self._name("leaves"), _select([*kept, *places], self.table)))
+        parts += self._shares(body, len(classes))
+        n_scores = len(body.scores) if isinstance(body, Linear) else len(classes)
+        if isinstance(body, Linear) and n_scores == 1:
+            score = self._name("score", 0)
+            arms = [f"WHEN {score} > 0 THEN {literal(classes[1])}", f"WHEN {score} <= 0 THEN {literal(classes[0])}"]
+        else:
+            what = "score" if isinstance(body, Linear) else "share"
+            names = [self._name(what, number) for number in range(n_scores)]
+            parts.append(
+                (self._name("best"), _select(["*", f"{self._most(names)} AS {self._name('most')}"], parts[-1][0]))
+            )
+            arms = [
+                f"WHEN {name} = {self._name('most')} THEN {literal(label)}"
+                for name, label in zip(names, classes, strict=True)
+            ]
+        answers = [*self.keep, f"{_case(arms)} AS prediction"]
+        if self.program.has_probabilities:
+            answers += [
+                f"{self._name('share', number)} AS {identifier(f'probability_{label}')}"
+                for number, label in enumerate(classes)
+            ]
+        steps = ",\n".join(f"{name} AS (\n{query}\n)" for name, query in parts)
+        return f"WITH {steps}\n{_select(answers, parts[-1][0])};\n"
+
+    def _name(self, what: str, number: int | None = None) -> str:
+        return f"{self.prefix}_{what}" if number is None else f"{self.prefix}_{what}_{number}"
+
+    def _most(self, names: Sequence[str]) -> str:
+        return names[0] if len(names) == 1 else f"{GREATEST[self.dialect]}({', '.join(names)})"
+
+    def _number(self, body: Trees | Linear) -> str:
+        if isinstance(body, Linear):
+            score = self._score(body.scores[0])
+            return f"exp({score})" if body.link == "exp" else score
+        answers = [_pick(tree, [leaf.values[0] for leaf in leaves(tree)], self) for tree in body.trees]
+        return answers[0] if len(answers) == 1 else f"({' + '.join(answers)}) / {real(len(answers))}"
+
+    def _leaf(self, tree: Node) -> str:
+        return self._chosen(tree, [str(number) for number, _ in enumerate(leaves(tree))])
+
+    def _chosen(self, tree: Node, answers: Sequence[str]) -> str:
+        """What the leaf of a row answers.
+
+        A flat list of leaves, because SQLite refuses deep nesting: each needs only the questions that its path answers
+        by yes, since rows that answered yes where it went the other way have been taken by the leaves before it.
+        """
+        arms = [
+            f"WHEN {' AND '.join(asked)} THEN {answer}"
+            for asked, answer in zip(self._asked(tree, []), answers, strict=True)
+            if asked
+        ]
+        return _case([*arms, f"ELSE {answers[-1]}"]) if arms else answers[-1]
+
+    def _asked(self, node: Node, asked: list[str]) -> Iterator[list[str]]:
+        if isinstance(node, Leaf):
+            yield asked
+        else:
+            yield from self._asked(node.yes, [*asked, self._condition(node)])
+            yield from self._asked(node.no, asked)
+
+    def _condition(self, node: Split) -> str:
+        column = self.program.columns[node.column]
+        value, gap = self._value(column), self._gap(column)
+        match node.test:
+            case Known():
+                return f"NOT ({gap})"
+            case AtMost(threshold):
+                test = f"{value} <= {real(threshold)}"
+            case OneOf(values):
+                test = f"{value} IN ({', '.join(literal(one) for one in values)})"
+        return f"({test} OR {gap})" if node.missing else test
+
+    def _value(self, column: Column) -> str:
+        return f"{self.table}.{identifier(column.name)}"
+
+    def _gap(self, column: Column) -> str:
+        value = self._value(column)
+        # NaN is a value of its own there, greater than all others.
+        also = f" OR isnan({value})" if self.dialect == "duckdb" and column.kind == "number" else ""
+        return f"{value} IS NULL{also}"
+
+    def _score(self, score: Score) -> str:
+        return "\n    + ".join([real(score.intercept), *(self._term(term) for term in score.terms)])
+
+    def _term(self, term: Slope | Amounts) -> str:
+        column = self.program.columns[term.column]
+        value = self._value(column)
+        missing = "NULL" if math.isnan(term.missing) else real(term.missing)
+        first = f"WHEN {self._gap(column)} THEN {missing}"
+        if isinstance(term, Amounts):
+            arms = [f"WHEN {value} = {literal(category)} THEN {real(amount)}" for category, amount in term.values]
+            return _case([first, *arms, f"ELSE {real(0.0)}"])
+        bounds = [(f"{value} < {real(term.low)}", term.low), (f"{value} > {real(term.high)}", term.high)]
+        held = [f"WHEN {test} THEN {real(term.coefficient * bound)}" for test, bound in bounds if math.isfinite(bound)]
+        return _case([first, *held, f"ELSE {real(term.coefficient)} * {value}"])
+
+    def _shares(self, body: Trees | Linear, n_classes: int) -> list[tuple[str, str]]:
+        """The steps from scores or leaves to probabilities."""
+        if isinstance(body, Trees):
+            shares = []
+            for number in range(n_classes):
+                values = [
+                    _picked(self._name("leaf", place), [leaf.values[number] for leaf in leaves(tree)])
+                    for place, tree in enumerate(body.trees)
+                ]
+                whole = values[0] if len(values) == 1 else f"({' + '.join(values)}) / {real(len(values))}"
+                shares.append(f"{whole} AS {self._name('share', number)}")
+            return [(self._name("shares"), _select([*self.keep, *shares], self._name("leaves")))]
+        scores = [self._name("score", number) for number in range(len(body.scores))]
+        shares = [self._name("share", number) for number in range(n_classes)]
+        before = self._name("scores")
+        if body.link == "logistic":
+            one = _sigmoid(scores[0])
+            told = ["*", f"1.0e0 - {one} AS {shares[0]}", f"{one} AS {shares[1]}"]
+            return [(self._name("shares"), _select(told, before))]
+        if body.link == "margin":
+            return []
+        weights, steps = [self._name("weight", number) for number in range(n_classes)], []
+        if body.link == "softmax":
+            top = self._name("top")
+            steps.append((self._name("tops"), _select(["*", f"{self._most(scores)} AS {top}"], before)))
+            made = [f"exp({score} - {top})" for score in scores]
+        else:
+            made = [_sigmoid(score) for score in scores]
+        told = ["*", *(f"{one} AS {weight}" for one, weight in zip(made, weights, strict=True))]
+        steps.append((self._name("weights"), _select(told, steps[-1][0] if steps else before)))
+        total = f"({' + '.join(weights)})"
+        told = ["*", *(f"{weight} / {total} AS {share}" for weight, share in zip(weights, shares, strict=True))]
+        steps.append((self._name("shares"), _select(told, steps[-1][0])))
+        return steps
+
+
+def _pick(tree: Node, values: Sequence[float], query: _Query) -> str:
+    return query._chosen(tree, [real(value) for value in values])
+
+
+def _picked(place: str, values: Sequence[float]) -> str:
+    if len(set(values)) == 1:
+        return real(values[0])
+    arms = [f"WHEN {number} THEN {real(value)}" for number, value in enumerate(values)]
+    return f"CASE {place} {' '.join(arms)} END"
+
+
+def _sigmoid(score: str) -> str:
+    """Without overflow on either side."""
+    return (
+        f"CASE WHEN {score} >= 0 THEN 1.0e0 / (1.0e0 + exp(-{score})) "
+        f"WHEN {score} < 0 THEN exp({score}) / (1.0e0 + exp({score})) END"
+    )
+
+
+def _case(arms: Sequence[str]) -> str:
+    return "CASE\n" + "".join(f"      {arm}\n" for arm in arms) + "    END"
+
+
+def _select(columns: Sequence[str], table: str) -> str:
+    return "  SELECT\n    " + ",\n    ".join(columns) + f"\n  FROM {table}"
+
+
+def identifier(name: str) -> str:
+    """A name in quotes."""
+    return '"' + _checked(name).replace('"', '""') + '"'
+
+
+def literal(value: Label) -> str:
+    """A label or a category."""
+    if isinstance(value, str):
+        return "'" + _checked(value).replace("'", "''") + "'"
+    if isinstance(value, bool):
+        return "TRUE" if value else "FALSE"
+    return str(value) if isinstance(value, int) else real(value)
+
+
+def _checked(text: str) -> str:
+    if "\0" in text:
+        raise InvalidInputError(f"SQL can't hold text with a null character, got {text!r}")
+    return text
+
+
+def real(number: float) -> str:
+    """A number in double precision; without an exponent it would be a decimal in some dialects."""
+    text = repr(float(number))
+    return text if "e" in text else f"{text}e0"
