@@ -240,7 +240,8 @@ def _score(coefficients: Any, intercept: Any, values: Sequence[Value]) -> Score:
             amounts[column][category] = sum(numbers) - others[column]
         constant += others[column]
     lists = [Amounts(column, tuple(amounts[column].items()), gaps[column] - others[column]) for column in tables]
-    terms = sorted([*slopes, *lists], key=lambda term: (term.column, isinstance(term, Amounts)))
+    both: list[Slope | Amounts] = [*slopes, *lists]
+    terms = sorted(both, key=lambda term: (term.column, isinstance(term, Amounts)))
     return Score(constant, tuple(terms))
 
 

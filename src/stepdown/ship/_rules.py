@@ -8,7 +8,22 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from ._compile import program_of
-from ._program import Amounts, AtMost, Category, Column, Known, Leaf, Linear, Link, Node, Program, Score, Slope, Split
+from ._program import (
+    Amounts,
+    AtMost,
+    Category,
+    Column,
+    Known,
+    Leaf,
+    Linear,
+    Link,
+    Node,
+    OneOf,
+    Program,
+    Score,
+    Slope,
+    Split,
+)
 from ._text import plain, quoted, shown
 
 HOW: dict[Link, str] = {
@@ -47,13 +62,12 @@ def rules(model: Any, *, feature_names: Sequence[str] | None = None) -> str:
     >>> from sklearn.tree import DecisionTreeClassifier
     >>> tree = DecisionTreeClassifier(random_state=0).fit([[1.0], [2.0], [3.0], [4.0]], ["low", "low", "low", "high"])
     >>> print(rules(tree, feature_names=["size"]), end="")
-    1. size <= 3.5: low  (low 1; 3 rows, 75.0%)
-    2. size > 3.5 or missing: high  (high 1; 1 row, 25.0%)
+    1. size <= 3.5 or missing: low  (low 1; 3 rows, 75.0%)
+    2. size > 3.5: high  (high 1; 1 row, 25.0%)
     """
     program = program_of(model, feature_names)
-    lines = list(
-        _linear(program, program.body) if isinstance(program.body, Linear) else _trees(program, program.body.trees)
-    )
+    body = program.body
+    lines = list(_linear(program, body) if isinstance(body, Linear) else _trees(program, body.trees))
     notes = [
         f"A missing {shown(column.name)} counts as {quoted(column.fill)}."
         for column in program.columns

@@ -108,9 +108,8 @@ class _Query:
         else:
             what = "score" if isinstance(body, Linear) else "share"
             names = [self._name(what, number) for number in range(n_scores)]
-            parts.append(
-                (self._name("best"), _select(["*", f"{self._most(names)} AS {self._name('most')}"], parts[-1][0]))
-            )
+            most = f"{self._most(names)} AS {self._name('most')}"
+            parts.append((self._name("best"), _select(["*", most], parts[-1][0])))
             arms = [
                 f"WHEN {name} = {self._name('most')} THEN {literal(label)}"
                 for name, label in zip(names, classes, strict=True)

@@ -1,0 +1,183 @@
+"""Fitted students of every kind that ships, with the rows on which their exports are compared to them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.base import is_classifier
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor, RandomForestClassifier, RandomForestRegressor
+from sklearn.feature_selection import VarianceThreshold
+from sklearn.frozen import FrozenEstimator
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import (
+    LinearRegression,
+    LogisticRegression,
+    PoissonRegressor,
+    Ridge,
+    RidgeClassifier,
+    SGDClassifier,
+)
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import (
+    MaxAbsScaler,
+    MinMaxScaler,
+    OneHotEncoder,
+    OrdinalEncoder,
+    RobustScaler,
+    StandardScaler,
+)
+from sklearn.svm import LinearSVC
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreeClassifier
+
+# Names and values that would break out of a string, a comment or an identifier.
+NASTY = ['a "quoted"', "it's; */ '); DROP TABLE t; --", "new\nline\\", "🦊\u202e אב ??/", "plain"]
+SIZE, AGE, KIND, GRADE = 'size "m²" */', "age'); DROP", "kind\n🦊", "grade"
+LABELS = np.array(["*/ end", "'); DROP TABLE t; --", 'say "hé"\n'])
+
+
+def table(n: int = 300, *, gaps: bool = True, seed: int = 0) -> pd.DataFrame:
+    r = np.random.default_rng(seed)
+    made = pd.DataFrame(
+        {
+            SIZE: np.round(r.gamma(3, 40, n), 1),
+            AGE: r.integers(0, 90, n).astype(float),
+            KIND: np.array(NASTY, dtype=object)[r.integers(0, 5, n)],
+            GRADE: r.integers(1, 5, n).astype(float),
+        }
+    )
+    if gaps:
+        for name, share in ((SIZE, 0.1), (AGE, 0.2), (KIND, 0.1)):
+            made.loc[r.random(n) < share, name] = np.nan
+    return made
+
+
+def targets(rows: pd.DataFrame) -> np.ndarray:
+    r = np.random.default_rng(1)
+    size, age = rows[SIZE].fillna(300), rows[AGE].fillna(-20)
+    return np.asarray(size - age + 60 * (rows[KIND] == NASTY[1]) + 8 * rows[GRADE] + r.normal(0, 20, len(rows)))
+
+
+def unseen(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows, others, and some with a category that no student has seen."""
+    more = table(200, gaps=bool(rows[SIZE].isna().any()), seed=2)
+    more.loc[:30, KIND] = "never seen"
+    return pd.concat([rows, more], ignore_index=True)
+
+
+def columns(scaler: Any, *, encoder: Any = None, gaps: bool = True, sparse: float = 0) -> ColumnTransformer:
+    fill = [SimpleImputer(strategy="median", add_indicator=True)] if gaps else []
+    one_hot = encoder or OneHotEncoder(handle_unknown="ignore")
+    return ColumnTransformer(
+        [("numbers", make_pipeline(*fill, scaler), [SIZE, AGE]), ("kinds", one_hot, [KIND])],
+        remainder="passthrough",
+        sparse_threshold=sparse,
+    )
+
+
+ORDINAL = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-2)
+RARE = OneHotEncoder(handle_unknown="infrequent_if_exist", max_categories=3, sparse_output=False)
+FILLED_KIND = make_pipeline(
+    SimpleImputer(strategy="most_frequent"), OneHotEncoder(drop="first", handle_unknown="ignore", sparse_output=False)
+)
+TREE = DecisionTreeClassifier(max_depth=6, random_state=0)
+
+
+@dataclass
+class Student:
+    model: Any
+    rows: pd.DataFrame
+
+    @property
+    def labels(self) -> list[Any]:
+        return list(self.model.predict(self.rows))
+
+    @property
+    def probabilities(self) -> np.ndarray | None:
+        if not hasattr(self.model, "predict_proba"):
+            return None
+        return np.asarray(self.model.predict_proba(self.rows))
+
+
+def numbers() -> pd.DataFrame:
+    return table()[[SIZE, AGE, GRADE]]
+
+
+def _native(model: Any) -> Callable[[], tuple[Any, pd.DataFrame]]:
+    """Of numbers with gaps only."""
+    return lambda: (model, numbers())
+
+
+def _mixed(model: Any, *, gaps: bool = True) -> Callable[[], tuple[Any, pd.DataFrame]]:
+    return lambda: (model, table(gaps=gaps))
+
+
+CASES: dict[str, Callable[[], tuple[Any, pd.DataFrame]]] = {
+    "tree with gaps": _native(TREE),
+    "deep tree": _native(DecisionTreeClassifier(random_state=0)),
+    "stump of one leaf": _native(DecisionTreeClassifier(max_depth=1, min_samples_leaf=200)),
+    "random tree": _native(ExtraTreeClassifier(max_depth=5, random_state=0)),
+    "regression tree": _native(DecisionTreeRegressor(max_depth=5, random_state=0)),
+    "frozen tree": lambda: (FrozenEstimator(TREE.fit(*_fit_rows(numbers()))), numbers()),
+    "forest": _native(RandomForestClassifier(5, max_depth=4, random_state=0)),
+    "random trees": _native(ExtraTreesClassifier(4, max_depth=4, random_state=0)),
+    "regression forest": _native(RandomForestRegressor(5, max_depth=4, random_state=0)),
+    "random regression trees": _native(ExtraTreesRegressor(3, max_depth=4, random_state=0)),
+    "tree behind scaled columns": _mixed(make_pipeline(columns(StandardScaler()), TREE)),
+    "tree behind sparse columns": _mixed(make_pipeline(columns(MaxAbsScaler(), sparse=1.0), TREE)),
+    "tree behind clipped columns": _mixed(make_pipeline(columns(MinMaxScaler(clip=True)), StandardScaler(), TREE)),
+    "tree behind numbered categories": _mixed(make_pipeline(columns(RobustScaler(), encoder=ORDINAL), TREE)),
+    "tree behind rare categories": _mixed(make_pipeline(columns(StandardScaler(), encoder=RARE), TREE)),
+    "tree behind filled categories": _mixed(make_pipeline(columns(RobustScaler(), encoder=FILLED_KIND), TREE)),
+    "tree behind chosen columns": _mixed(make_pipeline(columns("passthrough"), VarianceThreshold(0.05), TREE)),
+    "regression tree behind columns": _mixed(
+        make_pipeline(columns(MinMaxScaler()), DecisionTreeRegressor(max_depth=6, random_state=0))
+    ),
+    "forest behind columns": _mixed(
+        make_pipeline(columns(StandardScaler()), RandomForestClassifier(4, max_depth=5, random_state=0))
+    ),
+    "linear": _mixed(make_pipeline(columns(StandardScaler()), LinearRegression())),
+    "ridge without gaps": _mixed(make_pipeline(columns(RobustScaler(), gaps=False), Ridge()), gaps=False),
+    "ridge of clipped columns": _mixed(make_pipeline(columns(MinMaxScaler(clip=True)), Ridge())),
+    "ridge of filled categories": _mixed(make_pipeline(columns(MaxAbsScaler(), encoder=FILLED_KIND), Ridge())),
+    "ridge of scaled categories": _mixed(make_pipeline(columns("passthrough"), StandardScaler(), Ridge())),
+    "poisson": _mixed(make_pipeline(columns(StandardScaler()), PoissonRegressor())),
+    "logistic": _mixed(make_pipeline(columns(StandardScaler()), LogisticRegression())),
+    "logistic of rare categories": _mixed(make_pipeline(columns(MinMaxScaler(), encoder=RARE), LogisticRegression())),
+    "logistic of two": _mixed(make_pipeline(columns(StandardScaler()), LogisticRegression())),
+    "one against the rest": _mixed(
+        make_pipeline(columns(StandardScaler()), SGDClassifier(loss="log_loss", random_state=0))
+    ),
+    "hinge of two": _mixed(make_pipeline(columns(StandardScaler()), SGDClassifier(random_state=0))),
+    "margins": _mixed(make_pipeline(columns(StandardScaler()), RidgeClassifier())),
+    "support vectors": _mixed(make_pipeline(columns(StandardScaler()), LinearSVC(random_state=0))),
+    "numbered labels": _native(TREE),
+    "true and false": _native(TREE),
+}
+
+
+def _fit_rows(rows: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
+    y = targets(rows if KIND in rows else rows.assign(**{KIND: "plain"}))
+    return rows, LABELS[np.digitize(y, np.quantile(y, [0.4, 0.75]))]
+
+
+def student(name: str) -> Student:
+    model, rows = CASES[name]()
+    if not isinstance(model, FrozenEstimator):
+        X, y = _fit_rows(rows)
+        if name.endswith("of two"):
+            y = np.where(y == LABELS[0], LABELS[0], LABELS[1])
+        if name == "numbered labels":
+            y = np.searchsorted(np.sort(LABELS), y) - 1
+        if name == "true and false":
+            y = y == LABELS[0]
+        if not is_classifier(model):
+            full = rows if KIND in rows else rows.assign(**{KIND: "plain"})
+            y = targets(full)
+            y = y - y.min() + 1 if name == "poisson" else y
+            y = y / 50 if name == "poisson" else y
+        model.fit(X, y)
+    answered = unseen(rows) if KIND in rows else table(400, seed=3)[list(rows.columns)]
+    return Student(model, answered)
