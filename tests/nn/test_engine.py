@@ -449,3 +449,44 @@ def test_a_student_with_taps_of_the_caller_keeps_them(teacher, data):
         PKT().transfer([teacher], student, data, seed=0)
         module.eval()(torch.from_numpy(data.X[:3]))
         assert taps["fc1"].shape == (3, 8)
+
+
+class Masked(Net):
+    """Buffers as attention masks and quantisation's observers have them, and a state that is no tensor."""
+
+    def __init__(self, width=8):
+        super().__init__(width)
+        self.register_buffer("mask", torch.full((3, 3), -torch.inf).triu(1))
+        self.register_buffer("lowest", torch.tensor(torch.inf))
+
+    def forward(self, x):
+        if self.training:
+            self.lowest = torch.minimum(self.lowest, x.detach().min())
+        return super().forward(x)
+
+    def get_extra_state(self):
+        return {"version": 1}
+
+    def set_extra_state(self, state):
+        pass
+
+
+def test_buffers_that_are_infinite_from_the_start_are_no_fault(teacher, data):
+    out = KD().transfer([teacher], net(module=Masked), data, seed=0)
+    assert out.module_.mask.isinf().any()
+    assert out.module_.lowest.isfinite()
+
+
+def test_buffers_that_training_makes_infinite_are_a_fault(teacher, data):
+    class Overflowing(Masked):
+        def forward(self, x):
+            if self.training:
+                self.total = torch.full_like(self.total, torch.inf)
+            return super().forward(x)
+
+        def __init__(self, width=8):
+            super().__init__(width)
+            self.register_buffer("total", torch.zeros(()))
+
+    with pytest.raises(TrainingStoppedError, match=r"broken the student's weights: total"):
+        KD().transfer([teacher], net(module=Overflowing), data, seed=0)

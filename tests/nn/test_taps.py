@@ -1,3 +1,6 @@
+import copy
+import pickle
+
 import pytest
 import torch
 from torch import nn
@@ -105,3 +108,62 @@ def test_compiled_networks_when_tapped_before_they_run():
         taps["layer1"].sum().backward()
         assert network.layer1[0].weight.grad.abs().sum() > 0
     assert hooks(network) == 0
+
+
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor:UserWarning")
+@pytest.mark.parametrize("how", ["wrapped", "in place", "a part"])
+def test_compiled_code_of_another_network_of_the_class_is_not_reused(how):
+    def compiled(network):
+        if how == "wrapped":
+            return torch.compile(network, backend="eager")
+        if how == "in place":
+            network.compile(backend="eager")
+            return network
+        return nn.Sequential(torch.compile(network, backend="eager"))
+
+    first, second = (compiled(nn.Sequential(nn.Linear(4, 3), nn.ReLU())) for _ in range(2))
+    x = torch.randn(5, 4)
+    layer = "0._orig_mod.0" if how == "a part" else "0"
+    first(x)
+    with Taps(second, [layer]) as taps:
+        second(x)
+        assert taps[layer].shape == (5, 3)
+    with Taps(first, [layer]) as taps:  # which has run before
+        first(x)
+        kept = taps[layer]
+    first(x + 1)
+    assert not taps._values
+    assert kept.shape == (5, 3)
+
+
+def test_copies_of_a_tapped_network_are_not_tapped(tmp_path):
+    network, x = Net(), torch.randn(7, 4)
+    own = network.layer1.register_forward_hook(partial_hook)
+    with Taps(network, ["layer1", "head:input"]) as taps:
+        copied = copy.deepcopy(network)
+        torch.save(network, tmp_path / "network.pt")
+        loaded = torch.load(tmp_path / "network.pt", weights_only=False)
+        network(x)
+        values = taps["layer1"]
+        for other in (copied, loaded, pickle.loads(pickle.dumps(network))):
+            other(x + 1)
+            assert hooks(other) == hooks(other.layer1) == 1  # the user's own
+            assert "__reduce_ex__" not in vars(other.layer1)
+        assert taps["layer1"] is values
+    assert hooks(network) == 1
+    assert "__reduce_ex__" not in vars(network.layer1)
+    own.remove()
+
+
+def test_copies_that_a_class_makes_itself_do_not_run_into_the_taps():
+    network, x = torch.fx.symbolic_trace(nn.Sequential(nn.Linear(4, 3), nn.ReLU())), torch.randn(7, 4)
+    with Taps(network, ["0"]) as taps:
+        copied = copy.deepcopy(network)
+        network(x)
+        values = taps["0"]
+        copied(x + 1)
+        assert taps["0"] is values
+
+
+def partial_hook(module, inputs, output):
+    return None

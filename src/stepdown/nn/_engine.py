@@ -8,7 +8,7 @@ processes stay what the user has set. Afterwards the student is a plain instance
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -146,6 +146,7 @@ class _Lesson:
         self.y = targets
         self.classes = data.classes
         self.transfer: Transfer | None = None
+        self.unbounded: set[str] = set()
         self.good: dict[str, Tensor] | None = None
         self._open = ExitStack()
 
@@ -175,6 +176,7 @@ class _Lesson:
         device = net.device or getattr(getattr(net, "accelerator", None), "device", None)
         if device is not None:
             module.to(device)
+        self.unbounded = _not_finite(dict(module.named_buffers()))  # masks, and ranges that nothing has filled yet
         x, labels = example_of(net, self.X, self.y)
         cached = isinstance(self.teacher, CachedTeacher)
         teacher = self.teacher if cached else _on_the_device_of(module, self.teacher)
@@ -208,13 +210,13 @@ class _Lesson:
         """Remember the student as it is; stop, before any callback writes a checkpoint, if its weights are broken."""
         assert self.transfer is not None
         state = self.transfer.student.state_dict()
-        broken = [name for name, values in state.items() if not bool(values.isfinite().all())]
+        broken = [name for name in _not_finite(state) if name not in self.unbounded]
         if broken:
             raise NonFiniteLossError(
                 f"the loss was finite in epoch {epoch} and its last step has broken the student's weights: "
                 f"{', '.join(broken[:5])}."
             )
-        self.good = {name: values.detach().clone() for name, values in state.items()}
+        self.good = copy.deepcopy(state)
 
     def end(self, net: NeuralNet, kind: type[NeuralNet]) -> None:
         """Take the hooks and the adapters out, and make the net what it was; a second time does nothing."""
@@ -231,6 +233,10 @@ class _Lesson:
         if self.good is not None and self.transfer is not None:
             self.transfer.student.load_state_dict(self.good)
             net.optimizer_.state.clear()  # its moments may be what broke the weights
+
+
+def _not_finite(state: Mapping[str, Any]) -> set[str]:
+    return {name for name, values in state.items() if isinstance(values, Tensor) and not bool(values.isfinite().all())}
 
 
 def _taught_class(kind: type[NeuralNet], lesson: _Lesson) -> type[NeuralNet]:

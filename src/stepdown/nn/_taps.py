@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
+from functools import partial
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
+import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
@@ -16,6 +19,10 @@ from stepdown.core import InvalidInputError
 
 COMPILED = "_orig_mod"
 """The attribute in which a compiled module keeps the one that was given."""
+
+
+UNCOPIED = "__reduce_ex__"
+"""Where copy and pickle ask a module for its state."""
 
 
 class Place(NamedTuple):
@@ -49,8 +56,8 @@ def main_tensor(output: Any, name: str = "the output") -> Tensor:
 class Taps(Mapping[str, Tensor]):
     """The activations of named layers in the network's latest forward pass, as a mapping.
 
-    Hooks are set on entry and always removed on exit, after an exception too. Set them before a compiled network runs
-    for the first time; later its code would not know them.
+    Hooks are set on entry and always removed on exit, after an exception too. Where parts of the network are compiled,
+    both forget all compiled code (``torch.compiler.reset``), which knows nothing of hooks set later.
 
     Parameters
     ----------
@@ -86,12 +93,19 @@ class Taps(Mapping[str, Tensor]):
         self._places = _resolve(bare(network), names)
         self._values: dict[str, Any] = {}
         self._handles: list[RemovableHandle] = []
+        self._tapped: list[nn.Module] = []
 
     def __enter__(self) -> Self:
         modules = dict(bare(self.network).named_modules())
+        if self._places and _is_compiled(self.network):
+            torch.compiler.reset()
         for name, place in self._places.items():
-            hook = _hook(self._values, name, place.at_input)
-            self._handles.append(modules[place.module].register_forward_hook(hook))
+            module = modules[place.module]
+            hook = _hook(module, self._values, name, place.at_input)
+            self._handles.append(module.register_forward_hook(hook))
+            if UNCOPIED not in vars(module):
+                vars(module)[UNCOPIED] = partial(_without_taps, module)
+                self._tapped.append(module)
         return self
 
     def __exit__(
@@ -101,8 +115,12 @@ class Taps(Mapping[str, Tensor]):
 
     def close(self) -> None:
         """Remove the hooks and forget the activations; may be called more than once."""
+        if self._handles and _is_compiled(self.network):
+            torch.compiler.reset()
         while self._handles:
             self._handles.pop().remove()
+        while self._tapped:
+            vars(self._tapped.pop()).pop(UNCOPIED, None)
         self.clear()
 
     def clear(self) -> None:
@@ -113,8 +131,7 @@ class Taps(Mapping[str, Tensor]):
         place = self._places[name]
         if name not in self._values:
             raise InvalidInputError(
-                f"layer {name!r} has not run since the last batch: run the network before asking, in the same process, "
-                "and if it is compiled set the taps before its first run."
+                f"layer {name!r} has not run since the last batch: run the network before asking, in the same process."
             )
         output = self._values[name]
         if place.key is None:
@@ -134,11 +151,31 @@ class Taps(Mapping[str, Tensor]):
         return len(self._places)
 
 
-def _hook(values: dict[str, Any], name: str, at_input: bool) -> Any:
-    def keep(module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
-        values[name] = inputs if at_input else output
+def _is_compiled(network: nn.Module) -> bool:
+    """Whether any part runs compiled code: dynamo shares that between networks of a class and doesn't check hooks."""
+    return any(
+        hasattr(module, COMPILED) or getattr(module, "_compiled_call_impl", None) is not None
+        for module in network.modules()
+    )
 
+
+def _hook(owner: nn.Module, values: dict[str, Any], name: str, at_input: bool) -> Any:
+    def keep(module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+        if module is owner:  # a copy made by a class's own __deepcopy__ has the hook too
+            values[name] = inputs if at_input else output
+
+    keep.is_tap = True  # type: ignore[attr-defined]
     return keep
+
+
+def _without_taps(module: nn.Module, protocol: Any) -> Any:
+    """A tapped module's way into copies and pickles, such as moving averages and checkpoints: without our hooks."""
+    make, arguments, state, *rest = type(module).__reduce_ex__(module, protocol)
+    if isinstance(state, dict):
+        hooks = state.get("_forward_hooks", {})
+        kept = OrderedDict((key, hook) for key, hook in hooks.items() if not hasattr(hook, "is_tap"))
+        state = {name: value for name, value in state.items() if name != UNCOPIED} | {"_forward_hooks": kept}
+    return make, arguments, state, *rest
 
 
 def _resolve(network: nn.Module, names: Iterable[str]) -> dict[str, Place]:
