@@ -103,8 +103,8 @@ class Taps(Mapping[str, Tensor]):
             module = modules[place.module]
             hook = _hook(module, self._values, name, place.at_input)
             self._handles.append(module.register_forward_hook(hook))
-            if UNCOPIED not in vars(module):
-                vars(module)[UNCOPIED] = partial(_without_taps, module)
+            if UNCOPIED not in module.__dict__:
+                module.__dict__[UNCOPIED] = partial(_without_taps, module)
                 self._tapped.append(module)
         return self
 
@@ -120,7 +120,7 @@ class Taps(Mapping[str, Tensor]):
         while self._handles:
             self._handles.pop().remove()
         while self._tapped:
-            vars(self._tapped.pop()).pop(UNCOPIED, None)
+            self._tapped.pop().__dict__.pop(UNCOPIED, None)
         self.clear()
 
     def clear(self) -> None:
@@ -170,7 +170,8 @@ def _hook(owner: nn.Module, values: dict[str, Any], name: str, at_input: bool) -
 
 def _without_taps(module: nn.Module, protocol: Any) -> Any:
     """A tapped module's way into copies and pickles, such as moving averages and checkpoints: without our hooks."""
-    make, arguments, state, *rest = type(module).__reduce_ex__(module, protocol)
+    parts: Any = type(module).__reduce_ex__(module, protocol)
+    make, arguments, state, *rest = parts
     if isinstance(state, dict):
         hooks = state.get("_forward_hooks", {})
         kept = OrderedDict((key, hook) for key, hook in hooks.items() if not hasattr(hook, "is_tap"))
