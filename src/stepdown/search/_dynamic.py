@@ -16,7 +16,7 @@ from stepdown.core import InvalidInputError, Trainer, TransferMethod
 from ._answers import check_scores_signals
 from ._budget import Budget, check_limits
 from ._explore import Exploration, Node, quietly
-from ._recipes import default_methods
+from ._recipes import default_methods, distinct
 from ._scoring import Scorer
 from ._search import Choice, Search, concluded
 from ._task import Task, Way
@@ -88,7 +88,7 @@ class DynamicProgramming(Search):
         with quietly():
             for way in in_order(ways, preferred):
                 found.score([way])
-            methods = problem.methods or default_methods(problem.student, problem.cv)
+            methods = problem.methods or default_methods(problem.student, problem.cv, ways)
             nodes = self._grow(found, ways, methods)
             trainer = next(way.trainer for way in ways if way.kind == "one-hop")
             rival = preferred if preferred in found.ways else None
@@ -125,16 +125,17 @@ def ways_to_student(
     nodes: Sequence[Node], methods: Sequence[TransferMethod], trainer: Trainer, ways: Sequence[Way]
 ) -> list[Way]:
     """The last edges: from the teacher and from every candidate, the best first, by every method."""
-    known = {repr(way.method) for way in ways if way.kind == "one-hop"}
+    known = {id(way.method) for way in ways if way.kind == "one-hop"}
+    spelt = list(zip(distinct(methods), methods, strict=True))
     ways = [
-        Way(f"teacher -> student by {method}", "one-hop", method, trainer)
-        for method in methods
-        if repr(method) not in known
+        Way(f"teacher -> student by {text}", "one-hop", method, trainer)
+        for text, method in spelt
+        if id(method) not in known
     ]
     for node in sorted(nodes, key=lambda node: -node.value):
         kind = "multihop" if node.uses_teacher else "control"
         ways += [
-            Way(f"{node.path} -> student by {method}", kind, method, trainer, node.route, node.uses_teacher)
-            for method in methods
+            Way(f"{node.path} -> student by {text}", kind, method, trainer, node.route, node.uses_teacher)
+            for text, method in spelt
         ]
     return ways

@@ -23,7 +23,7 @@ from stepdown.core import (
     naming_the_hop,
 )
 from stepdown.learners import Complexity, between, complexity, training_signal
-from stepdown.methods import NoTransfer, SupervisionMethod
+from stepdown.methods import SupervisionMethod
 from stepdown.trainers import PlainFit
 
 from ._answers import check_scores_signals, value_of
@@ -75,8 +75,6 @@ class Exploration:
         self._validation = Validation(problem, folds=folds, scorer=scorer, n_jobs=n_jobs)
         self._folds: list[list[Any]] = []
         self._ledger = Ledger(problem)
-        self._methods: dict[str, TransferMethod] = {}
-        self._spelt: dict[int, tuple[TransferMethod, TransferMethod]] = {}
         self._row_of: dict[Any, dict[str, Any]] = {}
         try:
             check_scores_signals(scorer, problem.data)
@@ -97,7 +95,7 @@ class Exploration:
         simple = complexity(problem.fit_whole(plain)[0])
         nodes = {}
         for name, estimator in candidates:
-            node = self.visit(name, estimator, NoTransfer(), None, taught=False)
+            node = self.visit(name, estimator, plain.method, None, taught=False)
             if node is not None:
                 nodes[name] = node
         sizes = [(name, node.size) for name, node in nodes.items()]
@@ -107,7 +105,6 @@ class Exploration:
         self, name: str, estimator: Any, method: TransferMethod, source: Node | None, *, taught: bool = True
     ) -> Node | None:
         """Fit a candidate by one hop, and value it by what it says about rows that it has not seen."""
-        method = self._same(method)
         problem, hop = self.problem, Hop(estimator, method, None, name)
         route = (hop,) if source is None else (*source.route, hop)
         way = Way(name, "multihop", method, PlainFit(), route, taught if source is None else source.uses_teacher)
@@ -128,13 +125,6 @@ class Exploration:
         self._note_hop(way, value, validated, fits, seconds)
         self.nodes.append(Node(name, estimator, route, way.uses_teacher, size, value, validated))
         return self.nodes[-1]
-
-    def _same(self, method: TransferMethod) -> TransferMethod:
-        """The first method seen that is spelt like this one: routes are shared by identity."""
-        # To spell a method takes as long as to fit a small tree. It is kept, so that no other gets its id.
-        if id(method) not in self._spelt:
-            self._spelt[id(method)] = (method, self._methods.setdefault(repr(method), method))
-        return self._spelt[id(method)][1]
 
     def _suits(self, method: TransferMethod, student: Any, before: Way) -> bool:
         """Whether a method can teach a model behind others: candidates of several kinds don't suit every method."""
@@ -193,7 +183,7 @@ class Exploration:
         most = self._ledger.most(way, own_signal=False)
         if not self.budget.take(most + folds):
             return None
-        key = ("way", *way.content, way.method, way.trainer)
+        key = ("way", way.name, *way.content, way.method, way.trainer)
         done = None if problem.store is None else problem.store.load(*key)
         if done is None:
             done = self._prepare(way)
@@ -201,8 +191,6 @@ class Exploration:
                 problem.store.save(done, *key)
         fits, seconds, entries, hops = done
         self._ledger.enter(way, entries)
-        for hop in way.before:
-            self._same(hop.method)
         self.budget.give_back(most - fits)
         for place, value, validated, cost, spent in hops:
             self._note_hop(way.cut(place), value, validated, cost, spent)

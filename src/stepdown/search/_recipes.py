@@ -61,26 +61,32 @@ def build_ways(
     seed: int | None,
 ) -> list[Way]:
     """List the ways."""
+    # Models and methods are one object for all ways, so that these share what is fitted: routes go by identity.
+    labels = NoTransfer()
     ways = [
-        Way("plain", "plain", NoTransfer(), PlainFit(), uses_teacher=False),
-        Way("labels", "labels", NoTransfer(), trainer, uses_teacher=False),
+        Way("plain", "plain", labels, PlainFit(), uses_teacher=False),
+        Way("labels", "labels", labels, trainer, uses_teacher=False),
     ]
-    # One object for all ways, so that they share the fitted bridge.
     ladder = _bridge(teacher, student, data, seed) if intermediates is None else list(intermediates)
     if methods is None:
-        return ways + _default_ways(data, trainer, ladder, frozen, cv)
-    several = len(methods) > 1
-    for method in methods:
-        mark = f", {method}" if several else ""
+        return ways + _default_ways(data, trainer, ladder, frozen, cv, labels)
+    for method, text in zip(methods, distinct(methods), strict=True):
+        mark = f", {text}" if len(methods) > 1 else ""
         ways.append(Way(f"one-hop{mark}", "one-hop", method, trainer))
         if ladder:
             hops = tuple(Hop(model, method, None, name) for name, model in ladder)
-            alone = (Hop(ladder[-1][1], NoTransfer(), None, ladder[-1][0]),)
+            alone = (Hop(ladder[-1][1], labels, None, ladder[-1][0]),)
             # A constructed network has the student's names of layers, whatever those of the teacher are.
             last = between_twins(method) if intermediates is None else method
             ways.append(Way(f"multihop{mark}", "multihop", last, trainer, hops))
             ways.append(Way(f"control{mark}", "control", last, trainer, alone, uses_teacher=False))
     return ways
+
+
+def distinct(methods: Sequence[TransferMethod]) -> list[str]:
+    """What the methods are called: their text, numbered where another is spelt alike."""
+    texts = [str(method) for method in methods]
+    return [text if (n := texts[:place].count(text)) == 0 else f"{text} #{n + 1}" for place, text in enumerate(texts)]
 
 
 def _bridge(teacher: Any, student: Any, data: TransferSet, seed: int | None) -> list[tuple[str, Any]]:
@@ -118,17 +124,23 @@ def further_rows(data: TransferSet, seed: int | None) -> Any:
 
 
 def _default_ways(
-    data: TransferSet, trainer: Trainer, ladder: list[tuple[str, Any]], frozen: bool, cv: int
+    data: TransferSet,
+    trainer: Trainer,
+    ladder: list[tuple[str, Any]],
+    frozen: bool,
+    cv: int,
+    labels: TransferMethod,
 ) -> list[Way]:
     """The ways with a teacher, or with its stand-in, when the user names no method."""
-    ways = [Way("one-hop", "one-hop", KD(weight=SHARE_OF_TEACHER, cv=cv), trainer)]
+    half = KD(weight=SHARE_OF_TEACHER, cv=cv)
+    ways = [Way("one-hop", "one-hop", half, trainer)]
     if data.X_unlabeled is not None:
         mixed = Mixture([(1 - SHARE_OF_TEACHER, NoTransfer()), (SHARE_OF_TEACHER, ModelCompression(cv=cv))])
         ways.append(Way("one-hop-rows", "one-hop-rows", mixed, trainer))
     if ladder:
-        taught = tuple(Hop(model, KD(weight=SHARE_OF_TEACHER, cv=cv), None, name) for name, model in ladder)
-        alone = tuple(Hop(model, NoTransfer(), None, name) for name, model in ladder[-1:])
-        averaged = Way("multihop-averaged", "multihop", Dense(KD(weight=SHARE_OF_TEACHER, cv=cv)), trainer, taught)
+        taught = tuple(Hop(model, half, None, name) for name, model in ladder)
+        alone = tuple(Hop(model, labels, None, name) for name, model in ladder[-1:])
+        averaged = Way("multihop-averaged", "multihop", Dense(half), trainer, taught)
         bare = Way("multihop-bare", "multihop", _from_bridge(data, cv), trainer, taught)
         control = Way("control", "control", clone(bare.method), trainer, alone, uses_teacher=False)
         ways += [bare, averaged, control] if frozen else [averaged, bare, control]
@@ -171,10 +183,10 @@ def _is_linear(student: Any) -> bool:
     )
 
 
-def default_methods(student: Any, cv: int) -> list[TransferMethod]:
-    """What a wide search chooses from when the user names no method; `cv` folds for signals."""
+def default_methods(student: Any, cv: int, ways: Sequence[Way]) -> list[TransferMethod]:
+    """What a wide search chooses from when the user names no method: that of one hop first, and with `cv` folds."""
     methods: list[TransferMethod] = [
-        KD(weight=SHARE_OF_TEACHER, cv=cv),
+        next(way.method for way in ways if way.kind == "one-hop"),
         KD(weight=SHARE_OF_BRIDGE, cv=cv),
         Dense(KD(cv=cv)),
     ]

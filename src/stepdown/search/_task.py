@@ -34,9 +34,9 @@ from ._store import Store
 log = logging.getLogger("stepdown")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Way:
-    """One way to the student."""
+    """One way to the student; told apart from others by identity, and within a task by its name."""
 
     name: str
     kind: str

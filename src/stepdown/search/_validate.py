@@ -118,7 +118,7 @@ class Validation:
         return float(np.average(score, weights=weights)) if weights.any() else 0.0
 
     def _key(self, way: Way, place: int) -> tuple[Any, ...]:
-        return ("fold", *way.content, way.method, way.trainer, place, self.quick)
+        return ("fold", way.name, *way.content, way.method, way.trainer, place, self.quick)
 
 
 def _score_fold(
