@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import skops.io
+from sklearn.datasets import load_iris
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
@@ -22,7 +23,8 @@ from skrub import TableVectorizer
 
 import stepdown
 from made import mixed_table
-from stepdown import cli
+from stepdown import Fixed, MultihopClassifier, cli
+from stepdown.cli._methods import read_methods
 
 SMALL = ["--teacher", "forest:n_estimators=20", "--student", "tree:max_depth=3"]
 # Without validation, where it makes no difference.
@@ -313,14 +315,15 @@ def test_a_target_that_is_no_number_is_data(call, table):
 
 
 @pytest.mark.filterwarnings("ignore::stepdown.core.SignalWarning")
-def test_methods_lists_what_an_option_takes(call, table):
+def test_methods_lists_what_an_option_takes(call):
     listed = [line.split()[0] for line in fine(call("methods")).stdout.splitlines()]
     assert {"KD", "ModelCompression", "ConfWeight", "ProfWeight", "SRatio"} <= set(listed)
     assert not {"Mixture", "Dense", "SupervisionMethod"} & set(listed)  # which need a method, or are none
-    words = ["--teacher", "tree", "--student", "tree:max_depth=2", "--search", "one-hop", "--target", "churn"]
+    X, y = load_iris(return_X_y=True)
+    teacher, student = RandomForestClassifier(9, random_state=0), DecisionTreeClassifier(max_depth=2)
     for name in listed:
-        summary = fine(call("run", table, *words, "--method", name, "--out", name))
-        assert f"{name}(" in summary.stdout, name
+        chain = MultihopClassifier(teacher, student, methods=read_methods([name]), search=Fixed("one-hop"))
+        assert chain.fit(X, y).score(X, y) > 0.6, name
 
 
 def test_methods_are_read_with_their_parameters(call, table, tmp_path):
@@ -330,10 +333,9 @@ def test_methods_are_read_with_their_parameters(call, table, tmp_path):
     assert result["settings"]["methods"] == "[KD(temperature=2), ConfWeight()]"
     assert {"one-hop, KD(temperature=2)", "one-hop, ConfWeight()"} <= {row["way"] for row in result["validation"]}
     for wrong, word in (
-        ("kd", "did you mean 'KD'"),
+        ("SRatios", "did you mean 'SRatio'"),
         ("KD:heat=2", "no parameter 'heat'"),
         ("KD:temperature=warm", "expected float"),
-        ("KD:temperature=-1", "positive"),
     ):
         refused(call("run", table, *words, "--method", wrong), word)
     budget = ["--query-budget", "9", "--unlabeled", table]
