@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -69,8 +70,7 @@ def test_only_the_recipes_know_particular_methods() -> None:
             if isinstance(node, ast.ImportFrom) and node.module == "stepdown.methods"
             for alias in node.names
         }
-        allowed = {"NoTransfer", "SupervisionMethod"}
-        assert path.name == "_recipes.py" or names <= allowed, path.name
+        assert path.name == "_recipes.py" or names <= {"NoTransfer"}, path.name
 
 
 @pytest.mark.parametrize("room", ["verdict", "diagnosis"])
@@ -117,3 +117,48 @@ def test_public_names_are_sorted_documented_and_there() -> None:
         documentation = getattr(stepdown, name).__doc__
         assert documentation, name
         assert len(documentation) > 20, name
+
+
+def imported_files(tree: ast.Module, package: str, files: set[str]) -> set[str]:
+    """Modules that a file names in its imports, inside functions as well, and of packages the files they come from."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = package.split(".")[: package.count(".") + 2 - node.level] if node.level else []
+            module = ".".join([*base, *filter(None, [node.module])])
+            within = {f"{module}.{alias.name}" for alias in node.names}
+            found |= within & files or {module}
+    return found & files
+
+
+def import_circle(sources: dict[str, tuple[str, str]]) -> list[str]:
+    """Files, by name with package and source, that import each other in a circle; empty where all have an order."""
+    files = set(sources)
+    graph = {name: imported_files(ast.parse(text), package, files) for name, (package, text) in sources.items()}
+    try:
+        TopologicalSorter({name: found - {name} for name, found in graph.items()}).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def test_no_file_imports_one_that_imports_it_back() -> None:
+    sources = {}
+    for path in ROOT.rglob("*.py"):
+        parts = ["stepdown", *path.relative_to(ROOT).with_suffix("").parts]
+        name = ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+        sources[name] = (".".join(parts[:-1]), path.read_text())
+    assert len(sources) > 100
+    assert import_circle(sources) == []
+
+
+@pytest.mark.parametrize(
+    "back",
+    ["from ._a import f", "def g():\n    from ._a import f", "def g():\n    from . import _a", "import p._a"],
+)
+def test_circles_are_seen_inside_functions_too(back: str) -> None:
+    sources = {"p._a": ("p", "from ._b import g"), "p._b": ("p", back), "p": ("p", "from ._a import f")}
+    assert set(import_circle(sources)) == {"p._a", "p._b"}
+    assert import_circle({**sources, "p._b": ("p", "import ast")}) == []

@@ -130,5 +130,5 @@ def test_students_are_checked_by_every_method_that_has_a_share(six_rows):
     Mixture([(1.0, NoTransfer()), (0.0, ConfWeight())]).check_student(student, six_rows)
     with pytest.raises(NotSupportedError, match="ConfWeight works through sample_weight"):
         Dense(ConfWeight()).check_student(student, six_rows)
-    with pytest.raises(InvalidInputError, match="expected a supervision method"):
+    with pytest.raises(InvalidInputError, match="expected a method such as KD"):
         Dense("kd").check_student(student, six_rows)

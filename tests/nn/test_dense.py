@@ -179,7 +179,7 @@ def test_what_it_refuses(data):
         transfer.loss(x, student(x), y, epoch=0)
     with pytest.raises(InvalidInputError, match="0 teachers came"):
         Teachers()
-    with pytest.raises(InvalidInputError, match="came without a teacher"):
+    with pytest.raises(InvalidInputError, match="teacher, got none"):
         Dense(KD()).transfer([], net(), data)
     probabilities = net(8, criterion=nn.NLLLoss).initialize()
     with pytest.raises(InvalidInputError, match="NLLLoss"):

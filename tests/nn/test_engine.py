@@ -416,7 +416,7 @@ REFUSED = {
     "student": (lambda t, d: ([t], DecisionTreeClassifier(), d), NotSupportedError, "expected a skorch net"),
     "teacher": (lambda t, d: ([DecisionTreeClassifier()], net(), d), NotSupportedError, "as the teacher"),
     "unfitted": (lambda t, d: ([clone(t)], net(), d), NotSupportedError, "has no module_ yet"),
-    "none": (lambda t, d: ([], net(), d), InvalidInputError, "without a teacher"),
+    "none": (lambda t, d: ([], net(), d), InvalidInputError, "teacher, got none"),
     "soft": (lambda t, d: ([t], net(), d.replace(y=d.soft_targets())), NotSupportedError, "soft targets came"),
     "weights": (lambda t, d: ([t], net(), d.replace(sample_weight=d.weights())), NotSupportedError, "sample_weight"),
     "real": (lambda t, d: ([t], net(), d.replace(classes=None)), InvalidInputError, "real targets came"),
@@ -438,7 +438,7 @@ def test_refusals_come_before_training(case, teacher, data):
 
 
 def test_other_trainers_are_refused(teacher, data):
-    with pytest.raises(NotSupportedError, match="trained by its own loop"):
+    with pytest.raises(NotSupportedError, match=r"TreeSearch fits single.*not OwnNet"):
         KD().transfer([teacher], net(), data, trainer=TreeSearch())
 
 

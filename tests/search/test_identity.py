@@ -6,7 +6,7 @@ from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from stepdown import KD, DynamicProgramming, MultihopClassifier, MultihopRegressor
-from stepdown.methods import SupervisionMethod
+from stepdown.core import TransferMethod
 from stepdown.search import Fixed, Gate
 from stepdown.trainers import PlainFit
 
@@ -18,7 +18,7 @@ class Quiet(KD):
         return "Quiet()"
 
 
-class Contrary(SupervisionMethod):
+class Contrary(TransferMethod):
     """Says the opposite of the labels, and calls itself like another."""
 
     def supervise(self, teachers, student, data, *, seed=None):

@@ -5,6 +5,7 @@ That keeps ``stepdown --help`` from waiting for skrub, skops and pandas.
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +19,8 @@ from rich.table import Table
 from rich.text import Text
 from typer.core import TyperGroup
 
-from stepdown.core import NotSupportedError, StepdownError
+from stepdown import methods
+from stepdown.core import NotSupportedError, StepdownError, TransferMethod
 
 from ._errors import exit_code
 from ._options import (
@@ -29,7 +31,6 @@ from ._options import (
     DiagnosisFolder,
     Jobs,
     MemoryFolder,
-    MethodNames,
     MostBytes,
     MostMicroseconds,
     MostRules,
@@ -115,7 +116,6 @@ def run(
     allow_import: AllowImport = False,
     unlabeled: Unlabeled = None,
     query_budget: Budget = None,
-    method: MethodNames = None,
     search: SearchName = "gate",
     max_rules: MostRules = None,
     max_bytes: MostBytes = None,
@@ -148,7 +148,6 @@ def compare(
     student: StudentName = "tree:max_depth=4",
     allow_import: AllowImport = False,
     unlabeled: Unlabeled = None,
-    method: MethodNames = None,
     search: SearchName = "gate",
     folds: OuterFolds = 5,
     repeats: Repeats = 2,
@@ -189,17 +188,14 @@ def diagnose(
 
 
 def _as_words(asked: dict[str, Any]) -> dict[str, Any]:
-    for name in {"trust", "method"} & asked.keys():
-        asked[name] = tuple(asked[name] or ())
-    return {**asked, "task": asked["task"].value}
+    return {**asked, "task": asked["task"].value, "trust": tuple(asked["trust"] or ())}
 
 
 @app.command("methods")
 def list_methods() -> None:
-    """List the methods that --method takes."""
-    from ._methods import METHODS
-
-    rows = [(name, _first_sentence(cls)) for name, cls in METHODS.items()]
+    """List the transfer methods."""
+    found = [(name, getattr(methods, name)) for name in methods.__all__]
+    rows = [(name, _first_sentence(cls)) for name, cls in found if _is_method(cls)]
     width = max(len(name) for name, _ in rows)
     drawn = Table(box=box.SIMPLE_HEAD)
     drawn.add_column("method", style="bold")
@@ -260,5 +256,9 @@ def _tell_error(message: str) -> None:
     tell(f"error: {message}", "bold red")
 
 
+def _is_method(cls: Any) -> bool:
+    return inspect.isclass(cls) and issubclass(cls, TransferMethod) and not inspect.isabstract(cls)
+
+
 def _first_sentence(cls: Any) -> str:
-    return " ".join((cls.__doc__ or "").split("\n\n")[0].split())
+    return " ".join((inspect.getdoc(cls) or "").split("\n\n")[0].split())

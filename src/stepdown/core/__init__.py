@@ -5,6 +5,7 @@ Nothing here knows a class of model; this room imports no other.
 
 from ._errors import ComplexityWarning, InvalidInputError, NotSupportedError, SignalWarning, StepdownError
 from ._hops import Chain, Hop, HopRecord, naming_the_hop, run_hops, student_as_teacher
+from ._lesson import Lesson, Supervision, rows_of
 from ._method import Trainer, TransferMethod
 from ._progress import printing
 from ._seeds import derive_seed
@@ -19,11 +20,13 @@ __all__ = [
     "Hop",
     "HopRecord",
     "InvalidInputError",
+    "Lesson",
     "NotSupportedError",
     "RefitOnLabels",
     "Signal",
     "SignalWarning",
     "StepdownError",
+    "Supervision",
     "Table",
     "Teacher",
     "Trainer",
@@ -36,6 +39,7 @@ __all__ = [
     "naming_the_hop",
     "printing",
     "package_versions",
+    "rows_of",
     "run_hops",
     "student_as_teacher",
 ]

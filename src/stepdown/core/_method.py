@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, final
 
 from sklearn.base import BaseEstimator
 
-from ._teacher import Teacher
+from ._lesson import Supervision
+from ._teacher import Teacher, as_teacher
 from ._transfer_set import TransferSet
 
 
@@ -19,16 +20,19 @@ class Trainer(BaseEstimator, ABC):
     comparison can use the same one: most of what is won by distillation is won here.
     """
 
+    default: ClassVar[Callable[[], Trainer]]
+    """The student's own ``fit``; set by the room that knows models, because this one knows none."""
+
     @abstractmethod
-    def fit(self, student: Any, data: TransferSet, *, seed: int | None = None) -> Any:
+    def fit(self, student: Any, supervision: Supervision, *, seed: int | None = None) -> Any:
         """Return a new fitted estimator of the student's own class.
 
         Parameters
         ----------
         student : estimator
             Left as it is; the trainer works on a clone.
-        data : TransferSet
-            Labels, real targets or soft targets, perhaps weights.
+        supervision : TransferSet or Lesson
+            Labels, real targets or soft targets, perhaps weights; a `Lesson` for a network only.
         seed : int, optional
             The trainer's own randomness. The student's ``random_state`` is set from it only where it is None.
 
@@ -50,6 +54,30 @@ class TransferMethod(BaseEstimator, ABC):
     """How knowledge moves over one hop. The one extension point: all that a chain ever sees of a method."""
 
     @abstractmethod
+    def supervise(
+        self, teachers: Sequence[Teacher], student: Any, data: TransferSet, *, seed: int | None = None
+    ) -> Supervision:
+        """Return what the student is to learn from; leave all that is given as it is.
+
+        Parameters
+        ----------
+        teachers : sequence of Teacher
+            All earlier models of the chain, the complex one first. Most methods read the last, the nearest.
+        student : estimator
+            Who will learn from it; not touched.
+        data : TransferSet
+            The rows of the hop, with labels or real targets.
+        seed : int, optional
+            All randomness of the method.
+
+        Returns
+        -------
+        TransferSet or Lesson
+            New targets, weights or further rows, where row *i* of `data` is its row *i* and rows that the method adds
+            stand behind; or, between networks, a loss that is computed while the student trains.
+        """
+
+    @final
     def transfer(
         self,
         teachers: Sequence[Teacher | Any],
@@ -59,12 +87,12 @@ class TransferMethod(BaseEstimator, ABC):
         trainer: Trainer | None = None,
         seed: int | None = None,
     ) -> Any:
-        """Return a new fitted student; leave the method, the teachers and the given student as they were.
+        """Return a new fitted student; everything that is given stays as it was.
 
         Parameters
         ----------
         teachers : sequence of fitted estimators or Teacher
-            All earlier models of the chain, the complex one first. Most methods read the last, the nearest.
+            As in `supervise`.
         student : estimator
             Unfitted, or fitted and not to be touched.
         data : TransferSet
@@ -73,7 +101,14 @@ class TransferMethod(BaseEstimator, ABC):
             How the student is fitted; by default by its own ``fit``.
         seed : int, optional
             All randomness of the hop.
+
+        Returns
+        -------
+        estimator
+            ``type(result) is type(student)``.
         """
+        supervision = self.supervise([as_teacher(teacher) for teacher in teachers], student, data, seed=seed)
+        return (Trainer.default() if trainer is None else trainer).fit(student, supervision, seed=seed)
 
     def asks(self, teachers: Sequence[Teacher]) -> Sequence[Teacher]:
         """Which of the earlier models, the complex one first, this method asks; records of a chain name these.

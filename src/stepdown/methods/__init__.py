@@ -1,10 +1,11 @@
 """How knowledge moves over one hop, for estimators: one file a method.
 
-`SupervisionMethod` is what a method of one's own derives from; `functional` holds the formulas.
+A method of one's own derives from `stepdown.core.TransferMethod`; `functional` holds the formulas.
 """
 
+from stepdown.core import TransferMethod as SupervisionMethod  # noqa: F401  the former name
+
 from . import functional
-from ._base import SupervisionMethod
 from ._conf_weight import ConfWeight
 from ._dense import Dense
 from ._kd import KD
@@ -30,7 +31,6 @@ __all__ = [
     "ProfileWeights",
     "Resample",
     "SRatio",
-    "SupervisionMethod",
     "Synthesiser",
     "functional",
 ]

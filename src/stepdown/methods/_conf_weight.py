@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from stepdown.core import Teacher, TransferSet
+from stepdown.core import Teacher, TransferMethod, TransferSet
 from stepdown.learners import training_signal
 
-from ._base import SupervisionMethod, check_signals, nearest, require_confidence, require_probabilities
+from ._base import check_signals, nearest, require_confidence, require_probabilities
 from ._reweighting import require_weights, reweighted
 from ._weights import conf_weights
 
 
-class ConfWeight(SupervisionMethod):
+class ConfWeight(TransferMethod):
     """Each row weighs what the teacher's probability of its label is; the labels stay.
 
     Rows that the teacher finds hard count less. Weights have mean 1 and multiply the data's own. Classification only,

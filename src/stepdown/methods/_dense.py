@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from stepdown.core import InvalidInputError, Teacher, TransferSet
+from stepdown.core import InvalidInputError, Supervision, Teacher, TransferMethod, TransferSet
 
-from ._base import SupervisionMethod
 from ._mixing import mix_supervision
 
 
-class Dense(SupervisionMethod):
+class Dense(TransferMethod):
     """The supervision of a method, averaged over all earlier models as its teacher.
 
     In a chain teacher -> bridge -> student, ``Dense(KD())`` teaches the student by the average of the teacher and the
@@ -20,7 +19,7 @@ class Dense(SupervisionMethod):
 
     Parameters
     ----------
-    method : SupervisionMethod
+    method : TransferMethod
 
     References
     ----------
@@ -40,12 +39,12 @@ class Dense(SupervisionMethod):
     2
     """
 
-    def __init__(self, method: SupervisionMethod) -> None:
+    def __init__(self, method: TransferMethod) -> None:
         self.method = method
 
     def check_student(self, student: Any, data: TransferSet) -> None:
-        if not isinstance(self.method, SupervisionMethod):
-            raise InvalidInputError(f"Dense(method={self.method!r}): expected a supervision method such as KD().")
+        if not isinstance(self.method, TransferMethod):
+            raise InvalidInputError(f"Dense(method={self.method!r}): expected a method such as KD().")
         self.method.check_student(student, data)
 
     def check_teachers(self, teachers: Sequence[Any], data: TransferSet) -> None:
@@ -60,7 +59,7 @@ class Dense(SupervisionMethod):
 
     def supervise(
         self, teachers: Sequence[Teacher], student: Any, data: TransferSet, *, seed: int | None = None
-    ) -> TransferSet:
+    ) -> Supervision:
         self.check_student(student, data)
         if len(teachers) < 2:
             return self.method.supervise(teachers, student, data, seed=seed)

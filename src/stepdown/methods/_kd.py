@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from stepdown.core import InvalidInputError, Teacher, TransferSet
-from stepdown.learners import training_signal
+from stepdown.core import InvalidInputError, NotSupportedError, Supervision, Teacher, TransferMethod, TransferSet
+from stepdown.learners import is_network, live_kd, training_signal
 
-from ._base import SupervisionMethod, check_share, check_signals, nearest, require_soft_targets
+from ._base import check_share, check_signals, nearest, require_soft_targets
 from ._targets import soften
 
 
-class KD(SupervisionMethod):
+class KD(TransferMethod):
     """The labels are mixed with the teacher's softened probabilities.
 
     Targets are ``(1 - weight) * labels + weight * softmax(log(p) / temperature)``, in regression
@@ -29,9 +29,10 @@ class KD(SupervisionMethod):
         are.
     weight : float, default=0.5
         Share of the teacher, in [0, 1]. With 0 the data are handed on as they are and the teacher isn't asked.
-    signals : {"out-of-fold", "in-sample"}
+    signals : {"out-of-fold", "in-sample", "live"}
         Where the teacher's answers on the training rows come from: from models that haven't seen the row, or from
-        the teacher as it stands.
+        the teacher as it stands. "live", between two networks: from the teacher as it stands, run on every batch, and
+        the loss is that of the paper, with both sides softened (`stepdown.nn.KD`).
     cv : int, default=5
         Folds of the former where there is no out-of-bag estimate.
 
@@ -62,16 +63,25 @@ class KD(SupervisionMethod):
 
     def check_student(self, student: Any, data: TransferSet) -> None:
         check_share(self, "weight", self.weight)
-        check_signals(self)
         if not 0 < self.temperature < np.inf:
             raise InvalidInputError(f"KD(temperature={self.temperature!r}): expected a positive finite number.")
+        if self.signals == "live":
+            self._live(student).check_student(student, data)
+            return
+        check_signals(self)
         if self.weight > 0:
             require_soft_targets(self, student, data)
 
+    def check_teachers(self, teachers: Sequence[Any], data: TransferSet) -> None:
+        if self.signals == "live":
+            live_kd(self.temperature, self.weight).check_teachers(teachers, data)
+
     def supervise(
         self, teachers: Sequence[Teacher], student: Any, data: TransferSet, *, seed: int | None = None
-    ) -> TransferSet:
+    ) -> Supervision:
         self.check_student(student, data)
+        if self.signals == "live":
+            return self._live(student).supervise(teachers, student, data, seed=seed)
         teacher = nearest(self, teachers)
         if self.weight == 0:
             return data
@@ -82,6 +92,14 @@ class KD(SupervisionMethod):
         if not signal.hard:
             answers = soften(answers, self.temperature)
         return data.replace(y=_mix(data.soft_targets(), answers, self.weight))
+
+    def _live(self, student: Any) -> TransferMethod:
+        if not is_network(student):
+            raise NotSupportedError(
+                f"KD(signals='live') is computed while a network trains; the student must be a skorch net, got "
+                f"{type(student).__name__}. Use KD(signals='out-of-fold')."
+            )
+        return live_kd(self.temperature, self.weight)
 
 
 def _mix(labels: np.ndarray[Any, Any], answers: np.ndarray[Any, Any], weight: float) -> np.ndarray[Any, Any]:

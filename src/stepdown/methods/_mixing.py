@@ -8,22 +8,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stepdown.core import InvalidInputError, TransferSet
+from stepdown.core import InvalidInputError, Supervision, TransferSet
+from stepdown.learners import mixed_lessons
 
 from ._rows import stack_rows
 
 Floats = NDArray[np.float64]
 
 
-def mix_supervision(sets: Sequence[TransferSet], shares: Sequence[float], data: TransferSet) -> TransferSet:
+def mix_supervision(parts: Sequence[Supervision], shares: Sequence[float], data: TransferSet) -> Supervision:
     """Mix what several methods, or several teachers, tell a student about the same rows.
 
     For a loss that is linear in the target, as cross-entropy is, the loss on the result is the mean of the losses on
     the given sets: a row's weight is the mean of its weights, its target the mean of its targets weighted by these.
     Rows that a method has added stay its own, with their weight times the share.
     """
-    if len(sets) == 1:
-        return sets[0]
+    if len(parts) == 1:
+        return parts[0]
+    sets = [part for part in parts if isinstance(part, TransferSet)]
+    if len(sets) < len(parts):
+        return mixed_lessons(parts, shares, data)
     if any((one.classes is None) != (data.classes is None) for one in sets):
         raise InvalidInputError("targets of different kinds, such as logits and probabilities, can't be mixed.")
     part = np.asarray(shares, dtype=np.float64)

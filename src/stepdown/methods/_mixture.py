@@ -8,13 +8,12 @@ from typing import Any, Self
 
 import numpy as np
 
-from stepdown.core import InvalidInputError, Teacher, TransferSet
+from stepdown.core import InvalidInputError, Supervision, Teacher, TransferMethod, TransferSet
 
-from ._base import SupervisionMethod
 from ._mixing import mix_supervision
 
 
-class Mixture(SupervisionMethod):
+class Mixture(TransferMethod):
     """The student minimises a weighted mean of the losses that several methods give it.
 
     Targets are averaged, weighted by what each method weighs the row; weights are averaged; rows that a method adds
@@ -22,7 +21,7 @@ class Mixture(SupervisionMethod):
 
     Parameters
     ----------
-    methods : list of (share, SupervisionMethod)
+    methods : list of (share, TransferMethod)
         Shares aren't negative and are divided by their sum. A method with share 0 isn't asked. Parameters of the
         methods are reached by their generated names, as in ``set_params(kd__temperature=2)``; two of one class are
         called ``kd-1`` and ``kd-2``.
@@ -41,7 +40,7 @@ class Mixture(SupervisionMethod):
     2
     """
 
-    def __init__(self, methods: Sequence[tuple[float, SupervisionMethod]]) -> None:
+    def __init__(self, methods: Sequence[tuple[float, TransferMethod]]) -> None:
         self.methods = methods
 
     def check_student(self, student: Any, data: TransferSet) -> None:
@@ -63,7 +62,7 @@ class Mixture(SupervisionMethod):
 
     def supervise(
         self, teachers: Sequence[Teacher], student: Any, data: TransferSet, *, seed: int | None = None
-    ) -> TransferSet:
+    ) -> Supervision:
         asked = [(share, method) for share, method in self._checked() if share > 0]
         sets = [method.supervise(teachers, student, data, seed=seed) for _, method in asked]
         return mix_supervision(sets, [share for share, _ in asked], data)
@@ -99,10 +98,10 @@ class Mixture(SupervisionMethod):
             methods[name].set_params(**rest)
         return self
 
-    def _checked(self) -> list[tuple[float, SupervisionMethod]]:
+    def _checked(self) -> list[tuple[float, TransferMethod]]:
         pairs = list(self.methods)
         for pair in pairs:
-            if len(pair) != 2 or not isinstance(pair[1], SupervisionMethod):
+            if len(pair) != 2 or not isinstance(pair[1], TransferMethod):
                 raise InvalidInputError(f"Mixture: expected pairs (share, method) such as (0.5, KD()), got {pair!r}.")
         shares = np.array([share for share, _ in pairs], dtype=np.float64)
         if not np.isfinite(shares).all() or (shares < 0).any() or not shares.any():
@@ -111,7 +110,7 @@ class Mixture(SupervisionMethod):
             )
         return pairs
 
-    def _named(self) -> list[tuple[str, SupervisionMethod]]:
+    def _named(self) -> list[tuple[str, TransferMethod]]:
         """Methods by the lower-case names of their classes, numbered where a class comes twice."""
         names = [type(method).__name__.lower() for _, method in self.methods]
         several = {name for name, count in Counter(names).items() if count > 1}

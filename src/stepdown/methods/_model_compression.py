@@ -9,16 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import is_regressor
 
-from stepdown.core import InvalidInputError, NotSupportedError, Teacher, TransferSet, derive_seed
+from stepdown.core import InvalidInputError, NotSupportedError, Teacher, TransferMethod, TransferSet, derive_seed
 from stepdown.learners import predictions, training_signal
 
-from ._base import SupervisionMethod, check_signals, nearest, require_soft_targets
+from ._base import check_signals, nearest, require_soft_targets
 from ._rows import stack_rows
 from ._synthesisers import Synthesiser
 from ._targets import centred_log_probabilities, hard_labels, soften
 
 
-class ModelCompression(SupervisionMethod):
+class ModelCompression(TransferMethod):
     """The student learns what the teacher says about the training rows and about rows without a label.
 
     Further rows come from a synthesiser, from the data's ``X_unlabeled``, or from both; the teacher answers them as

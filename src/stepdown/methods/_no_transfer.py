@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from stepdown.core import Teacher, TransferSet
-
-from ._base import SupervisionMethod
+from stepdown.core import Teacher, TransferMethod, TransferSet
 
 
-class NoTransfer(SupervisionMethod):
+class NoTransfer(TransferMethod):
     """The student learns from the data as they are; teachers aren't asked.
 
     The baseline of every comparison, and a way to put a model that isn't taught into a chain.

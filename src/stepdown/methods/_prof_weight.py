@@ -8,16 +8,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stepdown.core import Teacher, TransferSet, derive_seed
+from stepdown.core import Teacher, TransferMethod, TransferSet, derive_seed
 from stepdown.learners import graded_signals
 
-from ._base import SupervisionMethod, check_signals, nearest, require_confidence, require_probabilities
+from ._base import check_signals, nearest, require_confidence, require_probabilities
 from ._profile import AreaUnderProfile, ProfileWeights
 from ._reweighting import error_rate, grades_or_last, profile_of, require_weights, reweighted, student_signal
 from ._weights import check_margin, conf_weights
 
 
-class ProfWeight(SupervisionMethod):
+class ProfWeight(TransferMethod):
     """Rows weigh what their confidence profile says: how sure the teacher's grades are of their label.
 
     A grade is a cheaper version that the teacher contains: its first trees or rounds, or a probe on a hidden layer.

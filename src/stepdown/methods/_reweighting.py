@@ -9,21 +9,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stepdown.core import NotSupportedError, Signal, SignalWarning, Teacher, TransferSet
-from stepdown.learners import fit_to, peel, supports_weight, training_signal
+from stepdown.core import NotSupportedError, Signal, SignalWarning, Teacher, TransferMethod, TransferSet
+from stepdown.learners import fit_to, split_pipeline, supports_weight, training_signal
 
-from ._base import SupervisionMethod, require_classification
+from ._base import require_classification
 from ._weights import conf_weights, normalise_weights, select_grades
 
 Floats = NDArray[np.float64]
 
 
-def require_weights(method: SupervisionMethod, student: Any, data: TransferSet) -> None:
+def require_weights(method: TransferMethod, student: Any, data: TransferSet) -> None:
     """Refuse a regression task, and a student that takes no weights."""
     require_classification(method, data)
     if not supports_weight(student):
         raise NotSupportedError(
-            f"{type(method).__name__} works through sample_weight, which {type(peel(student).learner).__name__} "
+            f"{type(method).__name__} works through sample_weight, which {type(split_pipeline(student)[1]).__name__} "
             "doesn't take; use a method that changes targets (KD, ModelCompression) or another student."
         )
 
@@ -66,7 +66,7 @@ def profile_of(signals: Sequence[Signal], data: TransferSet) -> tuple[Floats, Fl
     return profile, np.array([error_rate(signal, data) for signal in signals])
 
 
-def grades_or_last(method: SupervisionMethod, errors: Floats, simple_error: float, margin: float) -> NDArray[np.intp]:
+def grades_or_last(method: TransferMethod, errors: Floats, simple_error: float, margin: float) -> NDArray[np.intp]:
     """Positions of the grades that beat the student by the margin; the last, with a warning, where none does."""
     selected = select_grades(errors, simple_error, margin)
     if len(selected):

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from stepdown.core import NotSupportedError, Teacher, TransferSet
+from stepdown.core import NotSupportedError, Teacher, TransferMethod, TransferSet
 from stepdown.learners import graded_signals
 
-from ._base import SupervisionMethod, check_signals, nearest, require_confidence, require_probabilities
+from ._base import check_signals, nearest, require_confidence, require_probabilities
 from ._reweighting import error_rate, grades_or_last, profile_of, require_weights, reweighted, student_signal
 from ._weights import check_margin, check_ratio_rule, conf_weights, ratio_weights
 
 
-class SRatio(SupervisionMethod):
+class SRatio(TransferMethod):
     """Each row weighs the teacher's confidence in its label, divided by the student's own.
 
     Rows that the teacher finds easy and the student doesn't count more, up to a ceiling above which they are dropped

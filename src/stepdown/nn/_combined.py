@@ -31,6 +31,9 @@ class _Combined(LossMethod):
     def wants_pairs(self) -> bool:
         return any(method.wants_pairs() for _, method in self.methods)
 
+    def reads_outputs(self) -> bool:
+        return any(method.reads_outputs() for _, method in self.methods)
+
     def with_pairs(self, pairs: Pairs) -> LossMethod:
         return type(self)(methods=[(share, method.with_pairs(pairs)) for share, method in self.methods])
 

@@ -14,7 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from stepdown.core import InvalidInputError
 
-from ._engine import example_of, network_of
+from ._nets import example_of, network_of
 from ._networks import quietly, run
 from ._prototype import size_of
 from ._rows import cast_rows

@@ -9,10 +9,10 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from stepdown.core import InvalidInputError, Teacher, Trainer, TransferSet, as_teacher
+from stepdown.core import InvalidInputError, Lesson, Teacher, TransferSet
 
-from ._engine import expect_logits, network_of, reads_outputs
 from ._method import LossMethod, Outputs, total
+from ._nets import network_of
 from ._networks import FrozenNetwork, run
 
 MOST = 9
@@ -91,20 +91,16 @@ class Dense(LossMethod):
     def asks(self, teachers: Sequence[Teacher]) -> Sequence[Teacher]:
         return teachers
 
-    def transfer(
-        self,
-        teachers: Sequence[Teacher | Any],
-        student: Any,
-        data: TransferSet,
-        *,
-        trainer: Trainer | None = None,
-        seed: int | None = None,
-    ) -> Any:
-        if teachers:
-            if reads_outputs(self.method):
-                expect_logits(student, *(as_teacher(teacher).model for teacher in teachers))
-            teachers = [FrozenNetwork(Teachers(*map(network_of, teachers)))]
-        return super().transfer(teachers, student, data, trainer=trainer, seed=seed)
+    def reads_outputs(self) -> bool:
+        return self.method.reads_outputs()
+
+    def supervise(
+        self, teachers: Sequence[Teacher], student: Any, data: TransferSet, *, seed: int | None = None
+    ) -> Lesson:
+        lessons = [self.method.supervise([teacher], student, data, seed=seed) for teacher in teachers]
+        if not lessons:
+            return super().supervise(teachers, student, data, seed=seed)
+        return Lesson(data, self, FrozenNetwork(Teachers(*(network_of(lesson.teacher) for lesson in lessons))))
 
     def layers(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         if self.drop < 0 or not 0 < self.keep <= 1:

@@ -73,6 +73,9 @@ class GlobalBatch(LossMethod):
     def wants_pairs(self) -> bool:
         return self.method.wants_pairs()
 
+    def reads_outputs(self) -> bool:
+        return self.method.reads_outputs()
+
     def with_pairs(self, pairs: Pairs) -> LossMethod:
         return type(self)(self.method.with_pairs(pairs))
 

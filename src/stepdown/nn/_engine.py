@@ -8,35 +8,24 @@ processes stay what the user has set. Afterwards the student is a plain instance
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping
+from contextlib import ExitStack
 from typing import Any
 
-import numpy as np
-import torch
 from sklearn.base import clone
-from sklearn.frozen import FrozenEstimator
-from skorch import NeuralNet, NeuralNetClassifier
-from skorch.dataset import unpack_data
+from skorch import NeuralNet
 from skorch.utils import to_tensor
 from torch import Tensor, nn
-from torch.utils.data import Subset
 
-from stepdown.core import InvalidInputError, NotSupportedError, Teacher, Trainer, TransferSet, as_teacher
+from stepdown.core import InvalidInputError, Lesson, NotSupportedError, TransferSet
 
 from ._cached_teacher import CachedTeacher
 from ._distributed import GlobalBatch
 from ._method import LossMethod
-from ._networks import FrozenNetwork
+from ._nets import arguments, example_of, network_of, seeded, targets_for
 from ._rows import cast_rows
 from ._taps import main_tensor
 from ._transfer import NonFiniteLossError, Transfer
-
-OWN_LOOP = ("PlainFit", "NetworkFit")
-"""Trainers, by name, that leave a net to its own loop: the others live in rooms that this one doesn't know."""
-
-EXAMPLE_ROWS = 512
-"""Rows, evenly spaced over the training set, on which layers are paired and shapes are checked."""
 
 
 class TrainingStoppedError(NonFiniteLossError):
@@ -55,88 +44,18 @@ class TrainingStoppedError(NonFiniteLossError):
         self.student = student
 
 
-def taught(
-    method: LossMethod,
-    teachers: Sequence[Teacher | Any],
-    student: Any,
-    data: TransferSet,
-    *,
-    trainer: Trainer | None = None,
-    seed: int | None = None,
-) -> NeuralNet:
-    """Train a clone of a skorch net by a method's loss; see `LossMethod.transfer`."""
-    check_nets(method, student=student)
-    if trainer is not None and type(trainer).__name__ not in OWN_LOOP:
-        raise NotSupportedError(
-            f"trainer={trainer} came for a skorch net, which is trained by its own loop; leave the trainer out."
-        )
-    if not teachers:
-        raise InvalidInputError(f"{type(method).__name__} came without a teacher; expected a trained network.")
-    data = data.replace(X=cast_rows(student, data.X))
+def taught(student: NeuralNet, lesson: Lesson, *, seed: int | None = None) -> NeuralNet:
+    """Train a clone of a skorch net by a lesson's loss."""
+    data = lesson.data.replace(X=cast_rows(student, lesson.data.X))
     targets = targets_for(student, data)
     net = clone(student)
-    model = as_teacher(teachers[-1]).model
-    teacher = model if isinstance(model, CachedTeacher) else network_of(model)
-    if reads_outputs(method):
-        expect_logits(net, model)
-    lesson = _Lesson(_over_processes(method, net), teacher, data, targets)
+    teacher = lesson.teacher if isinstance(lesson.teacher, CachedTeacher) else network_of(lesson.teacher)
+    training = _Training(_over_processes(lesson.loss, net), teacher, data, targets)
     with seeded(seed, net.device):
-        return lesson.teach(net)
+        return training.teach(net)
 
 
-def check_nets(method: Any, *, student: Any = None, teacher: Any = None) -> None:
-    """Refuse a student or a teacher, fitted or not, that is no network."""
-    if student is not None and not isinstance(student, NeuralNet):
-        raise NotSupportedError(
-            f"a {type(student).__name__} came as the student of {type(method).__name__}; expected a skorch net, such "
-            "as NeuralNetClassifier(module). For a loop of your own take stepdown.nn.Transfer."
-        )
-    if teacher is None:
-        return
-    model = as_teacher(teacher).model
-    while isinstance(model, FrozenEstimator):
-        model = model.estimator
-    if not isinstance(model, NeuralNet | FrozenNetwork | nn.Module):
-        raise NotSupportedError(
-            f"a {type(model).__name__} came as the teacher of {type(method).__name__}, which reads a network; expected "
-            "a skorch net or FrozenNetwork(module). Other models teach by the methods of stepdown.methods, such as KD."
-        )
-
-
-def network_of(teacher: Any) -> nn.Module:
-    """The trained network in a teacher: of a fitted skorch net, frozen or not, of a holder, or itself."""
-    model = as_teacher(teacher).model
-    while isinstance(model, FrozenEstimator):
-        model = model.estimator
-    if isinstance(model, FrozenNetwork):
-        model = model.module
-    if isinstance(model, nn.Module):
-        return model
-    if not isinstance(model, NeuralNet):
-        raise NotSupportedError(
-            f"a {type(model).__name__} came as the teacher; expected a fitted skorch net or FrozenNetwork(module). "
-            "Other models teach by the methods of stepdown.methods."
-        )
-    module = getattr(model, "module_", None)
-    if not isinstance(module, nn.Module):
-        raise NotSupportedError(f"the teacher, a {type(model).__name__}, has no module_ yet; fit it first.")
-    return module
-
-
-def example_of(net: NeuralNet, X: Any, y: Any, *, limit: int = EXAMPLE_ROWS) -> tuple[Any, Tensor | None]:
-    """Rows and labels as an initialised net's own iterator makes them, past any division among processes."""
-    dataset = net.get_dataset(X, y)
-    rows = np.unique(np.linspace(0, len(dataset) - 1, num=min(len(dataset), limit)).astype(int))
-    settings = {**net.get_params_for("iterator_valid"), "batch_size": len(rows)}
-    iterator = net.iterator_valid(Subset(dataset, rows.tolist()), **settings)
-    if hasattr(iterator, "part"):
-        iterator.part = (0, 1)
-    x, labels = unpack_data(next(iter(iterator)))
-    device = next(net.module_.parameters()).device
-    return _arguments(x, device), to_tensor(labels, device=device) if isinstance(net, NeuralNetClassifier) else None
-
-
-class _Lesson:
+class _Training:
     """One training: from the moment when skorch makes the module to the plain net that comes out."""
 
     def __init__(self, method: LossMethod, teacher: nn.Module | CachedTeacher, data: TransferSet, targets: Any) -> None:
@@ -198,7 +117,7 @@ class _Lesson:
         assert self.transfer is not None
         target = None if y is None else to_tensor(y, device=net.device)
         try:
-            return self.transfer.loss(_arguments(x, net.device), out, target, epoch=max(len(net.history) - 1, 0))
+            return self.transfer.loss(arguments(x, net.device), out, target, epoch=max(len(net.history) - 1, 0))
         except InvalidInputError as error:
             if len(main_tensor(out)) > 1:
                 raise
@@ -239,7 +158,7 @@ def _not_finite(state: Mapping[str, Any]) -> set[str]:
     return {name for name, values in state.items() if isinstance(values, Tensor) and not bool(values.isfinite().all())}
 
 
-def _taught_class(kind: type[NeuralNet], lesson: _Lesson) -> type[NeuralNet]:
+def _taught_class(kind: type[NeuralNet], lesson: _Training) -> type[NeuralNet]:
     """The user's class with the lesson's loss in the place of the criterion's."""
 
     class Taught(kind):
@@ -292,60 +211,10 @@ def _taught_class(kind: type[NeuralNet], lesson: _Lesson) -> type[NeuralNet]:
     return Taught
 
 
-def targets_for(student: NeuralNet, data: TransferSet) -> Any:
-    """Targets as skorch takes them: positions of the classes, or real targets as they are."""
-    if data.sample_weight is not None:
-        raise NotSupportedError(
-            "sample_weight came, which methods between networks can't use; leave it out, or draw rows by weight."
-        )
-    if data.is_soft:
-        raise NotSupportedError(
-            "soft targets came; methods between networks read labels and the teacher's network. Pass labels."
-        )
-    if not isinstance(student, NeuralNetClassifier):
-        return data.y
-    if data.classes is None:
-        raise InvalidInputError(
-            "a set of real targets came for a NeuralNetClassifier; use TransferSet.for_classification(X, y)."
-        )
-    if not np.array_equal(data.classes, np.arange(len(data.classes))):
-        raise InvalidInputError(
-            f"the classes are {np.asarray(data.classes).tolist()[:20]}; skorch predicts positions, so expected "
-            "0, 1, ..., n_classes - 1. Encode the labels first: LabelEncoder().fit_transform(y)."
-        )
-    return data.label_index().astype(np.int64)
-
-
-def reads_outputs(method: LossMethod) -> bool:
-    """Whether some part of a method reads what the networks return, and no layers."""
-    parts = getattr(method, "methods", None)
-    if parts is not None:
-        return any(reads_outputs(part) for _, part in parts)
-    return not method.wants_pairs() and method.layers() == ((), ())
-
-
-def expect_logits(*nets: Any) -> None:
-    """Refuse nets whose modules return probabilities."""
-    for net in nets:
-        net = net.estimator if isinstance(net, FrozenEstimator) else net
-        criterion = getattr(net, "criterion", None)
-        if isinstance(net, NeuralNetClassifier) and criterion is nn.NLLLoss:
-            raise InvalidInputError(
-                "a net with skorch's default criterion NLLLoss came, whose module returns probabilities; the method "
-                "reads logits. Let the module return them, with criterion=torch.nn.CrossEntropyLoss."
-            )
-
-
 def _over_processes(method: LossMethod, net: NeuralNet) -> LossMethod:
     """The method over the batches of all processes, where Accelerate runs more than one."""
     processes = getattr(getattr(net, "accelerator", None), "num_processes", 1)
     return GlobalBatch(method) if processes > 1 else method
-
-
-def _arguments(x: Any, device: Any) -> Any:
-    """A batch on the device; what skorch hands to the module as one argument stays one."""
-    x = to_tensor(x, device=device)
-    return (x,) if isinstance(x, list | tuple) else x
 
 
 def _on_the_device_of(student: nn.Module, teacher: nn.Module) -> nn.Module:
@@ -363,16 +232,3 @@ def _forget(optimizer: Any, adapters: nn.Module) -> None:
         group["params"] = [parameter for parameter in group["params"] if id(parameter) not in gone]
     for parameter in adapters.parameters():
         getattr(optimizer, "state", {}).pop(parameter, None)
-
-
-@contextmanager
-def seeded(seed: int | None, device: Any) -> Iterator[None]:
-    """torch's randomness from a seed, and afterwards as it was; without a seed as it is."""
-    if seed is None:
-        yield
-        return
-    kind = torch.device(device or "cpu")
-    devices = [kind] if kind.type != "cpu" else []
-    with torch.random.fork_rng(devices, device_type=kind.type if devices else "cuda"):
-        torch.manual_seed(seed)
-        yield

@@ -11,7 +11,7 @@ from torch import fx, nn
 
 from stepdown.core import InvalidInputError, NotSupportedError
 
-from ._engine import example_of, network_of, seeded
+from ._nets import example_of, network_of, seeded
 from ._networks import output_shape, quietly, run
 from ._pairs import propose_pairs
 from ._prototype import NamedNets, Prototype, net_of, with_module

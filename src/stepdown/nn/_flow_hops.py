@@ -12,9 +12,9 @@ from stepdown.core import Hop, InvalidInputError, NotSupportedError, Teacher, Tr
 
 from ._auxiliary import auxiliary
 from ._combined import Staged
-from ._engine import example_of, network_of, seeded, targets_for
 from ._information_flow import InformationFlow
 from ._kd import KD
+from ._nets import example_of, network_of, seeded, targets_for
 from ._pairs import propose_pairs
 from ._pkt import PKT
 from ._prototype import with_module

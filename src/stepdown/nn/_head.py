@@ -14,7 +14,7 @@ from torch import nn
 
 from stepdown.core import InvalidInputError, NotSupportedError, TransferSet
 
-from ._engine import seeded, targets_for
+from ._nets import seeded, targets_for
 from ._networks import evaluating
 from ._rows import cast_rows
 from ._taps import Taps, bare

@@ -13,7 +13,7 @@ from torch import nn
 from stepdown.core import InvalidInputError, NotSupportedError
 
 from ._auxiliary import auxiliary
-from ._engine import example_of, seeded
+from ._nets import example_of, seeded
 from ._prototype import NamedNets, Prototype, size_of, with_module
 from ._rows import cast_rows
 

@@ -10,8 +10,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from stepdown.core import InvalidInputError, StepdownError, Teacher, Trainer, TransferMethod, TransferSet
+from stepdown.core import InvalidInputError, Lesson, StepdownError, Teacher, TransferMethod, TransferSet
 
+from ._nets import check_nets, expect_logits, network_of, targets_for
 from ._schedules import Schedule
 
 Pairs = Sequence[tuple[str, str]]
@@ -103,62 +104,59 @@ class LossMethod(TransferMethod, ABC):
         """The method with the layers paired that were left open."""
         return self
 
-    def check_student(self, student: Any, data: TransferSet) -> None:
-        from ._engine import check_nets, targets_for  # which need this class
+    def reads_outputs(self) -> bool:
+        """Whether the loss reads what the networks return, so that it teaches the student's head."""
+        return not self.wants_pairs() and self.layers() == ((), ())
 
+    def check_student(self, student: Any, data: TransferSet) -> None:
         check_nets(self, student=student)
         targets_for(student, data)
 
     def check_teachers(self, teachers: Sequence[Any], data: TransferSet) -> None:
-        from ._engine import check_nets
-
         check_nets(self, teacher=teachers[-1])
 
-    def transfer(
-        self,
-        teachers: Sequence[Teacher | Any],
-        student: Any,
-        data: TransferSet,
-        *,
-        trainer: Trainer | None = None,
-        seed: int | None = None,
-    ) -> Any:
-        """Return a new skorch net, trained by this method's loss; everything that was given stays as it was.
+    def supervise(
+        self, teachers: Sequence[Teacher], student: Any, data: TransferSet, *, seed: int | None = None
+    ) -> Lesson:
+        """Return the lesson that the last of the teachers gives by this loss.
 
-        The net's own loop, batches, optimiser, callbacks and checkpoints are used; its criterion and ``get_loss`` are
-        not. The epochs of `loss` are those of its history, so that training resumed from a checkpoint goes on.
+        A network is trained to it in its own loop, with its own batches, optimiser, callbacks and checkpoints; its
+        criterion and ``get_loss`` are not used. The epochs of `loss` are those of its history, so that training resumed
+        from a checkpoint goes on.
 
         Parameters
         ----------
-        teachers : sequence
+        teachers : sequence of Teacher
             The last one teaches: a fitted skorch net, a ``FrozenEstimator`` of one, a `FrozenNetwork` or a module.
         student : skorch.NeuralNet
             A module that is given as an instance is copied and starts from its weights.
         data : TransferSet
             Labels 0, 1, ..., n_classes - 1 for a classifier, else real targets.
-        trainer : None
-            A net is trained by its own loop.
         seed : int, optional
-            Of torch's randomness, which is left as it was. Without one, torch's own state goes on.
+            Not used: a loss draws from torch's randomness, which the trainer seeds.
 
         Returns
         -------
-        skorch.NeuralNet
-            ``type(result) is type(student)``, without hooks and adapters.
+        Lesson
 
         Raises
         ------
         NotSupportedError
             For a teacher or a student that isn't a network, soft targets or weights.
         InvalidInputError
-            For layers that don't exist or can't be matched, labels that aren't positions, a batch of one row where
-            rows are compared, a layer that is zero for every row, or a checkpoint of another student.
-        TrainingStoppedError
-            For a loss that isn't finite, with the epoch and the layer; it carries the last good student.
+            For labels that aren't positions, or networks without logits for a loss that reads them. Training raises it
+            for layers that don't exist or can't be matched, a batch of one row where rows are compared, a layer that is
+            zero for every row, or a checkpoint of another student; and `TrainingStoppedError`, which carries the last
+            good student, for a loss that isn't finite.
         """
-        from ._engine import taught  # which needs this class
-
-        return taught(self, teachers, student, data, trainer=trainer, seed=seed)
+        self.check_student(student, data)
+        if not teachers:
+            raise InvalidInputError(f"{type(self).__name__} needs a trained network as its teacher, got none.")
+        model = teachers[-1].model
+        network_of(model)
+        if self.reads_outputs():
+            expect_logits(student, model)
+        return Lesson(data, self, model)
 
 
 class LayerMethod(LossMethod, ABC):

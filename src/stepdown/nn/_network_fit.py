@@ -17,17 +17,18 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import Subset
 
-from stepdown.core import InvalidInputError, NotSupportedError, Trainer, TransferSet
-from stepdown.learners import SoftFitSupport, fit_to, peel
+from stepdown.core import InvalidInputError, Lesson, NotSupportedError, Supervision, Trainer, TransferSet
+from stepdown.learners import SoftFitSupport, fit_to, split_pipeline
 
-from ._engine import seeded
+from ._engine import taught
+from ._nets import seeded
 from ._rows import cast_rows
 from ._taps import bare, main_tensor
 from ._transfer import NonFiniteLossError
 
 
 class NetworkFit(Trainer):
-    """Fit a skorch net to labels, soft targets, weighted rows or real targets, in its own loop.
+    """Fit a skorch net to labels, soft targets, weighted rows, real targets or a lesson, in its own loop.
 
     Labels and real targets are learned by the net's own criterion. Soft targets are learned by their cross-entropy: of
     logits where the criterion is ``CrossEntropyLoss``, of probabilities where it is skorch's ``NLLLoss``, of the one
@@ -43,6 +44,8 @@ class NetworkFit(Trainer):
     net starts there again. skorch itself trains such an instance in place; a net that was fitted that way starts from
     weights drawn anew.
 
+    A lesson's loss takes the place of the criterion and of ``get_loss``.
+
     Examples
     --------
     >>> module = nn.Sequential(nn.Linear(1, 8), nn.Tanh(), nn.Linear(8, 2))
@@ -56,16 +59,19 @@ class NetworkFit(Trainer):
     """
 
     def check_student(self, student: Any) -> None:
-        final = peel(student).final
+        final = split_pipeline(student)[1]
         if not isinstance(final, NeuralNet):
             raise NotSupportedError(
                 f"NetworkFit fits skorch nets, and pipelines that end in one; a {type(final).__name__} came. Leave the "
                 "trainer out, or take PlainFit()."
             )
 
-    def fit(self, student: Any, data: TransferSet, *, seed: int | None = None) -> Any:
+    def fit(self, student: Any, supervision: Supervision, *, seed: int | None = None) -> Any:
         self.check_student(student)
-        return fit_to(student, data, seed=seed)
+        if isinstance(supervision, Lesson):
+            net = taught(student, supervision, seed=seed)
+            return net if supervision.finish is None else supervision.finish(net, supervision.data)
+        return fit_to(student, supervision, seed=seed)
 
 
 def soft_support(net: NeuralNet) -> SoftFitSupport:

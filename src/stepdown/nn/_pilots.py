@@ -16,9 +16,10 @@ from skorch import NeuralNet, NeuralNetClassifier
 
 from stepdown.core import HopRecord, InvalidInputError, Teacher, TransferSet, derive_seed, run_hops
 
-from ._engine import TrainingStoppedError, targets_for
+from ._engine import TrainingStoppedError
 from ._flow_hops import check_learns_labels, flow_hops
 from ._head import fit_head
+from ._nets import targets_for
 from ._relative import Relative
 from ._rows import cast_rows
 from ._schedules import CriticalPeriod, Schedule

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from stepdown.core import TransferSet
 
-from ._engine import example_of
+from ._nets import example_of
 from ._networks import evaluating, quietly, run
 from ._pairs import stage_ends
 from ._rows import cast_rows

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from stepdown.core import InvalidInputError, NotSupportedError
 
-from ._engine import example_of, network_of
+from ._nets import example_of, network_of
 from ._networks import evaluating, output_shape, quietly, run
 from ._prototype import NamedNets, Prototype, net_of, size_of, with_module
 from ._rows import cast_rows

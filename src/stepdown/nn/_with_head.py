@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
-from stepdown.core import Teacher, Trainer, TransferMethod, TransferSet
+from stepdown.core import Lesson, Supervision, Teacher, TransferMethod, TransferSet
 
-from ._combined import Staged, WeightedSum
-from ._engine import reads_outputs
 from ._head import fit_head
 from ._method import LayerMethod, LossMethod
 
 
 class WithHead(TransferMethod):
-    """A method between networks, and then the student's classifying head fitted to the labels.
+    """A method between networks, and then the student's classifying head fitted to the labels if it is untaught.
 
     Methods that read layers only leave the head as it was initialised. `fit_head` fits it, with the layers below as the
     method has left them. A chain puts such methods in here by itself.
 
     Parameters
     ----------
-    method : LossMethod
+    method : TransferMethod
+        A `LossMethod`, or several in `stepdown.methods.Mixture` or `Dense`.
     C : float
         As in `fit_head`.
 
@@ -32,7 +33,7 @@ class WithHead(TransferMethod):
     WithHead(method=InformationFlow())
     """
 
-    def __init__(self, method: LossMethod, C: float = 1.0) -> None:
+    def __init__(self, method: TransferMethod, C: float = 1.0) -> None:
         self.method = method
         self.C = C
 
@@ -45,22 +46,18 @@ class WithHead(TransferMethod):
     def asks(self, teachers: Sequence[Teacher]) -> Sequence[Teacher]:
         return self.method.asks(teachers)
 
-    def transfer(
-        self,
-        teachers: Sequence[Teacher | Any],
-        student: Any,
-        data: TransferSet,
-        *,
-        trainer: Trainer | None = None,
-        seed: int | None = None,
-    ) -> Any:
-        taught = self.method.transfer(teachers, student, data, trainer=trainer, seed=seed)
-        return fit_head(taught, data, C=self.C)
+    def supervise(
+        self, teachers: Sequence[Teacher], student: Any, data: TransferSet, *, seed: int | None = None
+    ) -> Supervision:
+        lesson = self.method.supervise(teachers, student, data, seed=seed)
+        if not isinstance(lesson, Lesson) or lesson.loss.reads_outputs():
+            return lesson
+        return replace(lesson, finish=partial(fit_head, C=self.C))
 
 
-def completed(method: LossMethod) -> TransferMethod:
-    """The method, with the head fitted behind it if no part of it reads what the networks return."""
-    return method if reads_outputs(method) else WithHead(method)
+def completed(method: TransferMethod) -> TransferMethod:
+    """The method, with the head fitted behind it unless it is known to teach the head."""
+    return method if isinstance(method, LossMethod) and method.reads_outputs() else WithHead(method)
 
 
 def between_twins(method: Any) -> Any:
@@ -68,11 +65,13 @@ def between_twins(method: Any) -> Any:
 
     Pairs that a user has named for another teacher become pairs of the student's layer with itself.
     """
-    if isinstance(method, WithHead):
-        return WithHead(between_twins(method.method), method.C)
-    if isinstance(method, WeightedSum | Staged):
-        return type(method)([(share, between_twins(part)) for share, part in method.methods])
+    params = method.get_params(deep=False)
+    if "methods" in params:
+        return type(method)(
+            **{**params, "methods": [(share, between_twins(part)) for share, part in params["methods"]]}
+        )
+    if "method" in params:
+        return type(method)(**{**params, "method": between_twins(params["method"])})
     if isinstance(method, LayerMethod) and not method.wants_pairs():
-        pairs = tuple((mine, mine) for mine in method.layers()[1])
-        return type(method)(**{**method.get_params(deep=False), "pairs": pairs})
+        return type(method)(**{**params, "pairs": tuple((mine, mine) for mine in method.layers()[1])})
     return method

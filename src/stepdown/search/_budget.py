@@ -152,7 +152,7 @@ def _signals_of(method: TransferMethod) -> dict[str, int]:
     for name, value in params.items():
         owner = name.removesuffix("cv")
         if name == f"{owner}cv" and (not owner or owner.endswith("__")) and isinstance(value, int):
-            if params.get(f"{owner}signals") == "in-sample":
+            if params.get(f"{owner}signals") in ("in-sample", "live"):
                 continue
             found[f"out-of-fold:{value}"] = value
             if f"{owner}n_grades" in params:

@@ -23,7 +23,6 @@ from stepdown.core import (
     naming_the_hop,
 )
 from stepdown.learners import Complexity, between, complexity, training_signal
-from stepdown.methods import SupervisionMethod
 from stepdown.trainers import PlainFit
 
 from ._answers import check_scores_signals, value_of
@@ -166,9 +165,8 @@ class Exploration:
         for number, (way, fits, seconds) in enumerate(begun):
             results = [*looks[number], *full.get(number, [])]
             seconds += sum(spent for _, spent in results)
-            each = self._fits_of_fold(way)
-            self.budget.give_back(each * (n_folds - len(results)))
-            self._note(way, [score for score, _ in results], fits + each * len(results), seconds)
+            self.budget.give_back(n_folds - len(results))
+            self._note(way, [score for score, _ in results], fits + len(results), seconds)
 
     def scores(self, ways: Sequence[Way]) -> WayScores:
         """Of ways that have been scored in all folds."""
@@ -179,7 +177,7 @@ class Exploration:
         problem = self.problem
         if not self._suits(way.method, problem.student, way):
             return None
-        folds = self._fits_of_fold(way) * len(self._validation.splits)
+        folds = len(self._validation.splits)
         most = self._ledger.most(way, own_signal=False)
         if not self.budget.take(most + folds):
             return None
@@ -245,10 +243,6 @@ class Exploration:
 
     def _mean_of_first(self, score: Any) -> float:
         return self._validation.mean_of_fold(0, score)
-
-    def _fits_of_fold(self, way: Way) -> int:
-        extra = 0 if isinstance(way.method, SupervisionMethod) else way.method.extra_fits(len(way.before) + 1)
-        return 1 + extra
 
 
 def _before(way: Way, place: int) -> str:

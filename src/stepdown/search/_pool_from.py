@@ -7,16 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from stepdown.core import InvalidInputError, Teacher, TransferSet
+from stepdown.core import InvalidInputError, Teacher, TransferMethod, TransferSet, rows_of
 from stepdown.learners import predictions
-from stepdown.methods import SupervisionMethod
 from stepdown.methods._rows import stack_rows
 
 
-class PoolFrom(SupervisionMethod):
+class PoolFrom(TransferMethod):
     """The nearest teacher labels the unlabelled rows; about the training rows `method` speaks with those before it."""
 
-    def __init__(self, method: SupervisionMethod) -> None:
+    def __init__(self, method: TransferMethod) -> None:
         self.method = method
 
     def supervise(
@@ -24,7 +23,7 @@ class PoolFrom(SupervisionMethod):
     ) -> TransferSet:
         if not teachers:
             raise InvalidInputError("PoolFrom needs a model that labels the pool and got none.")
-        told = self.method.supervise(teachers[:-1], student, data, seed=seed)
+        told = rows_of(self.method.supervise(teachers[:-1], student, data, seed=seed))
         if data.X_unlabeled is None:
             return told
         answers = predictions(teachers[-1].model, data.X_unlabeled, data.classes)[0]

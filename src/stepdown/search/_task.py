@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from stepdown.core import (
     Hop,
     HopRecord,
+    Supervision,
     Teacher,
     Trainer,
     TransferMethod,
@@ -27,7 +28,6 @@ from stepdown.core import (
     student_as_teacher,
 )
 from stepdown.learners import complexity
-from stepdown.methods import SupervisionMethod
 
 from ._store import Store
 
@@ -96,7 +96,7 @@ class Task:
     own_rows_only: bool = True
     store: Store | None = None
     _routes: dict[Any, tuple[list[HopRecord], list[Teacher]]] = field(default_factory=dict, repr=False)
-    _supervised: dict[str, TransferSet] = field(default_factory=dict, repr=False)
+    _supervised: dict[str, Supervision] = field(default_factory=dict, repr=False)
     _kept: dict[int, int] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
@@ -154,16 +154,13 @@ class Task:
             teacher.remember(key, self.data, signal)
         self._kept[id(teacher)] = len(mine or {})
 
-    def supervised(self, way: Way) -> TransferSet | None:
-        """What the student of a way is told; None for a method that trains by a loop of its own."""
-        method = way.method
-        if not isinstance(method, SupervisionMethod):
-            return None
+    def supervised(self, way: Way) -> Supervision:
+        """What the student of a way is told."""
         if way.name not in self._supervised:
             teachers = self.lead_up(way)[1]
             with naming_the_hop(self.describe(way)):
                 seed = derive_seed(self.seed, "hop", "student")
-                self._supervised[way.name] = method.supervise(teachers, self.student, self.data, seed=seed)
+                self._supervised[way.name] = way.method.supervise(teachers, self.student, self.data, seed=seed)
             self.keep_signals(way, teachers)
         return self._supervised[way.name]
 
@@ -173,26 +170,17 @@ class Task:
         seed = derive_seed(self.seed, "hop", "student")
         supervised = self.supervised(way)
         with naming_the_hop(self.describe(way)):
-            if supervised is not None:
-                if rows is not None:
-                    supervised = supervised.take(np.concatenate([rows, self._added(supervised, rows, quick)]))
-                return trainer.fit(self.student, supervised, seed=seed)
-            teachers = self.lead_up(way)[1]
-            part = self.data
             if rows is not None:
-                part = self.data.take(rows)
-                teachers = [teacher.restrict(self.data, rows, part) for teacher in teachers]
-            return way.method.transfer(teachers, self.student, part, trainer=trainer, seed=seed)
+                supervised = supervised.take(np.concatenate([rows, self._added(supervised, rows, quick)]))
+            return trainer.fit(self.student, supervised, seed=seed)
 
     def alone(self, way: Way) -> Task:
         """The problem as far as fitting one way needs it: small enough to be sent to another process."""
         supervised = self.supervised(way)
-        if supervised is None:
-            return replace(self, store=None, _routes={way.route: self.lead_up(way)}, _supervised={}, _kept={})
         nobody = Teacher(None, None, self.teacher.name)
         return replace(self, teacher=nobody, store=None, _routes={}, _supervised={way.name: supervised}, _kept={})
 
-    def _added(self, supervised: TransferSet, rows: NDArray[np.intp], quick: bool) -> NDArray[np.intp]:
+    def _added(self, supervised: Supervision, rows: NDArray[np.intp], quick: bool) -> NDArray[np.intp]:
         """Positions of the rows that a method added and that may be learned from together with `rows`."""
         n_rows = self.data.n_samples
         added = np.arange(n_rows, supervised.n_samples)

@@ -13,8 +13,8 @@ from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor, RandomFo
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_array
 
-from stepdown.core import InvalidInputError, NotSupportedError, Trainer, TransferSet, derive_seed
-from stepdown.learners import fit_to, peel
+from stepdown.core import InvalidInputError, NotSupportedError, Supervision, Trainer, TransferSet, derive_seed, rows_of
+from stepdown.learners import fit_to, split_pipeline
 
 from ._pipelines import fit_last_step
 from ._targets import real_targets, weighted_targets
@@ -69,7 +69,7 @@ class ForestSelection(Trainer):
                 f"ForestSelection: n_candidates={self.n_candidates!r}, max_rows={self.max_rows!r}; "
                 "both must be positive."
             )
-        final = peel(student).final
+        final = split_pipeline(student)[1]
         if not isinstance(final, FORESTS):
             raise NotSupportedError(
                 f"ForestSelection fits random forests and extra trees, not {type(final).__name__}; "
@@ -80,8 +80,9 @@ class ForestSelection(Trainer):
         """A third of the pool, compared on few rows."""
         return ForestSelection(max(2, self.n_candidates // 3), min(2_000, self.max_rows))
 
-    def fit(self, student: Any, data: TransferSet, *, seed: int | None = None) -> Any:
+    def fit(self, student: Any, supervision: Supervision, *, seed: int | None = None) -> Any:
         self.check_student(student)
+        data = rows_of(supervision)
         if isinstance(student, Pipeline):
             return fit_last_step(self, student, data, seed)
         obstacle = _obstacle(student, data)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from stepdown.core import Trainer, TransferSet
-from stepdown.learners import fit_to
+from stepdown.core import Lesson, Supervision, Trainer
+from stepdown.learners import fit_to, network_trainer
 
 
 class PlainFit(Trainer):
-    """Fit a student as its own ``fit`` does; soft targets are realised by `stepdown.learners.fit_to`.
+    """Fit a student as its own ``fit`` does; soft targets are realised by `stepdown.learners.fit_to`, lessons by a
+    network's own loop.
 
     Examples
     --------
@@ -22,5 +23,10 @@ class PlainFit(Trainer):
     ['yes']
     """
 
-    def fit(self, student: Any, data: TransferSet, *, seed: int | None = None) -> Any:
-        return fit_to(student, data, seed=seed)
+    def fit(self, student: Any, supervision: Supervision, *, seed: int | None = None) -> Any:
+        if isinstance(supervision, Lesson):
+            return network_trainer().fit(student, supervision, seed=seed)
+        return fit_to(student, supervision, seed=seed)
+
+
+Trainer.default = PlainFit

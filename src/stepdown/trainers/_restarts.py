@@ -8,8 +8,8 @@ import numpy as np
 from sklearn.base import clone, is_classifier
 from sklearn.pipeline import Pipeline
 
-from stepdown.core import InvalidInputError, NotSupportedError, Trainer, TransferSet, derive_seed
-from stepdown.learners import fit_to, peel, predictions
+from stepdown.core import InvalidInputError, NotSupportedError, Supervision, Trainer, TransferSet, derive_seed, rows_of
+from stepdown.learners import fit_to, predictions, split_pipeline
 
 from ._pipelines import fit_last_step
 from ._targets import real_targets, weighted_targets
@@ -45,7 +45,7 @@ class Restarts(Trainer):
     def check_student(self, student: Any) -> None:
         if self.n_restarts < 1:
             raise InvalidInputError(f"Restarts: n_restarts={self.n_restarts!r}; at least one fit is needed.")
-        final = peel(student).final
+        final = split_pipeline(student)[1]
         if "random_state" not in final.get_params(deep=False):
             raise NotSupportedError(
                 f"Restarts needs a student with random_state, {type(final).__name__} has none; use PlainFit()."
@@ -55,8 +55,9 @@ class Restarts(Trainer):
         """Two fits."""
         return Restarts(n_restarts=min(2, self.n_restarts))
 
-    def fit(self, student: Any, data: TransferSet, *, seed: int | None = None) -> Any:
+    def fit(self, student: Any, supervision: Supervision, *, seed: int | None = None) -> Any:
         self.check_student(student)
+        data = rows_of(supervision)
         if isinstance(student, Pipeline):
             return fit_last_step(self, student, data, seed)
         own = student.get_params(deep=False)["random_state"]

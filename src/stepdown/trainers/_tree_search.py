@@ -14,8 +14,8 @@ from sklearn.pipeline import Pipeline
 from sklearn.tree import BaseDecisionTree, DecisionTreeClassifier, DecisionTreeRegressor
 from sklearn.utils import check_array
 
-from stepdown.core import InvalidInputError, NotSupportedError, Trainer, TransferSet
-from stepdown.learners import fit_to, peel
+from stepdown.core import InvalidInputError, NotSupportedError, Supervision, Trainer, TransferSet, rows_of
+from stepdown.learners import fit_to, split_pipeline
 
 from ._flat_trees import FlatTrees, Rows
 from ._objective import Objective, SoftAccuracy, SquaredError
@@ -103,7 +103,7 @@ class TreeSearch(Trainer):
 
     def check_student(self, student: Any) -> None:
         self._check()
-        final = peel(student).final
+        final = split_pipeline(student)[1]
         if not isinstance(final, BaseDecisionTree):
             raise NotSupportedError(
                 f"TreeSearch fits single scikit-learn trees, not {type(final).__name__}; use trainer_for(student)."
@@ -120,8 +120,9 @@ class TreeSearch(Trainer):
             n_bins=63,
         )
 
-    def fit(self, student: Any, data: TransferSet, *, seed: int | None = None) -> Any:
+    def fit(self, student: Any, supervision: Supervision, *, seed: int | None = None) -> Any:
         self.check_student(student)
+        data = rows_of(supervision)
         if isinstance(student, Pipeline):
             return fit_last_step(self, student, data, seed)
         plain = fit_to(student, data, seed=seed)
