@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import skops.io
+from sklearn.datasets import load_iris
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
@@ -22,7 +23,8 @@ from skrub import TableVectorizer
 
 import stepdown
 from made import mixed_table
-from stepdown import cli, methods
+from stepdown import Fixed, MultihopClassifier, cli
+from stepdown.cli._methods import read_methods
 
 SMALL = ["--teacher", "forest:n_estimators=20", "--student", "tree:max_depth=3"]
 # Without validation, where it makes no difference.
@@ -312,12 +314,32 @@ def test_a_target_that_is_no_number_is_data(call, table):
     refused(call("run", table, "--target", "churn", "--task", "regression"), "isn't numeric", code=1)
 
 
-def test_methods_lists_every_method(call):
-    result = fine(call("methods"))
-    for name in ("NoTransfer", "KD", "SRatio", "Mixture"):
-        assert name in methods.__all__
-        assert name in result.stdout
-    assert "TransferMethod" not in result.stdout
+@pytest.mark.filterwarnings("ignore::stepdown.core.SignalWarning")
+def test_methods_lists_what_an_option_takes(call):
+    listed = [line.split()[0] for line in fine(call("methods")).stdout.splitlines()]
+    assert {"KD", "ModelCompression", "ConfWeight", "ProfWeight", "SRatio"} <= set(listed)
+    assert not {"Mixture", "Dense", "TransferMethod"} & set(listed)  # which need a method, or are none
+    X, y = load_iris(return_X_y=True)
+    teacher, student = RandomForestClassifier(9, random_state=0), DecisionTreeClassifier(max_depth=2)
+    for name in listed:
+        chain = MultihopClassifier(teacher, student, methods=read_methods([name]), search=Fixed("one-hop"))
+        assert chain.fit(X, y).score(X, y) > 0.6, name
+
+
+def test_methods_are_read_with_their_parameters(call, table, tmp_path):
+    words = ["--target", "churn", "--teacher", "tree", "--student", "tree:max_depth=2"]
+    fine(call("run", table, *words, "--method", "KD:temperature=2", "--method", "ConfWeight", "--out", "out"))
+    result = json.loads((tmp_path / "out" / "result.json").read_text())
+    assert result["settings"]["methods"] == "[KD(temperature=2), ConfWeight()]"
+    assert {"one-hop, KD(temperature=2)", "one-hop, ConfWeight()"} <= {row["way"] for row in result["validation"]}
+    for wrong, word in (
+        ("SRatios", "did you mean 'SRatio'"),
+        ("KD:heat=2", "no parameter 'heat'"),
+        ("KD:temperature=warm", "expected float"),
+    ):
+        refused(call("run", table, *words, "--method", wrong), word)
+    budget = ["--query-budget", "9", "--unlabeled", table]
+    refused(call("run", table, *words, "--method", "KD", *budget), "--method doesn't go with --query-budget")
 
 
 def test_version_and_help(call):

@@ -5,7 +5,6 @@ That keeps ``stepdown --help`` from waiting for skrub, skops and pandas.
 
 from __future__ import annotations
 
-import inspect
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,8 +18,7 @@ from rich.table import Table
 from rich.text import Text
 from typer.core import TyperGroup
 
-from stepdown import methods
-from stepdown.core import NotSupportedError, StepdownError, TransferMethod
+from stepdown.core import NotSupportedError, StepdownError
 
 from ._errors import exit_code
 from ._options import (
@@ -31,6 +29,7 @@ from ._options import (
     DiagnosisFolder,
     Jobs,
     MemoryFolder,
+    MethodNames,
     MostBytes,
     MostMicroseconds,
     MostRules,
@@ -116,6 +115,7 @@ def run(
     allow_import: AllowImport = False,
     unlabeled: Unlabeled = None,
     query_budget: Budget = None,
+    method: MethodNames = None,
     search: SearchName = "gate",
     max_rules: MostRules = None,
     max_bytes: MostBytes = None,
@@ -148,6 +148,7 @@ def compare(
     student: StudentName = "tree:max_depth=4",
     allow_import: AllowImport = False,
     unlabeled: Unlabeled = None,
+    method: MethodNames = None,
     search: SearchName = "gate",
     folds: OuterFolds = 5,
     repeats: Repeats = 2,
@@ -188,14 +189,17 @@ def diagnose(
 
 
 def _as_words(asked: dict[str, Any]) -> dict[str, Any]:
-    return {**asked, "task": asked["task"].value, "trust": tuple(asked["trust"] or ())}
+    for name in {"trust", "method"} & asked.keys():
+        asked[name] = tuple(asked[name] or ())
+    return {**asked, "task": asked["task"].value}
 
 
 @app.command("methods")
 def list_methods() -> None:
-    """List the transfer methods."""
-    found = [(name, getattr(methods, name)) for name in methods.__all__]
-    rows = [(name, _first_sentence(cls)) for name, cls in found if _is_method(cls)]
+    """List the methods that --method takes."""
+    from ._methods import METHODS
+
+    rows = [(name, _first_sentence(cls)) for name, cls in METHODS.items()]
     width = max(len(name) for name, _ in rows)
     drawn = Table(box=box.SIMPLE_HEAD)
     drawn.add_column("method", style="bold")
@@ -256,9 +260,5 @@ def _tell_error(message: str) -> None:
     tell(f"error: {message}", "bold red")
 
 
-def _is_method(cls: Any) -> bool:
-    return inspect.isclass(cls) and issubclass(cls, TransferMethod) and not inspect.isabstract(cls)
-
-
 def _first_sentence(cls: Any) -> str:
-    return " ".join((inspect.getdoc(cls) or "").split("\n\n")[0].split())
+    return " ".join((cls.__doc__ or "").split("\n\n")[0].split())

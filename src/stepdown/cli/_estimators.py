@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from types import MappingProxyType
-from typing import Any
+from typing import Any, get_type_hints
 
 from sklearn.base import is_classifier, is_regressor
 
@@ -171,6 +171,28 @@ def refuse_unknown(text: str, owner: str, given: Mapping[str, Any], parameters: 
             f"{text!r}: {owner} has no parameter {unknown[0]!r}{nearest(unknown[0], parameters)}"
             f" It has: {', '.join(parameters) or 'none'}."
         )
+
+
+def with_parameters(text: str, thing: Any, rest: str, parameters: Sequence[str] | None = None) -> Any:
+    """Return a thing of our own with the parameters of ``name:parameter=value,...``; their types are looked at here."""
+    values = parse_parameters(text, rest)
+    known = sorted(thing.get_params(deep=False)) if parameters is None else parameters
+    refuse_unknown(text, type(thing).__name__, values, known)
+    hints = get_type_hints(type(thing).__init__)
+    for key, value in values.items():
+        if not _is_a(value, hints[key]):
+            expected = getattr(hints[key], "__name__", str(hints[key])).replace(" | ", " or ")
+            raise UsageError(f"{text!r}: {key} can't be {value!r}; expected {expected}.")
+    return thing.set_params(**values)
+
+
+def _is_a(value: Any, hint: Any) -> bool:
+    if isinstance(value, bool):
+        return hint is bool
+    try:
+        return isinstance(value, hint) or (isinstance(value, int) and isinstance(float(value), hint))
+    except TypeError:  # Any and the like
+        return True
 
 
 def _import(path: str, spec: Spec) -> Any:

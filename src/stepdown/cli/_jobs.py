@@ -29,6 +29,7 @@ from ._datasets import digits
 from ._errors import UsageError
 from ._estimators import Spec, build, nearest, parse_spec
 from ._limits import best_within, check_limits, rungs_summary, shippable, shipped_line
+from ._methods import read_methods
 from ._output import check_free, check_memory, free_folder, written_whole
 from ._prepare import fit_for, learns_from_labels_only, multihop, preparing
 from ._probe import check_fits, few_rows
@@ -63,6 +64,7 @@ class Request:
     jobs: int
     allow_import: bool
     unlabeled: Path | None = None
+    method: tuple[str, ...] = ()
     search: str = "gate"
     query_budget: int | None = None
     memory: Path | None = None
@@ -146,9 +148,12 @@ def _checked(request: Request) -> tuple[Data, Models]:
 
 def _check_search(request: Request) -> None:
     search = read_search(request.search)
+    methods = read_methods(request.method)
     check_limits(request.limits, search)
     if request.query_budget is None:
         return
+    if methods:
+        raise UsageError("--method doesn't go with --query-budget, where the student learns the answers and the pool.")
     if request.unlabeled is None:
         raise UsageError("--query-budget needs rows to ask about: give --unlabeled FILE.")
     if request.teacher_file is None:
@@ -304,6 +309,7 @@ def _options(request: Request, cv: int) -> dict[str, Any]:
         "random_state": request.seed,
         "n_jobs": request.jobs,
         "search": read_search(request.search),
+        "methods": read_methods(request.method) or "auto",
         "memory": request.memory,
     }
 
@@ -314,6 +320,7 @@ def _settings(models: Models, options: dict[str, Any]) -> dict[str, Any]:
         "cv": options["cv"],
         "scoring": options["scoring"],
         "search": " ".join(repr(options["search"]).split()),
+        "methods": " ".join(str(options.get("methods", "auto")).split()),
     }
 
 

@@ -92,6 +92,16 @@ Budget = Annotated[
         rich_help_panel=SEARCH,
     ),
 ]
+MethodNames = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="METHOD",
+        help="How knowledge moves, as in KD:temperature=2; given several times, the search chooses. `stepdown methods`"
+        " lists them.",
+        show_default="the default of the student's kind",
+        rich_help_panel=SEARCH,
+    ),
+]
 SearchName = Annotated[
     str,
     typer.Option(

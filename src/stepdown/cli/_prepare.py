@@ -60,7 +60,7 @@ def multihop(
     them. A student that takes labels only is taught by labels: those that the teacher would give.
     """
     simple_model = fit_for(student, task, y)
-    if learns_from_labels_only(simple_model, task):
+    if options.get("methods", "auto") == "auto" and learns_from_labels_only(simple_model, task):
         options["methods"] = ModelCompression(targets="labels", cv=options.get("cv", 5))
     if isinstance(teacher, Spec):
         complex_model = fit_for(teacher, task, y)

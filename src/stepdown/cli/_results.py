@@ -17,7 +17,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.tree import BaseDecisionTree
 
 from stepdown.core import HopRecord
-from stepdown.learners import bare_model, complexity
+from stepdown.learners import complexity, peel
 from stepdown.ship._tree_text import tree_text
 from stepdown.verdict import render_json, render_page, render_text, summary_sentence
 
@@ -81,7 +81,7 @@ def _hop_row(record: HopRecord) -> dict[str, Any]:
         "from": list(record.teachers),
         "method": None if record.method is None else _one_line(record.method),
         "trainer": None if record.trainer is None else _one_line(record.trainer),
-        "model": _one_line(bare_model(record.model)),
+        "model": _one_line(peel(record.model).learner),
         "complexity": None if size is None else {"kind": size.kind, "size": size.size, "text": str(size)},
         "score": record.score,
         "seconds": record.seconds,

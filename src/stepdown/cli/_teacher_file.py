@@ -18,7 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 from skops.io.exceptions import UntrustedTypesFoundException
 
 from stepdown.core import InvalidInputError
-from stepdown.learners import bare_model
+from stepdown.learners import peel
 
 from ._data import Data
 from ._errors import UsageError
@@ -62,7 +62,7 @@ def on_columns(model: Any, table: Data, path: Path) -> FrozenEstimator:
     if not hasattr(model, "predict") or not (is_classifier(model) if classify else is_regressor(model)):
         raise UsageError(f"{path} holds a {type(model).__name__}, which is no model for {table.task}.")
     try:
-        check_is_fitted(bare_model(model))
+        check_is_fitted(peel(model).learner)
     except (NotFittedError, TypeError) as error:
         raise UsageError(f"{path} holds a {type(model).__name__} that isn't fitted.") from error
     names = getattr(model, "feature_names_in_", None)

@@ -24,11 +24,10 @@ from stepdown.core import (
 )
 from stepdown.learners import (
     bagged_bridge,
-    bare_model,
     complexity,
     fit_to,
+    peel,
     predictions,
-    split_pipeline,
     training_signal,
 )
 from stepdown.multihop import MultihopClassifier
@@ -199,7 +198,7 @@ def diagnose(
     trainer = read_trainer(trainer, student)
     seed = read_seed(random_state)
 
-    log.info("diagnosis: fitting the teacher, %s", type(split_pipeline(source)[1]).__name__)
+    log.info("diagnosis: fitting the teacher, %s", type(peel(source).learner).__name__)
     fitted = fit_teacher(source, data, seed)
 
     def signal(model: Teacher) -> Signal:
@@ -235,8 +234,8 @@ def diagnose(
             "seed": int(random_state) if isinstance(random_state, int | np.integer) else None,
             "folds": int(cv),
             "models": {
-                "teacher": {"name": type(bare_model(source)).__name__, "complexity": str(answers.teacher_size)},
-                "student": {"name": type(bare_model(student)).__name__, "complexity": str(answers.student_size)},
+                "teacher": {"name": type(peel(source).learner).__name__, "complexity": str(answers.teacher_size)},
+                "student": {"name": type(peel(student).learner).__name__, "complexity": str(answers.student_size)},
             },
             "facts": facts,
             "recommendations": advise(facts),

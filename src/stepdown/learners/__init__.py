@@ -17,7 +17,7 @@ from ._networks import (
     network_trainer,
     wider_nets,
 )
-from ._pipelines import bare_model, clone_with_seed, is_network, prepare, split_pipeline, supports_weight, with_final
+from ._pipelines import Peeled, clone_with_seed, peel, supports_weight, with_final
 from ._regression_classifier import RegressionClassifier
 from ._signals import fold_rows, predictions, signal_key, training_signal
 from ._soft_fit import fit_to, soft_fit_support
@@ -29,11 +29,11 @@ __all__ = [
     "Complexity",
     "Grade",
     "LabelEncoded",
+    "Peeled",
     "RegressionClassifier",
     "SoftFitSupport",
     "answers",
     "bagged_bridge",
-    "bare_model",
     "between",
     "between_twins",
     "cast_rows",
@@ -46,17 +46,15 @@ __all__ = [
     "graded_signals",
     "grades",
     "grown",
-    "is_network",
     "latency",
     "live_kd",
     "mixed_lessons",
     "network_trainer",
+    "peel",
     "predictions",
-    "prepare",
     "shrunk",
     "signal_key",
     "soft_fit_support",
-    "split_pipeline",
     "supports_weight",
     "training_signal",
     "wider_nets",

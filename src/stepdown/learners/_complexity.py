@@ -12,15 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
-from sklearn.frozen import FrozenEstimator
 from sklearn.neural_network import MLPClassifier, MLPRegressor
-from sklearn.pipeline import Pipeline
 from sklearn.tree import BaseDecisionTree
 from sklearn.utils.validation import _num_samples
 
 from ._bagged_trees import BaggedTreesClassifier, BaggedTreesRegressor
 from ._networks import n_parameters
-from ._pipelines import is_network
+from ._pipelines import peel
 
 TREES = "trees"
 LINEAR = "linear"
@@ -174,10 +172,7 @@ def _pickled_bytes(model: Any) -> int | None:
 
 
 def _count(model: Any) -> Complexity | None:
-    if isinstance(model, Pipeline):
-        return _count(model.steps[-1][1])
-    if isinstance(model, FrozenEstimator):
-        return _count(model.estimator)
+    model = peel(model).learner
     if hasattr(type(model), "model_that_counts"):  # a wrapper of ours that stands above this room
         return _count(model.model_that_counts)
     for known, count in _COUNTERS:
@@ -323,7 +318,7 @@ _COUNTERS: list[tuple[Any, Any]] = [
     (lambda model: _from(model, "lightgbm."), _lightgbm),
     (lambda model: _from(model, "xgboost."), _xgboost),
     (lambda model: isinstance(model, MLPClassifier | MLPRegressor), _network),
-    (is_network, _torch_network),
+    (lambda model: peel(model).is_network, _torch_network),
     (lambda model: hasattr(model, "calibrated_classifiers_"), _calibrated),
     (lambda model: hasattr(model, "estimators_"), _sklearn_ensemble),
     (lambda model: isinstance(model, BaggedTreesClassifier | BaggedTreesRegressor), lambda model: _trees(model.trees_)),

@@ -12,7 +12,7 @@ from sklearn.tree import BaseDecisionTree
 
 from ._bagged_trees import BaggedTreesClassifier, BaggedTreesRegressor
 from ._complexity import Complexity
-from ._pipelines import bare_model, split_pipeline, thawed, with_final
+from ._pipelines import peel, with_final
 
 SMALL = 500
 
@@ -83,7 +83,7 @@ def grown(student: Any) -> list[tuple[str, Any]]:
     >>> grown(DecisionTreeClassifier(max_depth=4))
     [('depth 8', DecisionTreeClassifier(max_depth=8)), ('depth 6', DecisionTreeClassifier(max_depth=6))]
     """
-    final = split_pipeline(student)[1]
+    final = peel(student).final
     params = final.get_params(deep=False)
     ladder: list[tuple[str, dict[str, Any]]] = []
     if isinstance(final, BaseDecisionTree):
@@ -119,7 +119,7 @@ def shrunk(teacher: Any) -> list[tuple[str, Any]]:
     >>> shrunk(RandomForestClassifier(100))
     [('30 members', RandomForestClassifier(n_estimators=30)), ('10 members', RandomForestClassifier(n_estimators=10))]
     """
-    final = bare_model(teacher)
+    final = peel(teacher).learner
     ladder: list[tuple[str, dict[str, Any]]] = []
     if isinstance(final, MLPClassifier | MLPRegressor):
         widths = {by: _widths(final, by) for by in (0.5, 0.25)}
@@ -184,4 +184,4 @@ def _member_count(model: Any) -> str | None:
 
 def _changed(owner: Any, final: Any, change: dict[str, Any]) -> Any:
     """The owner's pipeline, if it is one, around the changed final estimator."""
-    return clone(with_final(thawed(owner), clone(final).set_params(**change)))
+    return clone(with_final(owner, clone(final).set_params(**change)))

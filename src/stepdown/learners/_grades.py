@@ -17,7 +17,6 @@ from sklearn.ensemble import (
     HistGradientBoostingClassifier,
     HistGradientBoostingRegressor,
 )
-from sklearn.frozen import FrozenEstimator
 
 from stepdown.core import InvalidInputError, Signal, Teacher, TransferSet
 
@@ -32,7 +31,7 @@ from ._out_of_bag import (
     is_reached,
     unseen_mean,
 )
-from ._pipelines import bare_model, is_network, prepare, split_pipeline, thawed, with_final
+from ._pipelines import peel, with_final
 from ._probes import is_mlp, probes
 from ._signals import IN_SAMPLE, OUT_OF_FOLD, out_of_fold, predictions, signal_key, training_signal
 
@@ -95,7 +94,7 @@ def grades(model: Any, n_grades: int = 5, *, data: TransferSet | None = None) ->
         below = [part_of(size) for size in sorted(set(prefix_sizes(whole, n_grades)) - {whole})]
     else:
         below = [] if data is None else _probes(model, data, n_grades)
-    return [*(Grade(name, with_final(thawed(model), part)) for name, part in below), Grade("full", model)]
+    return [*(Grade(name, with_final(model, part)) for name, part in below), Grade("full", model)]
 
 
 def prefix_sizes(whole: int, n_grades: int) -> list[int]:
@@ -104,11 +103,11 @@ def prefix_sizes(whole: int, n_grades: int) -> list[int]:
 
 
 def _has_grades(model: Any) -> bool:
-    return _sized_parts(model, None) is not None or is_mlp(model) or is_network(model)
+    return _sized_parts(model, None) is not None or is_mlp(model) or peel(model).is_network
 
 
 def _probes(model: Any, data: TransferSet, n_grades: int) -> list[tuple[str, Any]]:
-    return network_probes(model, data, n_grades - 1) if is_network(model) else probes(model, data, n_grades)
+    return network_probes(model, data, n_grades - 1) if peel(model).is_network else probes(model, data, n_grades)
 
 
 PartOf = Callable[[int], tuple[str, Any]]
@@ -116,7 +115,7 @@ PartOf = Callable[[int], tuple[str, Any]]
 
 def _sized_parts(model: Any, data: TransferSet | None) -> tuple[int, PartOf] | None:
     """The number of members, and what makes the model of the first so many; None for what has no prefixes."""
-    final = bare_model(model)
+    final = peel(model).learner
     if isinstance(final, FORESTS + BAGGING):
         order = np.arange(len(final.estimators_)) if data is None else worst_first(model, data)
         return len(order), partial(_first_members, final, order)
@@ -137,13 +136,14 @@ def _sized_parts(model: Any, data: TransferSet | None) -> tuple[int, PartOf] | N
 
 def worst_first(model: Any, data: TransferSet) -> NDArray[np.intp]:
     """The members of a bagged model in order of rising accuracy, on rows out of their bags where these can be told."""
-    forest = bare_model(model)
+    peeled = peel(model)
+    forest = peeled.learner
     # A frozen forest may be asked about other rows than its own, and those are all held out.
-    members = None if isinstance(model, FrozenEstimator) else fitted_members(model, data)
+    members = None if peeled.is_frozen else fitted_members(model, data)
     if members is None:
         nothing = [np.empty(0, dtype=np.intp)] * len(forest.estimators_)
         over = forest_members if isinstance(forest, FORESTS) else bagging_members
-        members = over(forest, prepare(split_pipeline(thawed(model))[0], data.X), nothing)
+        members = over(forest, peeled.prepare(data.X), nothing)
     return np.argsort(_member_scores(members, data, getattr(forest, "classes_", None)), kind="stable")
 
 
@@ -298,7 +298,7 @@ def _graded_answers(
 def _ask_grades(model: Any, X: Any, data: TransferSet, n_grades: int) -> Answers:
     """What the grades say about X, ordered or probed by `data`; an ensemble gives exactly `n_grades` answers."""
     parts = _sized_parts(model, data)
-    if parts is None and is_network(model):
+    if parts is None and peel(model).is_network:
         found = network_probes(model, data, n_grades - 1)
         read = zip(found, probed_features(model, X, found), strict=True)
         below = [predictions(probe[1:], features, data.classes) for (_, probe), features in read]
@@ -309,7 +309,7 @@ def _ask_grades(model: Any, X: Any, data: TransferSet, n_grades: int) -> Answers
     sizes = prefix_sizes(whole, n_grades)
     says = {whole: predictions(model, X, data.classes)}
     for size in set(sizes) - {whole}:
-        says[size] = predictions(with_final(thawed(model), part_of(size)[1]), X, data.classes)
+        says[size] = predictions(with_final(model, part_of(size)[1]), X, data.classes)
     return [says[size] for size in sizes]
 
 
@@ -318,7 +318,7 @@ def _out_of_bag_prefixes(model: Any, data: TransferSet, n_grades: int) -> Answer
     members = fitted_members(model, data)
     if members is None:
         return None
-    scores = _member_scores(members, data, getattr(bare_model(model), "classes_", None))
+    scores = _member_scores(members, data, getattr(peel(model).learner, "classes_", None))
     sizes = prefix_sizes(len(scores), n_grades)
     rank = np.empty(len(scores), dtype=np.intp)
     rank[np.argsort(scores, kind="stable")] = np.arange(len(scores))

@@ -1,6 +1,6 @@
 """The door to the room of networks: the one file outside it that reaches in, and only with a network in hand.
 
-A skorch net is known by the module of its class (`is_network`). Whoever has one has torch, so that the room can be
+A skorch net is known by the module of its class (`peel`). Whoever has one has torch, so that the room can be
 imported then, and not before: `import stepdown` imports no torch.
 """
 
@@ -14,12 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone
-from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
 from stepdown.core import InvalidInputError, Lesson, Supervision, Trainer, TransferMethod, TransferSet
 
-from ._pipelines import bare_model, inner_estimators, is_network, prepare, split_pipeline, thawed, with_final
+from ._pipelines import inner_estimators, peel, with_final
 from ._soft_support import SoftFitSupport
 
 
@@ -46,10 +45,10 @@ def cast_rows(model: Any, X: Any) -> Any:
 
 def net_of(model: Any) -> Any:
     """The net behind a model, or the first one that an ensemble holds; None where there is none."""
-    bare = bare_model(model)
-    if is_network(bare):
-        return bare
-    return next((net for part in inner_estimators(bare) if (net := net_of(part)) is not None), None)
+    peeled = peel(model)
+    if peeled.is_network:
+        return peeled.learner
+    return next((net for part in inner_estimators(peeled.learner) if (net := net_of(part)) is not None), None)
 
 
 def network_randomness(model: Any, seed: int | None) -> AbstractContextManager[Any]:
@@ -86,15 +85,16 @@ def answers(model: Any, X: Any) -> NDArray[Any]:
 
 def check_labels(model: Any, data: TransferSet) -> None:
     """Raise `InvalidInputError` for classes that a network can't answer; other models answer all."""
-    if is_network(model) and data.classes is not None:
-        _room("_network_fit").check_labels(bare_model(model), data.classes)
+    peeled = peel(model)
+    if peeled.is_network and data.classes is not None:
+        _room("_network_fit").check_labels(peeled.learner, data.classes)
 
 
 def check_handed_rows(model: Any, X: Any) -> None:
     """Refuse rows of another type than a net's at the end of a pipeline, which nothing would convert later either."""
     if getattr(model, "converts_rows", False):
         return
-    if is_network(model) and (wanted := cast_rows(model, X)) is not X:
+    if peel(model).is_network and (wanted := cast_rows(model, X)) is not X:
         raise InvalidInputError(
             f"the steps before the {type(model).__name__} hand it {X.dtype} and it takes {wanted.dtype}: the pipeline "
             f"couldn't predict. Put FunctionTransformer(np.{wanted.dtype}) right before the net."
@@ -108,24 +108,26 @@ def fit_network(net: Any, data: TransferSet, *, seed: int | None) -> Any:
 
 def renewed(model: Any, original: Any, seed: int | None) -> Any:
     """The clone of a model, with weights drawn anew where the clone of a net would start from the trained ones."""
-    net, given = split_pipeline(model)[1], split_pipeline(original)[1]
-    if is_network(net) and not isinstance(net, FrozenEstimator):
-        _room("_network_fit").renew(net, given, seed)
+    peeled = peel(model)
+    if peeled.is_network and not peeled.is_frozen:
+        _room("_network_fit").renew(peeled.learner, peel(original).learner, seed)
     return model
 
 
 def network_probes(model: Any, data: TransferSet, n_probes: int) -> list[tuple[str, Any]]:
     """Linear probes on the deepest layers of a net, fitted to rows as the last step of the model sees them."""
-    X = prepare(split_pipeline(thawed(model))[0], cast_rows(model, data.X))
-    probes: list[tuple[str, Any]] = _room("_probes").network_probes(bare_model(model), data.replace(X=X), n_probes)
+    peeled = peel(model)
+    X = peeled.prepare(cast_rows(model, data.X))
+    probes: list[tuple[str, Any]] = _room("_probes").network_probes(peeled.learner, data.replace(X=X), n_probes)
     return probes
 
 
 def probed_features(model: Any, X: Any, probes: Sequence[tuple[str, Any]]) -> list[Any]:
     """What the head of each probe reads of rows, all layers in one pass."""
-    rows = prepare(split_pipeline(thawed(model))[0], cast_rows(model, X))
+    peeled = peel(model)
+    rows = peeled.prepare(cast_rows(model, X))
     layers = [probe[0].layer for _, probe in probes]
-    features = _room("_probes").layer_features(bare_model(model), rows, layers) if layers else {}
+    features = _room("_probes").layer_features(peeled.learner, rows, layers) if layers else {}
     return [features[layer] for layer in layers]
 
 
@@ -189,11 +191,11 @@ def wider_nets(student: Any, data: TransferSet, factors: Sequence[float], seed: 
     NotSupportedError
         For an architecture that can't be widened.
     """
-    steps, net = split_pipeline(student)
+    peeled = peel(student)
     X = cast_rows(student, data.take(np.arange(data.n_samples)[:512]).X)
-    if steps:
-        X = Pipeline([(name, clone(step)) for name, step in steps]).fit_transform(X, data.labels()[:512])
-    found = _room("_ladder").auxiliaries(net, factors, X=X, seed=seed)
+    if peeled.steps:
+        X = Pipeline([(name, clone(step)) for name, step in peeled.steps]).fit_transform(X, data.labels()[:512])
+    found = _room("_ladder").auxiliaries(peeled.learner, factors, X=X, seed=seed)
     return [(name, clone(with_final(student, wide))) for name, wide in found]
 
 

@@ -22,7 +22,7 @@ from sklearn.utils.validation import validate_data
 from stepdown.core import TransferSet
 
 from ._bagged_trees import BaggedTreesClassifier, BaggedTreesRegressor
-from ._pipelines import prepare, prepares_without_targets, split_pipeline
+from ._pipelines import peel, prepares_without_targets
 
 FORESTS = (RandomForestClassifier, RandomForestRegressor, ExtraTreesClassifier, ExtraTreesRegressor)
 BAGGING = (BaggingClassifier, BaggingRegressor)
@@ -53,11 +53,12 @@ class Members:
 
 def out_of_bag(model: Any, data: TransferSet) -> NDArray[np.float64] | None:
     """Mean answer, on each training row, of the members of a bagged model that have not learned from that row."""
-    steps, final = split_pipeline(model)
+    peeled = peel(model)
+    final = peeled.final
     if isinstance(final, BaggedTreesClassifier | BaggedTreesRegressor):
-        if data.groups is not None or not prepares_without_targets(steps):
+        if data.groups is not None or not prepares_without_targets(peeled.steps):
             return None
-        sums = final.unseen_sums(prepare(steps, data.X))
+        sums = final.unseen_sums(peeled.prepare(data.X))
         if sums is None or not _speaks_of(final, data.classes) or np.mean(sums[1] == 0) > _UNREACHED:
             return None
         return unseen_mean(model, data, *sums)
@@ -88,7 +89,7 @@ def unseen_mean(
         values = means[:, 0]
         values[count == 0] = np.average(np.asarray(data.y, dtype=np.float64), weights=data.weights())
         return values
-    known = np.asarray(split_pipeline(model)[1].classes_)
+    known = np.asarray(peel(model).learner.classes_)
     values = means
     if not np.array_equal(known, data.classes):
         values = np.zeros((len(means), len(data.classes)))
@@ -99,7 +100,8 @@ def unseen_mean(
 
 def fitted_members(model: Any, data: TransferSet) -> Members | None:
     """The members of a bagged model; None where the model isn't bagged or was fitted on other rows."""
-    steps, final = split_pipeline(model)
+    peeled = peel(model)
+    final = peeled.final
     if data.groups is not None:
         return None
     if not isinstance(final, FORESTS + BAGGING) or getattr(final, "n_outputs_", 1) != 1:
@@ -108,13 +110,13 @@ def fitted_members(model: Any, data: TransferSet) -> Members | None:
         return None
     if isinstance(final, FORESTS) and not final.bootstrap:
         return None
-    if not prepares_without_targets(steps):
+    if not prepares_without_targets(peeled.steps):
         return None
     try:  # making the bags again is most of the cost, so they are asked for once
         in_bag = [np.asarray(rows, dtype=np.intp) for rows in final.estimators_samples_]
     except AttributeError:  # a forest that was put together by other means than its fit
         return None
-    X = prepare(steps, data.X)
+    X = peeled.prepare(data.X)
     if any(rows.size and rows.max() >= data.n_samples for rows in in_bag):
         return None
     members = forest_members(final, X, in_bag) if isinstance(final, FORESTS) else bagging_members(final, X, in_bag)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sklearn.base import BaseEstimator, clone, is_classifier, is_regressor
@@ -14,87 +15,84 @@ from sklearn.utils.validation import has_fit_parameter
 
 from stepdown.core import derive_seed
 
-Steps = list[tuple[str, Any]]
 
-
-def split_pipeline(estimator: Any) -> tuple[Steps, Any]:
-    """The steps that prepare the rows, and the estimator that learns from what they return.
-
-    Nested pipelines are flattened; anything but a ``Pipeline`` is its own final estimator.
+@dataclass(frozen=True, slots=True)
+class Peeled:
+    """A model without its wrappers: pipelines and ``FrozenEstimator``, however they are nested.
 
     Parameters
     ----------
-    estimator : estimator
+    steps : list of (name, transformer)
+        What prepares the rows for the learner, in order, without "passthrough"; also those of a frozen pipeline.
+    final : estimator
+        The last step as ``fit`` meets it: the learner, or the ``FrozenEstimator`` that keeps it.
+    learner : estimator
+        What answers.
+    """
+
+    steps: list[tuple[str, Any]]
+    final: Any
+    learner: Any
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether fitting leaves the learner as it is."""
+        return self.final is not self.learner
+
+    @property
+    def is_network(self) -> bool:
+        """Whether the learner is a skorch net; it is known by the module of its class."""
+        classes = type(self.learner).__mro__
+        return any(cls.__name__ == "NeuralNet" and cls.__module__.split(".")[0] == "skorch" for cls in classes)
+
+    def prepare(self, X: Any) -> Any:
+        """Rows as the learner sees them, by the fitted steps."""
+        for _, step in self.steps:
+            X = step.transform(X)
+        return X
+
+
+def peel(model: Any) -> Peeled:
+    """Take a model out of its wrappers.
+
+    Parameters
+    ----------
+    model : estimator
         Fitted or not; neither copied nor changed.
 
     Returns
     -------
-    steps : list of (name, transformer)
-        In order, without "passthrough".
-    final : estimator
+    Peeled
 
     Examples
     --------
     >>> from sklearn.pipeline import make_pipeline
     >>> from sklearn.preprocessing import StandardScaler
     >>> from sklearn.tree import DecisionTreeClassifier
-    >>> split_pipeline(make_pipeline(StandardScaler(), DecisionTreeClassifier()))
+    >>> peeled = peel(make_pipeline(StandardScaler(), DecisionTreeClassifier()))
+    >>> peeled.steps, peeled.learner
     ([('standardscaler', StandardScaler())], DecisionTreeClassifier())
+    >>> peel(FrozenEstimator(DecisionTreeClassifier())).is_frozen
+    True
     """
-    if not isinstance(estimator, Pipeline):
-        return [], estimator
-    *before, (_, last) = estimator.steps
-    steps = [(name, step) for name, step in before if step is not None and step != "passthrough"]
-    inner, final = split_pipeline(last)
-    return steps + inner, final
-
-
-def bare_model(estimator: Any) -> Any:
-    """The fitted learner behind pipelines and ``FrozenEstimator``, however they are nested."""
-    while isinstance(estimator, Pipeline | FrozenEstimator):
-        estimator = estimator.estimator if isinstance(estimator, FrozenEstimator) else estimator.steps[-1][1]
-    return estimator
-
-
-def is_network(model: Any) -> bool:
-    """Whether a skorch net stands behind pipelines and freezing; it is known by the module of its class.
-
-    Parameters
-    ----------
-    model : estimator
-        Fitted or not.
-
-    Examples
-    --------
-    >>> from sklearn.neural_network import MLPClassifier
-    >>> is_network(MLPClassifier())
-    False
-    """
-    classes = type(bare_model(model)).__mro__
-    return any(cls.__name__ == "NeuralNet" and cls.__module__.split(".")[0] == "skorch" for cls in classes)
-
-
-def thawed(model: Any) -> Any:
-    """The model that is frozen, or the model itself."""
-    while isinstance(model, FrozenEstimator):
-        model = model.estimator
-    return model
-
-
-def prepare(steps: Sequence[tuple[str, Any]], X: Any) -> Any:
-    """Rows as the final estimator sees them, by the fitted steps of `split_pipeline`."""
-    for _, step in steps:
-        X = step.transform(X)
-    return X
+    steps, kept = [], None
+    while isinstance(model, Pipeline | FrozenEstimator):
+        if isinstance(model, FrozenEstimator):
+            kept, model = kept or model, model.estimator
+        else:
+            *before, (_, model) = model.steps
+            steps += [(name, step) for name, step in before if step is not None and step != "passthrough"]
+    return Peeled(steps, model if kept is None else kept, model)
 
 
 def with_final(estimator: Any, final: Any) -> Any:
-    """The same pipeline, of the same steps, around another final estimator; a bare estimator is replaced.
+    """The same pipeline, of the same steps, around another final estimator; anything else is replaced.
 
     Parameters
     ----------
     estimator : estimator
-        Left as it is. Its steps are shared, not cloned: clone the result where it is to be fitted.
+        Left as it is; what is frozen is unwrapped. Its steps are shared, not cloned: clone the result where it is to
+        be fitted.
     final : estimator
 
     Examples
@@ -107,6 +105,8 @@ def with_final(estimator: Any, final: Any) -> Any:
     Pipeline(steps=[('standardscaler', StandardScaler()),
                     ('logisticregression', DecisionTreeClassifier())])
     """
+    while isinstance(estimator, FrozenEstimator):
+        estimator = estimator.estimator
     if not isinstance(estimator, Pipeline):
         return final
     *before, (name, last) = estimator.steps
@@ -185,14 +185,13 @@ def supports_weight(estimator: Any) -> bool:
     >>> supports_weight(DecisionTreeClassifier()), supports_weight(KNeighborsClassifier())
     (True, False)
     """
-    final = split_pipeline(estimator)[1]
-    if isinstance(final, FrozenEstimator):
-        return True  # nothing is fitted, so nothing is ignored
-    if is_network(final):
-        return True  # by the loss of its training, not by a parameter of ``fit``
+    peeled = peel(estimator)
+    if peeled.is_frozen or peeled.is_network:
+        return True  # nothing is fitted, so nothing is ignored; a net takes weights in its loss
+    final = peeled.final
     inner = inner_estimators(final)
     if has_fit_parameter(final, "sample_weight") or (inner and _hands_keywords_on(final)):
-        return all(supports_weight(part) and not is_network(part) for part in inner)
+        return all(supports_weight(part) and not peel(part).is_network for part in inner)
     return False
 
 

@@ -19,12 +19,12 @@ from sklearn.utils.validation import validate_data
 
 from stepdown.core import TransferSet
 
-from ._pipelines import bare_model, prepare, split_pipeline, thawed
+from ._pipelines import peel
 
 
 def is_mlp(model: Any) -> bool:
     """Whether a network of scikit-learn's stands behind pipelines and freezing."""
-    return isinstance(bare_model(model), MLPClassifier | MLPRegressor)
+    return isinstance(peel(model).learner, MLPClassifier | MLPRegressor)
 
 
 class HiddenLayer(TransformerMixin, BaseEstimator):
@@ -62,8 +62,8 @@ def probes(model: Any, data: TransferSet, n_grades: int) -> list[tuple[str, Any]
     """Linear probes on the hidden layers of a network, the deepest `n_grades` - 1 of them."""
     if not is_mlp(model):
         return []
-    network = bare_model(model)
-    X = prepare(split_pipeline(thawed(model))[0], data.X)
+    peeled = peel(model)
+    network, X = peeled.learner, peeled.prepare(data.X)
     n_hidden = len(network.coefs_) - 1
     found = []
     for layer in range(max(0, n_hidden - n_grades + 1), n_hidden):

@@ -29,7 +29,7 @@ from ._networks import (
     renewed,
     soft_network_support,
 )
-from ._pipelines import clone_with_seed, is_network, split_pipeline, supports_weight
+from ._pipelines import clone_with_seed, peel, supports_weight
 from ._regression_classifier import RegressionClassifier
 from ._soft_boosters import boosts_log_odds, fit_soft_booster
 from ._soft_expanded import expansion_support, fit_by_expansion
@@ -83,7 +83,7 @@ def fit_to(student: Any, data: TransferSet, *, seed: int | None = None) -> Any:
     if isinstance(model, FrozenEstimator):
         return model
     data = data.replace(X=cast_rows(model, data.X))
-    if is_network(model):
+    if peel(model).is_network:
         check_labels(model, data)
     elif data.sample_weight is None and not _is_truly_soft(data):
         with network_randomness(model, seed):  # of nets that an ensemble holds
@@ -116,7 +116,7 @@ def soft_fit_support(student: Any, data: TransferSet | None = None) -> SoftFitSu
     >>> soft_fit_support(DecisionTreeClassifier()).kind, soft_fit_support(KNeighborsClassifier()).kind
     ('exact', 'refused')
     """
-    final = split_pipeline(student)[1]
+    final = peel(student).final
     if data is not None and not _is_truly_soft(data):
         return SoftFitSupport("exact", "labels, or one-hot targets: the student's own fit")
     n_classes = 3 if data is None or data.classes is None else len(data.classes)
@@ -124,7 +124,7 @@ def soft_fit_support(student: Any, data: TransferSet | None = None) -> SoftFitSu
 
 
 def _check(student: Any, data: TransferSet) -> None:
-    name = type(split_pipeline(student)[1]).__name__
+    name = type(peel(student).final).__name__
     n_rows = data.n_samples
     if n_rows == 0:
         raise InvalidInputError("the transfer set has no rows; give at least one.")
@@ -179,7 +179,7 @@ def _fit_pipeline(pipeline: Pipeline, data: TransferSet, seed: int | None) -> Pi
 def _fit_final(model: Any, data: TransferSet, seed: int | None) -> Any:
     if isinstance(model, FrozenEstimator):
         return model
-    if is_network(model):
+    if peel(model).is_network:
         return _fit_network(model, data, seed)
     if not _is_truly_soft(data):
         keywords = {} if data.sample_weight is None else {"sample_weight": data.weights()}
@@ -208,7 +208,7 @@ def _realisation(model: Any, n_classes: int) -> tuple[SoftFitSupport, Realisatio
     kind = type(model)
     if isinstance(model, FrozenEstimator):
         return SoftFitSupport("exact", "a frozen model is not fitted"), lambda model, *_: model
-    if is_network(model):
+    if peel(model).is_network:
         return soft_network_support(model), None  # fitted before anyone asks for a realisation
     if isinstance(model, RegressionClassifier | BaggedTreesClassifier):
         return SoftFitSupport("exact", "fits squared error on the soft targets"), _regress

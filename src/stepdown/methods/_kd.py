@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from stepdown.core import InvalidInputError, NotSupportedError, Supervision, Teacher, TransferMethod, TransferSet
-from stepdown.learners import is_network, live_kd, training_signal
+from stepdown.learners import live_kd, peel, training_signal
 
 from ._base import check_share, check_signals, nearest, require_soft_targets
 from ._targets import soften
@@ -94,7 +94,7 @@ class KD(TransferMethod):
         return data.replace(y=_mix(data.soft_targets(), answers, self.weight))
 
     def _live(self, student: Any) -> TransferMethod:
-        if not is_network(student):
+        if not peel(student).is_network:
             raise NotSupportedError(
                 f"KD(signals='live') is computed while a network trains; the student must be a skorch net, got "
                 f"{type(student).__name__}. Use KD(signals='out-of-fold')."

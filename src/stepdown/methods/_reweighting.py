@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stepdown.core import NotSupportedError, Signal, SignalWarning, Teacher, TransferMethod, TransferSet
-from stepdown.learners import fit_to, split_pipeline, supports_weight, training_signal
+from stepdown.learners import fit_to, peel, supports_weight, training_signal
 
 from ._base import require_classification
 from ._weights import conf_weights, normalise_weights, select_grades
@@ -23,7 +23,7 @@ def require_weights(method: TransferMethod, student: Any, data: TransferSet) -> 
     require_classification(method, data)
     if not supports_weight(student):
         raise NotSupportedError(
-            f"{type(method).__name__} works through sample_weight, which {type(split_pipeline(student)[1]).__name__} "
+            f"{type(method).__name__} works through sample_weight, which {type(peel(student).learner).__name__} "
             "doesn't take; use a method that changes targets (KD, ModelCompression) or another student."
         )
 

@@ -18,7 +18,7 @@ from torch.nn import functional
 from torch.utils.data import Subset
 
 from stepdown.core import InvalidInputError, Lesson, NotSupportedError, Supervision, Trainer, TransferSet
-from stepdown.learners import SoftFitSupport, fit_to, split_pipeline
+from stepdown.learners import SoftFitSupport, fit_to, peel
 
 from ._engine import taught
 from ._nets import seeded
@@ -59,7 +59,7 @@ class NetworkFit(Trainer):
     """
 
     def check_student(self, student: Any) -> None:
-        final = split_pipeline(student)[1]
+        final = peel(student).final
         if not isinstance(final, NeuralNet):
             raise NotSupportedError(
                 f"NetworkFit fits skorch nets, and pipelines that end in one; a {type(final).__name__} came. Leave the "

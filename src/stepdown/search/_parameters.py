@@ -12,7 +12,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils import check_random_state
 
 from stepdown.core import InvalidInputError, NotSupportedError, Trainer, TransferMethod, TransferSet, naming_the_hop
-from stepdown.learners import check_labels, completed, split_pipeline
+from stepdown.learners import check_labels, completed, peel
 from stepdown.trainers import trainer_for
 
 from ._inputs import checked_rows
@@ -115,7 +115,7 @@ def check_model(role: str, model: Any, *, classify: bool) -> None:
         kind = "classifier" if classify else "regressor"
         raise NotSupportedError(f"{role}: a {kind} is needed here, got {type(model).__name__}.")
     # scikit-learn's own models check their parameters at the beginning of `fit`, which may be an hour away.
-    final = split_pipeline(model)[1]
+    final = peel(model).final
     if hasattr(final, "_parameter_constraints") and not isinstance(final, FrozenEstimator):
         try:
             final._validate_params()
@@ -125,7 +125,7 @@ def check_model(role: str, model: Any, *, classify: bool) -> None:
 
 def is_frozen(teacher: Any) -> bool:
     """Whether a model can't be fitted again."""
-    return isinstance(split_pipeline(teacher)[1], FrozenEstimator)
+    return peel(teacher).is_frozen
 
 
 def check_pool(owner: Any, X: Any, X_unlabeled: Any, models: Sequence[Any]) -> Any:

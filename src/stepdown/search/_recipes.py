@@ -18,9 +18,8 @@ from stepdown.learners import (
     bagged_bridge,
     between_twins,
     grown,
-    is_network,
+    peel,
     shrunk,
-    split_pipeline,
     supports_weight,
     wider_nets,
 )
@@ -100,7 +99,7 @@ def _wider_nets(
     teacher: Any, student: Any, data: TransferSet, factors: tuple[float, ...], seed: int | None
 ) -> list[tuple[str, Any]]:
     """Networks between a network and a network; nothing between other models, or for what can't be widened."""
-    if not (is_network(teacher) and is_network(student)):
+    if not (peel(teacher).is_network and peel(student).is_network):
         return []
     try:
         wider = wider_nets(student, data, factors, derive_seed(seed, "bridge"))
@@ -176,7 +175,7 @@ def preferred_way(ways: Sequence[Way], student: Any, *, frozen: bool, pool: bool
 
 
 def _is_linear(student: Any) -> bool:
-    final = split_pipeline(student)[1]
+    final = peel(student).final
     # Linear support vector machines and discriminants live in other modules of scikit-learn's.
     return isinstance(final, LinearClassifierMixin | LinearSVR) or any(
         "sklearn.linear_model" in cls.__module__ for cls in type(final).__mro__
@@ -221,7 +220,7 @@ def ways_of_answers(
 def bridge_of_answers(student: Any) -> Any:
     """A bag of trees that takes every answer at its word: what a teacher says has no noise to be averaged out."""
     bridge = bagged_bridge(student, 1, n_trees=TREES_ON_ANSWERS)
-    split_pipeline(bridge)[1].set_params(max_features=1 / 3, min_samples_leaf=1)
+    peel(bridge).final.set_params(max_features=1 / 3, min_samples_leaf=1)
     return bridge
 
 

@@ -12,7 +12,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from stepdown.core import Teacher, TransferSet, as_teacher, derive_seed, naming_the_hop
-from stepdown.learners import split_pipeline
+from stepdown.learners import peel
 
 from ._inputs import check_classes, check_rows, check_targets
 from ._label_budget import queried_of, solve_queried
@@ -67,7 +67,7 @@ def solve(
     search.check(ways)
     scorer = asked_scorer(owner.scoring, y, owner.student, classify=classify)
     check_ways(ways, source, owner.student, data)
-    log.info("fitting the teacher, %s", type(split_pipeline(source)[1]).__name__)
+    log.info("fitting the teacher, %s", type(peel(source).learner).__name__)
     started = time.perf_counter()
     teacher = fit_teacher(source, data, seed, owner.memory)
     problem = Task(

@@ -10,7 +10,7 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.tree import BaseDecisionTree
 
 from stepdown.core import InvalidInputError, Trainer, TransferSet
-from stepdown.learners import is_network, network_trainer, split_pipeline
+from stepdown.learners import network_trainer, peel
 
 from ._forest_selection import FORESTS, ForestSelection
 from ._plain import PlainFit
@@ -43,14 +43,15 @@ def trainer_for(student: Any) -> Trainer:
     >>> trainer_for(DecisionTreeClassifier(max_depth=4)), trainer_for(LogisticRegression())
     (TreeSearch(), PlainFit())
     """
-    _, final = split_pipeline(student)
+    peeled = peel(student)
+    final = peeled.final
     if isinstance(final, BaseDecisionTree):
         return TreeSearch()
     if isinstance(final, FORESTS) and final.n_estimators <= _SMALL_FOREST:
         return ForestSelection()
     if isinstance(final, MLPClassifier | MLPRegressor) and int(np.sum(final.hidden_layer_sizes)) <= _SMALL_NETWORK:
         return Restarts()
-    return network_trainer() if is_network(final) else PlainFit()
+    return network_trainer() if peeled.is_network and not peeled.is_frozen else PlainFit()
 
 
 def fit_student(

@@ -14,7 +14,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import check_array
 
 from stepdown.core import InvalidInputError, NotSupportedError, Supervision, Trainer, TransferSet, derive_seed, rows_of
-from stepdown.learners import fit_to, split_pipeline
+from stepdown.learners import fit_to, peel
 
 from ._pipelines import fit_last_step
 from ._targets import real_targets, weighted_targets
@@ -69,7 +69,7 @@ class ForestSelection(Trainer):
                 f"ForestSelection: n_candidates={self.n_candidates!r}, max_rows={self.max_rows!r}; "
                 "both must be positive."
             )
-        final = split_pipeline(student)[1]
+        final = peel(student).final
         if not isinstance(final, FORESTS):
             raise NotSupportedError(
                 f"ForestSelection fits random forests and extra trees, not {type(final).__name__}; "

@@ -9,7 +9,7 @@ from sklearn.base import clone, is_classifier
 from sklearn.pipeline import Pipeline
 
 from stepdown.core import InvalidInputError, NotSupportedError, Supervision, Trainer, TransferSet, derive_seed, rows_of
-from stepdown.learners import fit_to, predictions, split_pipeline
+from stepdown.learners import fit_to, peel, predictions
 
 from ._pipelines import fit_last_step
 from ._targets import real_targets, weighted_targets
@@ -45,7 +45,7 @@ class Restarts(Trainer):
     def check_student(self, student: Any) -> None:
         if self.n_restarts < 1:
             raise InvalidInputError(f"Restarts: n_restarts={self.n_restarts!r}; at least one fit is needed.")
-        final = split_pipeline(student)[1]
+        final = peel(student).final
         if "random_state" not in final.get_params(deep=False):
             raise NotSupportedError(
                 f"Restarts needs a student with random_state, {type(final).__name__} has none; use PlainFit()."

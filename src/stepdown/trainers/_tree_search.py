@@ -15,7 +15,7 @@ from sklearn.tree import BaseDecisionTree, DecisionTreeClassifier, DecisionTreeR
 from sklearn.utils import check_array
 
 from stepdown.core import InvalidInputError, NotSupportedError, Supervision, Trainer, TransferSet, rows_of
-from stepdown.learners import fit_to, split_pipeline
+from stepdown.learners import fit_to, peel
 
 from ._flat_trees import FlatTrees, Rows
 from ._objective import Objective, SoftAccuracy, SquaredError
@@ -103,7 +103,7 @@ class TreeSearch(Trainer):
 
     def check_student(self, student: Any) -> None:
         self._check()
-        final = split_pipeline(student)[1]
+        final = peel(student).final
         if not isinstance(final, BaseDecisionTree):
             raise NotSupportedError(
                 f"TreeSearch fits single scikit-learn trees, not {type(final).__name__}; use trainer_for(student)."
