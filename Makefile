@@ -5,8 +5,16 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 APP := $(VENV)/.app
 READY := $(VENV)/.ready
+OLDEST := $(VENV)-minimum/.ready
+LOCK := $(VENV)-lock/.ready
+COMPILE := $(VENV)-lock/bin/uv pip compile -q --python-version 3.11 --no-annotate --custom-compile-command "make lock"
+PIP := -m pip install -q --disable-pip-version-check
 
-.PHONY: demo test check format lint types bench-tabular bench-queries bench-study bench-cost clean
+# One thread a process: the tests run in parallel already.
+export OMP_NUM_THREADS ?= 1
+export OPENBLAS_NUM_THREADS ?= 1
+
+.PHONY: demo test test-minimum check format lint types lock hooks bench-tabular bench-queries bench-study bench-cost clean
 
 demo: $(APP)  ## fit, compare and write a small model on a real data set
 	$(BIN)/stepdown demo --out stepdown-demo
@@ -14,7 +22,20 @@ demo: $(APP)  ## fit, compare and write a small model on a real data set
 test: $(READY)  ## tests and doctests
 	$(BIN)/python -m pytest -n auto -q --doctest-modules --doctest-glob='*.md' tests src README.md docs
 
-check: lint types test  ## what CI runs
+test-minimum: $(OLDEST)  ## the estimator side on the oldest versions that pyproject.toml allows
+	$(VENV)-minimum/bin/python -m pytest -n auto -q -W "ignore::pytest.PytestRemovedIn10Warning" \
+		tests/core tests/learners tests/trainers tests/methods tests/multihop/test_multihop.py tests/search/test_gate.py
+
+check: lint types test test-minimum  ## what CI runs
+
+hooks:  ## let git lint before a commit and run what CI runs before a push
+	cd "$$(git rev-parse --git-path hooks)" && printf '#!/bin/sh\nexec make lint\n' > pre-commit && \
+		printf '#!/bin/sh\nexec make check\n' > pre-push && chmod +x pre-commit pre-push
+
+lock: $(LOCK)  ## pin what is installed anew; UPGRADE=--upgrade takes the newest versions
+	$(COMPILE) $(UPGRADE) pyproject.toml --extra cli --extra plot requirements/app.in -o requirements/app.txt
+	$(COMPILE) $(UPGRADE) pyproject.toml --extra nn --extra pruning requirements/dev.in -o requirements/dev.txt
+	$(COMPILE) $(UPGRADE) --resolution lowest-direct pyproject.toml requirements/minimum.in -o requirements/minimum.txt
 
 format: $(READY)
 	$(BIN)/ruff check --fix -q .
@@ -45,13 +66,24 @@ bench-cost: $(READY)  ## what the default fit and the tree search cost, as ratio
 # The demo needs neither tests nor torch, so it gets a smaller environment; `make test` completes it.
 $(APP): requirements/app.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements/app.txt
-	$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(BIN)/python $(PIP) -r requirements/app.txt
+	$(BIN)/python $(PIP) --no-deps --no-build-isolation -e .
 	touch $@
 
 $(READY): $(APP) requirements/dev.txt
-	$(BIN)/python -m pip install -q --disable-pip-version-check -r requirements/dev.txt
+	$(BIN)/python $(PIP) -r requirements/dev.txt
+	touch $@
+
+$(OLDEST): requirements/minimum.txt pyproject.toml
+	$(PYTHON) -m venv $(VENV)-minimum
+	$(VENV)-minimum/bin/python $(PIP) -r requirements/minimum.txt
+	$(VENV)-minimum/bin/python $(PIP) --no-deps --no-build-isolation -e .
+	touch $@
+
+$(LOCK):
+	$(PYTHON) -m venv $(VENV)-lock
+	$(VENV)-lock/bin/python $(PIP) uv==0.13.9
 	touch $@
 
 clean:
-	rm -rf $(VENV) stepdown-demo .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(VENV)-minimum $(VENV)-lock stepdown-demo .pytest_cache .mypy_cache .ruff_cache

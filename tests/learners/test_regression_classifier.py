@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import sklearn
 from sklearn.ensemble import GradientBoostingRegressor
 from sklearn.linear_model import LinearRegression, Ridge
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.tree import DecisionTreeRegressor
 from sklearn.utils.estimator_checks import parametrize_with_checks
+from sklearn.utils.fixes import parse_version as parse
 
 from stepdown.core import NotSupportedError
 from stepdown.learners import RegressionClassifier, supports_weight
@@ -25,10 +27,13 @@ WEIGHT_CHECKS = (
     "check_classifiers_one_label_sample_weights",
 )
 
+# Before 1.7 the check on sparse rows gave no weights to what takes none.
+FAILING = [name for name in WEIGHT_CHECKS if "sparse" not in name or parse(sklearn.__version__) >= parse("1.7")]
+
 
 def without_weights(estimator):
     takes = supports_weight(estimator)
-    return {} if takes else dict.fromkeys(WEIGHT_CHECKS, "the regressor takes no weights, and they are refused")
+    return {} if takes else dict.fromkeys(FAILING, "the regressor takes no weights, and they are refused")
 
 
 @parametrize_with_checks(
