@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from stepdown.core import InvalidInputError
 
-from ._networks import quietly, run
+from ._networks import in_the_type_of, quietly, run
 from ._taps import Taps, bare, main_tensor
 
 CHECKED_ROWS = 4
@@ -76,7 +76,13 @@ def cached_features(
     ...     features.shape, type(features).__name__
     ((5, 3), 'memmap')
     """
-    rows = torch.as_tensor(X)
+    try:
+        rows = in_the_type_of(network, torch.as_tensor(X))
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise InvalidInputError(
+            f"features are kept for one array or tensor of rows, got a {type(X).__name__} ({error}); for networks of "
+            "several inputs pass the network itself as the teacher."
+        ) from error
     if not len(rows) or batch_size < 1:
         raise InvalidInputError(f"{len(rows)} rows and batch_size={batch_size} came; expected at least 1 of each.")
     wanted = tuple(layers)

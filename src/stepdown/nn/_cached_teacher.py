@@ -15,7 +15,7 @@ from stepdown.core import InvalidInputError, NotSupportedError
 
 from ._cache import OUTPUT, cached_features
 from ._method import Outputs
-from ._networks import FrozenNetwork
+from ._networks import FrozenNetwork, in_the_type_of
 
 
 class CachedTeacher(FrozenNetwork):
@@ -70,7 +70,7 @@ class CachedTeacher(FrozenNetwork):
             For names of layers that don't exist.
         """
         kept = cached_features(self.module, self.X, [OUTPUT, *layers], self.folder)
-        rows = torch.as_tensor(self.X)
+        rows = in_the_type_of(self.module, torch.as_tensor(self.X))
         prints = _fingerprints(rows)
         known, order = prints.sort(stable=True)
         alike = (known[1:] == known[:-1]).nonzero().flatten()

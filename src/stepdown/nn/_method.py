@@ -26,6 +26,8 @@ def naming_the_layers(theirs: str, mine: str) -> Iterator[None]:
         yield
     except StepdownError as error:
         raise type(error)(f"teacher's layer {theirs!r} -> student's layer {mine!r}: {error}") from error
+    except KeyError as error:
+        raise InvalidInputError(f"{error} stands for several layers; a pair names one of each network.") from error
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from sklearn.base import BaseEstimator
-from torch import nn
+from torch import Tensor, nn
 
 from ._taps import main_tensor
 
@@ -53,6 +53,21 @@ def run(network: nn.Module, x: Any) -> Any:
     if isinstance(x, Mapping):
         return network(**x)
     return network(*x) if isinstance(x, tuple | list) else network(x)
+
+
+def in_the_type_of(network: nn.Module, x: Any) -> Any:
+    """A batch in the type of a network's weights, where all of them have another one than the batch."""
+    kinds = {values.dtype for values in network.parameters() if values.is_floating_point()}
+    if len(kinds) != 1 or torch.is_autocast_enabled():
+        return x
+    (kind,) = kinds
+
+    def cast(part: Any) -> Any:
+        return part.to(kind) if isinstance(part, Tensor) and part.is_floating_point() else part
+
+    if isinstance(x, Mapping):
+        return {name: cast(part) for name, part in x.items()}
+    return tuple(map(cast, x)) if isinstance(x, tuple | list) else cast(x)
 
 
 @contextmanager

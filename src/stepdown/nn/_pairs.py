@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, overload
 
 from torch import Tensor, nn
@@ -11,7 +12,8 @@ from torch import Tensor, nn
 from stepdown.core import InvalidInputError
 
 from . import functional
-from ._networks import quietly, run
+from ._guards import rows_message
+from ._networks import in_the_type_of, quietly, run
 from ._taps import Taps, bare, main_tensor
 
 SILENT = (nn.Dropout, nn.Dropout2d, nn.Identity, nn.Flatten)
@@ -190,12 +192,15 @@ def propose_pairs(
 def _flows(network: nn.Module, batch: Any, labels: Tensor | None, names: Iterable[str] | None) -> tuple[LayerFlow, ...]:
     wanted = stage_ends(network, batch) if names is None else list(names)
     with Taps(bare(network), wanted) as taps, quietly(network):
-        run(bare(network), batch)
+        n = len(main_tensor(run(bare(network), in_the_type_of(network, batch))))
         layers = {name: taps[name] for name in taps}
     if not layers:
         raise InvalidInputError(
             f"{type(network).__name__} has no layer to pair; name some in teacher_layers or student_layers."
         )
+    for name, layer in layers.items():
+        if layer.ndim == 0 or len(layer) != n:
+            raise InvalidInputError(rows_message(f"layer {name!r} of {type(network).__name__}", layer, n))
     values = list(layers.values())
     flows = functional.relational_profile(values) if labels is None else functional.flow_vector(values, labels)
     return tuple(
@@ -204,27 +209,56 @@ def _flows(network: nn.Module, batch: Any, labels: Tensor | None, names: Iterabl
 
 
 def stage_ends(network: nn.Module, batch: Any) -> list[str]:
-    """The last module of each stage in the order of running, without the stage that makes the output."""
-    stages: list[list[str]] = []
+    """The last module of each stage in the order of running, without the stage that makes the output.
 
-    def follow(name: str, module: nn.Module) -> Any:
-        starts = any(parameter.ndim > 1 for parameter in module.parameters(recurse=False))
+    A container ends a stage where its own code makes something of what runs in it, as a block with a shortcut does.
+    """
+    stages: list[list[tuple[str, int]]] = []
+    ran: list[str] = []
+    latest: list[Tensor] = []
 
-        def hook(_: nn.Module, inputs: Any, output: Any) -> None:
-            if starts:
+    def hook(name: str, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+        values = _features(output)
+        contains = bool(ran) and ran[-1].startswith(f"{name}.")
+        if not contains and next(module.children(), None) is not None and not _has_weights(module):
+            return
+        made = values is not None and not any(values is given for given in inputs)
+        if contains:
+            made = made and not any(values is known for known in latest)
+        else:
+            ran.append(name)
+            if _has_weights(module):
                 stages.append([])
-            if stages and isinstance(output, Tensor) and not isinstance(module, SILENT):
-                stages[-1].append(name)
+            made = (made or getattr(module, "inplace", False)) and not isinstance(module, SILENT)
+        if values is not None:
+            latest[:] = [values]
+            if stages and made:
+                stages[-1].append((name, len(values)))
 
-        return hook
-
-    leaves = {name: module for name, module in bare(network).named_modules() if not list(module.children())}
-    handles = [module.register_forward_hook(follow(name, module)) for name, module in leaves.items()]
+    handles = [
+        module.register_forward_hook(partial(hook, name)) for name, module in bare(network).named_modules() if name
+    ]
     try:
         with quietly(network):
-            main_tensor(run(bare(network), batch))
+            n = len(main_tensor(run(bare(network), in_the_type_of(network, batch))))
     finally:
         for handle in handles:
             handle.remove()
-    ends = [stage[-1] for stage in stages if stage]
-    return list(dict.fromkeys(ends[:-1] if len(ends) > 1 else ends))
+    kept = [stage for stage in stages if stage]
+    kept = kept[:-1] if len(kept) > 1 else kept
+    # Windows of a row and the like are left out; not the last stage, whose features are what matters most.
+    usable = [[name for name, rows in stage if rows == n or stage is kept[-1]] for stage in kept]
+    return list(dict.fromkeys(names[-1] for names in usable if names))
+
+
+def _has_weights(module: nn.Module) -> bool:
+    return any(parameter.ndim > 1 for parameter in module.parameters(recurse=False))
+
+
+def _features(output: Any) -> Tensor | None:
+    """The main tensor of a layer's output; None where there is none that could be matched."""
+    try:
+        values = main_tensor(output)
+    except InvalidInputError:
+        return None
+    return values if values.is_floating_point() else None

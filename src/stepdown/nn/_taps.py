@@ -64,7 +64,8 @@ class Taps(Mapping[str, Tensor]):
     network : torch.nn.Module
         Left as it is, apart from the hooks.
     names : iterable of str
-        Dotted names of modules as in ``named_modules()``, or globs (``"layer?"``, ``"*.conv2"``). ``"name:input"``
+        Dotted names of modules as in ``named_modules()``, or globs (``"layer?"``, ``"*.conv2"``); negative numbers
+        count from the end (``"blocks.-1"``). ``"name:input"``
         stands for what goes into a module, which is how activations made by functions are reached; ``"name[key]"``
         for one part of what a module returns: a position in a tuple or a key in a dict.
 
@@ -90,7 +91,9 @@ class Taps(Mapping[str, Tensor]):
 
     def __init__(self, network: nn.Module, names: Iterable[str]) -> None:
         self.network = network
-        self._places = _resolve(bare(network), names)
+        meant = _resolve(bare(network), names)
+        self._places = {name: place for places in meant.values() for name, place in places.items()}
+        self._meant = {wanted: list(places) for wanted, places in meant.items()}
         self._values: dict[str, Any] = {}
         self._handles: list[RemovableHandle] = []
         self._tapped: list[nn.Module] = []
@@ -144,6 +147,11 @@ class Taps(Mapping[str, Tensor]):
             ) from error
         return main_tensor(part, f"layer {name!r}")
 
+    def outputs(self) -> dict[str, Tensor]:
+        """All activations, also under those globs that stand for one layer."""
+        found = dict(self.items())
+        return found | {glob: found[names[0]] for glob, names in self._meant.items() if len(names) == 1}
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._places)
 
@@ -179,12 +187,14 @@ def _without_taps(module: nn.Module, protocol: Any) -> Any:
     return make, arguments, state, *rest
 
 
-def _resolve(network: nn.Module, names: Iterable[str]) -> dict[str, Place]:
+def _resolve(network: nn.Module, names: Iterable[str]) -> dict[str, dict[str, Place]]:
+    """For each wanted name the layers that it stands for."""
     known = [name for name, _ in network.named_modules() if name]
-    places = {}
+    meant: dict[str, dict[str, Place]] = {}
     for wanted in names:
         match = re.fullmatch(r"(?P<glob>.+?)(?P<input>:input)?(?:\[(?P<key>[^\[\]*?]+)\])?", wanted)
-        glob = match["glob"] if match else wanted
+        plain = match["glob"] if match else wanted
+        glob = _from_the_end(network, plain)
         found = [name for name in known if fnmatchcase(name, glob)]
         if not found:
             near = get_close_matches(glob, known, n=5, cutoff=0.3) or known[:10]
@@ -192,7 +202,17 @@ def _resolve(network: nn.Module, names: Iterable[str]) -> dict[str, Place]:
                 f"{type(network).__name__} has no layer {glob!r}; the nearest of its {len(known)} are: "
                 f"{', '.join(near)}."
             )
-        for name in found:
-            suffix = wanted[len(glob) :]
-            places[name + suffix] = Place(name, match["key"] if match else None, bool(match and match["input"]))
-    return places
+        at_input, key = bool(match and match["input"]), match["key"] if match else None
+        meant[wanted] = {name + wanted[len(plain) :]: Place(name, key, at_input) for name in found}
+    return meant
+
+
+def _from_the_end(network: nn.Module, name: str) -> str:
+    """A name in which negative numbers are replaced by the children's own."""
+    path: list[str] = []
+    for part in name.split("."):
+        if re.fullmatch(r"-\d+", part):
+            children = [child for child, _ in network.get_submodule(".".join(path)).named_children()]
+            part = children[int(part)] if -int(part) <= len(children) else part
+        path.append(part)
+    return ".".join(path)

@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from stepdown.core import InvalidInputError, StepdownError
 
 from ._cached_teacher import CachedTeacher
+from ._guards import expect_gradients, expect_logits, expect_one_output, expect_rows, reads_outputs
 from ._method import LossMethod, Outputs, total
-from ._networks import evaluating, quietly, run
+from ._networks import evaluating, in_the_type_of, quietly, run
 from ._pairs import propose_pairs
 from ._taps import Taps, bare, main_tensor
 
@@ -101,6 +102,7 @@ class Transfer:
         self._cached = cached
         self._look_up: Callable[[Any], Outputs] | None = None
         self._adapters_known = False
+        self._first_step = True
 
     def __enter__(self) -> Self:
         if self._taps is not None:
@@ -168,9 +170,10 @@ class Transfer:
                 "teacher.eval(), and train() on the student alone."
             )
         with torch.no_grad():
-            logits = main_tensor(run(self.teacher, x))
-        found = Outputs(logits, dict(taps.items()))
+            logits = main_tensor(run(self.teacher, in_the_type_of(self.teacher, x)))
+        found = Outputs(logits, taps.outputs())
         taps.clear()
+        expect_rows("teacher", found)
         return found
 
     def student_outputs(self, out: Any) -> Outputs:
@@ -186,8 +189,9 @@ class Transfer:
         Outputs
         """
         _, taps = self._opened()
-        found = Outputs(main_tensor(out), dict(taps.items()), dict(self.adapters.items()))
+        found = Outputs(main_tensor(out), taps.outputs(), dict(self.adapters.items()))
         taps.clear()
+        expect_rows("student", found)
         return found
 
     def loss(self, x: Any, out: Any, y: Tensor | None = None, *, epoch: int) -> Tensor:
@@ -229,6 +233,8 @@ class Transfer:
                     "Transfer(..., example=x), then [*student.parameters(), *transfer.parameters()]."
                 )
             self._adapters_known = True
+        if self._first_step and torch.is_grad_enabled():
+            self._check_first(student, teacher, out)
         terms = self.method.terms(student, teacher, y, epoch=epoch)
         loss = total(terms, student)
         self._check(loss, terms, student, teacher, epoch)
@@ -249,6 +255,15 @@ class Transfer:
         like = next((p for p in self.student.parameters() if p.is_floating_point()), student.logits)
         self.adapters = nn.ModuleDict(made).to(student.logits.device, like.dtype)
         self._adapters_known = True
+
+    def _check_first(self, student: Outputs, teacher: Outputs, out: Any) -> None:
+        """What one batch says about all."""
+        expect_gradients(student)
+        if reads_outputs(self.method):
+            expect_one_output(out)
+            expect_logits("student", student.logits)
+            expect_logits("teacher", teacher.logits)
+        self._first_step = False
 
     def _check(self, loss: Tensor, terms: dict[str, Tensor], student: Outputs, teacher: Outputs, epoch: int) -> None:
         if torch.is_grad_enabled() and not (loss.requires_grad and student.logits.requires_grad):

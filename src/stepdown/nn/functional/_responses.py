@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -29,8 +30,8 @@ def kd(
     ----------
     student, teacher : tensor of shape (n_rows, n_classes)
         Logits, columns in the same order.
-    target : tensor of shape (n_rows,), optional
-        Class indices; without them the soft part stands alone, with weight 1.
+    target : tensor of shape (n_rows,) or (n_rows, n_classes), optional
+        Class indices, or shares of the classes; without them the soft part stands alone, with weight 1.
     temperature : float
         Positive; softens both sides.
     weight : float
@@ -46,7 +47,8 @@ def kd(
     Raises
     ------
     InvalidInputError
-        For shapes that differ, fewer than two classes or a temperature that isn't positive.
+        For shapes that differ, fewer than two classes, a temperature that isn't positive, or targets that are neither
+        classes nor shares that sum to 1.
 
     Examples
     --------
@@ -65,7 +67,7 @@ def kd(
     )
     if target is None:
         return soft
-    return weight * soft + (1 - weight) * functional.cross_entropy(student, target)
+    return weight * soft + (1 - weight) * functional.cross_entropy(student, _checked_target(target, student))
 
 
 @full_precision
@@ -91,6 +93,27 @@ def logit(student: Tensor, teacher: Tensor) -> Tensor:
     """
     student, teacher = _matched_logits(student, teacher)
     return 0.5 * reduced((student - teacher) ** 2, "row")
+
+
+def _checked_target(target: Tensor, logits: Tensor) -> Tensor:
+    n, n_classes = logits.shape
+    if target.shape == logits.shape and target.is_floating_point():
+        sums = target.sum(1)
+        if not bool(((sums - 1).abs() < 1e-3).all()):
+            raise InvalidInputError(
+                f"rows of targets sum to {sums.min().item():.3g} to {sums.max().item():.3g}, not to 1, so they are no "
+                "shares of classes. For several labels a row regress the logits by Logit, and add the binary "
+                "cross-entropy of the labels in a loop of your own."
+            )
+        return target
+    if target.shape != (n,) or target.is_floating_point() or target.dtype == torch.bool:
+        raise InvalidInputError(
+            f"targets have shape {tuple(target.shape)} and type {target.dtype}; expected class indices of shape ({n},) "
+            "(targets.flatten().long() makes them of one column)."
+        )
+    if not target.is_cuda and not bool((target < n_classes).all()):  # a GPU would have to be waited for
+        raise InvalidInputError(f"class {int(target.max())} among the targets; the networks have {n_classes} outputs.")
+    return target.long()
 
 
 def _matched_logits(student: Tensor, teacher: Tensor) -> tuple[Tensor, Tensor]:

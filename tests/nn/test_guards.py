@@ -1,0 +1,157 @@
+"""Outputs that a loss would misread are refused at the first batch, with the layer's name and the way out."""
+
+import pytest
+import torch
+from torch import nn
+from torch.nn.utils.rnn import pack_padded_sequence
+from torch.utils.checkpoint import checkpoint
+
+from stepdown.core import InvalidInputError
+from stepdown.nn import KD, PKT, SP, CachedTeacher, Hint, InformationFlow, Logit, Transfer, WeightedSum
+
+
+def mlp(width=16, outputs=3):
+    return nn.Sequential(nn.Linear(8, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, outputs))
+
+
+def loss(teacher, student, method, x, y=None, **rest):
+    with Transfer(teacher, student, method, **rest) as transfer:
+        return transfer.loss(x, student(x), y, epoch=0)
+
+
+class TimeFirst(nn.Module):
+    def __init__(self, packed=False):
+        super().__init__()
+        self.lstm, self.head, self.packed = nn.LSTM(2, 6), nn.Linear(6, 3), packed
+
+    def forward(self, x):
+        x = x.view(-1, 4, 2).transpose(0, 1)
+        if self.packed:
+            x = pack_padded_sequence(x, [4] * x.shape[1])
+        return self.head(self.lstm(x)[1][0][-1])
+
+
+@pytest.mark.parametrize("layer", ["lstm", "lstm[0]", "lstm[1]"])
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("method", [PKT, SP, Hint])
+def test_layers_whose_first_axis_is_not_the_batch(layer, packed, method):
+    network, x = TimeFirst(packed), torch.randn(32, 8)
+    with pytest.raises(InvalidInputError, match=r"layer 'lstm.*(batch of 32 rows.*batch_first|without tensors)"):
+        loss(TimeFirst(packed), network, method([(layer, layer)]), x, example=x)
+
+
+class Checkpointed(nn.Module):
+    def __init__(self, reentrant):
+        super().__init__()
+        self.inp, self.block, self.out = nn.Linear(8, 8), nn.Sequential(nn.Linear(8, 8), nn.ReLU()), nn.Linear(8, 3)
+        self.reentrant = reentrant
+
+    def forward(self, x):
+        return self.out(checkpoint(self.block, self.inp(x), use_reentrant=self.reentrant))
+
+
+def test_layers_without_a_gradient():
+    x, pairs = torch.randn(16, 8), [("1", "block.0")]
+    loss(mlp(), Checkpointed(False), InformationFlow(pairs), x).backward()
+    with pytest.raises(InvalidInputError, match=r"'block\.0' has no gradient.*use_reentrant"):
+        loss(mlp(), Checkpointed(True), WeightedSum([(1.0, KD()), (1.0, InformationFlow(pairs))]), x)
+    frozen = mlp()
+    frozen[0].requires_grad_(False)
+    with pytest.raises(InvalidInputError, match=r"'1' has no gradient: it is frozen"):
+        loss(mlp(), frozen, PKT([("1", "1")]), x)
+    with torch.no_grad():  # as in validation
+        loss(mlp(), frozen, PKT([("1", "1")]), x)
+    words = nn.Sequential(nn.Embedding(30, 8), nn.Flatten(), nn.Linear(40, 3))
+    with pytest.raises(InvalidInputError, match=r"'0:input' holds whole numbers"):
+        loss(words, nn.Sequential(*map(copied, words)), PKT([("0:input", "0:input")]), torch.randint(30, (8, 5)))
+
+
+def copied(layer):
+    return type(layer)(*{nn.Embedding: (30, 8), nn.Flatten: (), nn.Linear: (40, 3)}[type(layer)])
+
+
+@pytest.mark.parametrize("end", [nn.Softmax(1), nn.Sequential(nn.Softmax(1), nn.Identity())])
+@pytest.mark.parametrize("method", [KD(), Logit(), WeightedSum([(1.0, PKT([("1", "1")])), (1.0, KD())])])
+def test_networks_that_end_in_a_softmax(end, method):
+    x = torch.randn(16, 8)
+    with pytest.raises(InvalidInputError, match=r"the teacher returns probabilities.*reads logits"):
+        loss(nn.Sequential(*mlp(), end), mlp(), method, x)
+    with pytest.raises(InvalidInputError, match=r"the student returns probabilities"):
+        loss(mlp(), nn.Sequential(*mlp(), end), method, x)
+    loss(nn.Sequential(*mlp(), nn.LogSoftmax(1)), mlp(), method, x)
+    loss(nn.Sequential(*mlp(), end), mlp(), PKT([("1", "1")]), x)
+
+
+class Heads(nn.Module):
+    """Two heads, or one beside what it reads or what is made of it."""
+
+    def __init__(self, returns):
+        super().__init__()
+        self.body, self.a, self.b = nn.Linear(8, 6), nn.Linear(6, 3), nn.Linear(6, 3)
+        self.returns = returns
+
+    def forward(self, x):
+        features = self.body(x).relu()
+        return self.returns(features, self.a(features), self.b(features))
+
+
+@pytest.mark.parametrize(
+    "returns",
+    [lambda f, a, b: {"start": a, "end": b}, lambda f, a, b: (a, b), lambda f, a, b: [a, f, b[:, :1]]],
+    ids=["dict", "tuple", "with features"],
+)
+def test_several_heads_are_asked_about(returns):
+    x = torch.randn(16, 8)
+    with pytest.raises(InvalidInputError, match=r"several outputs.*called 'logits'"):
+        loss(Heads(returns), Heads(returns), KD(), x)
+    loss(Heads(returns), Heads(returns), PKT([("body", "body")]), x)
+
+
+@pytest.mark.parametrize(
+    "returns",
+    [lambda f, a, b: (a, f), lambda f, a, b: (a, a.softmax(1)), lambda f, a, b: {"aux": b, "logits": a}],
+    ids=["features", "probabilities", "named"],
+)
+def test_one_head_with_company_is_taught(returns):
+    student, x = Heads(returns), torch.randn(16, 8)
+    loss(Heads(returns), student, KD(), x).backward()
+    assert student.a.weight.grad is not None
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (torch.zeros(16, 1).long(), r"shape \(16, 1\).*flatten"),
+        (torch.zeros(16), r"float32; expected class indices"),
+        (torch.zeros(15).long(), r"expected class indices of shape \(16,\)"),
+        (torch.ones(16, 3), r"sum to 3 to 3, not to 1"),
+        (torch.full((16,), 3), r"class 3 among the targets.*3 outputs"),
+    ],
+)
+def test_targets_that_are_no_classes(y, message):
+    with pytest.raises(InvalidInputError, match=message):
+        loss(mlp(), mlp(), KD(), torch.randn(16, 8), y)
+
+
+def test_shares_of_classes_and_short_integers_are_targets():
+    teacher, student, x, y = mlp(), mlp(), torch.randn(6, 8), torch.tensor([0, 1, 2, 0, 1, 2])
+    wanted = loss(teacher, student, KD(), x, y)
+    torch.testing.assert_close(loss(teacher, student, KD(), x, torch.eye(3)[y]), wanted)
+    torch.testing.assert_close(loss(teacher, student, KD(), x, y.int()), wanted)
+
+
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float64])
+def test_a_teacher_in_another_precision(kind):
+    x = torch.randn(16, 8)
+    for method in (KD(), PKT([("1", "1")]), InformationFlow()):
+        student = mlp(8)
+        loss(mlp().to(kind), student, method, x, example=x).backward()
+        assert student[0].weight.grad.isfinite().all()
+
+
+def test_kept_features_are_for_one_array_of_numbers(tmp_path):
+    teacher, x = mlp(), torch.randn(16, 8)
+    with pytest.raises(InvalidInputError, match=r"one array or tensor of rows, got a dict"):
+        loss(CachedTeacher(teacher, {"x": x}, tmp_path), mlp(), KD(), x)
+    kept = loss(CachedTeacher(teacher, x.double().numpy(), tmp_path), student := mlp(), KD(), x)
+    torch.testing.assert_close(kept, loss(teacher, student, KD(), x))
