@@ -17,7 +17,7 @@ from stepdown import Fixed, MultihopClassifier, MultihopRegressor, TreeSearch
 
 FOREST = RandomForestClassifier(5, max_depth=4)
 TREE = DecisionTreeClassifier(max_depth=3)
-QUICK = TreeSearch(n_candidates=4, n_refined=1)
+QUICK = TreeSearch("quick")
 
 
 class RowMean(RegressorMixin, BaseEstimator):

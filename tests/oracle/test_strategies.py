@@ -26,7 +26,7 @@ from stepdown.search._pool_from import PoolFrom
 from stepdown.search._solve import solve
 
 TREE = DecisionTreeClassifier(max_depth=4)
-QUICK = TreeSearch(n_candidates=4, n_refined=1)
+QUICK = TreeSearch("quick")
 
 
 class Service:

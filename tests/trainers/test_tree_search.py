@@ -26,9 +26,9 @@ from sklearn.tree import (
 
 from stepdown.core import InvalidInputError, NotSupportedError, TransferSet
 from stepdown.learners import fit_to
-from stepdown.trainers import PlainFit, TreeSearch, _tree_search
+from stepdown.trainers import Effort, PlainFit, TreeSearch, _tree_search
 
-SMALL = TreeSearch(n_candidates=8, n_refined=3)
+SMALL = TreeSearch(Effort(8, refined=3))
 
 
 def soft_set(n=150, n_classes=3, seed=0, **rest):
@@ -167,7 +167,7 @@ def test_a_weight_of_two_is_a_row_twice_in_objective_and_values():
     data = soft_set(n=60)
     twice = np.concatenate([np.arange(60), np.arange(30)])
     weight = np.where(np.arange(60) < 30, 2.0, 1.0)
-    search = TreeSearch(n_candidates=0, n_refined=1)  # only the plain fit, which both ways is one, and its refinement
+    search = TreeSearch(Effort(0, refined=1))  # only the plain fit, which both ways is one, and its refinement
     student = DecisionTreeClassifier(max_depth=3, random_state=0)
     weighted = search.fit(student, data.replace(sample_weight=weight), seed=0)
     repeated = search.fit(student, data.take(twice), seed=0)
@@ -180,7 +180,7 @@ def test_rows_without_weight_are_not_there():
     data = soft_set(n=100)
     weight = np.where(np.arange(100) < 80, 1.0, 0.0)
     student = DecisionTreeClassifier(max_depth=3, random_state=0)
-    search = TreeSearch(n_candidates=5)
+    search = TreeSearch(Effort(5))
     weighted = search.fit(student, data.replace(sample_weight=weight), seed=0)
     same_tree(weighted, search.fit(student, data.take(np.arange(80)), seed=0))
 
@@ -188,7 +188,7 @@ def test_rows_without_weight_are_not_there():
 def test_the_seed_decides():
     data = soft_set(n=400, n_classes=4, seed=5)
     student = DecisionTreeClassifier(max_depth=4)
-    search = TreeSearch(20, n_refined=1)
+    search = TreeSearch(Effort(20, refined=1))
     one, same, *others = (search.fit(student, data, seed=seed) for seed in (0, 0, 1, 2, 3))
     same_tree(one, same)
     assert any(not np.array_equal(one.tree_.threshold, other.tree_.threshold) for other in others)
@@ -314,7 +314,7 @@ def test_refining_and_choosing_both_help():
     student = DecisionTreeClassifier(max_depth=4)
     plain, chosen, refined = (
         soft_accuracy(trainer.fit(student, data, seed=0), data)
-        for trainer in (PlainFit(), TreeSearch(20, n_refined=0), TreeSearch(20, n_refined=5))
+        for trainer in (PlainFit(), TreeSearch(Effort(20, refined=0)), TreeSearch(Effort(20, refined=5)))
     )
     assert plain < chosen < refined
     assert soft_accuracy(TreeSearch().quick().fit(student, data, seed=0), data) > plain
@@ -332,18 +332,27 @@ def test_other_students_are_refused():
 
 
 @pytest.mark.parametrize(
-    ("settings", "message"),
+    "numbers",
     [
-        ({"n_candidates": -1}, "n_candidates=-1"),
-        ({"n_refined": -1}, "n_refined=-1"),
-        ({"n_passes": 0}, "n_passes=0"),
-        ({"max_rows": 1}, "max_rows=1"),
-        ({"n_bins": 300}, "n_bins=300"),
-        ({"n_bins": 1}, "n_bins=1"),
-        ({"fraction": 0}, "fraction=0"),
-        ({"fraction": 1.5}, "fraction=1.5"),
+        {"candidates": -1},
+        {"refined": -1},
+        {"passes": 0},
+        {"rounds": -1},
+        {"copies": 0},
+        {"max_rows": 1},
+        {"n_bins": 300},
+        {"n_bins": 1},
+        {"fraction": 0},
+        {"fraction": 1.5},
     ],
 )
-def test_settings_that_can_not_be(settings, message):
-    with pytest.raises(InvalidInputError, match=message):
-        TreeSearch(**settings).fit(DecisionTreeClassifier(max_depth=2), soft_set(), seed=0)
+def test_numbers_that_can_not_be(numbers):
+    [(name, value)] = numbers.items()
+    with pytest.raises(InvalidInputError, match=f"{name}={value}.*expected"):
+        TreeSearch(Effort(**numbers)).fit(DecisionTreeClassifier(max_depth=2), soft_set(), seed=0)
+
+
+@pytest.mark.parametrize("effort", ["slow", None, 3])
+def test_efforts_that_are_not_known(effort):
+    with pytest.raises(InvalidInputError, match=r"effort=.*expected one of .*quick.* or an Effort"):
+        TreeSearch(effort).fit(DecisionTreeClassifier(max_depth=2), soft_set(), seed=0)

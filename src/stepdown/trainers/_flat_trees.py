@@ -110,3 +110,16 @@ class FlatTrees:
             self.missing_left[part].copy(),
             np.zeros(1, dtype=np.intp),
         )
+
+    def repeat(self, copies: int) -> FlatTrees:
+        """One tree so many times."""
+        roots = self.n_nodes * np.arange(copies)
+        shift = np.repeat(roots, self.n_nodes)
+        return FlatTrees(
+            np.tile(self.left, copies) + shift,
+            np.tile(self.right, copies) + shift,
+            np.tile(self.feature, copies),
+            np.tile(self.threshold, copies),
+            np.tile(self.missing_left, copies),
+            roots,
+        )

@@ -162,13 +162,11 @@ def _histogram(
     codes: NDArray[np.uint8], rows: Ints, slots: Ints, n_slots: int, width: int, weights: Floats | None
 ) -> Floats:
     """Sums over (feature, node, bin), of shape (n_features, n_slots, width)."""
-    n_features = len(codes)
-    index = codes[:, rows].astype(np.intp)
-    index += slots * width
-    index += (np.arange(n_features) * (n_slots * width))[:, None]
-    copies = None if weights is None else np.broadcast_to(weights, index.shape).ravel()
-    sums = np.bincount(index.ravel(), weights=copies, minlength=n_features * n_slots * width)
-    return sums.astype(np.float64, copy=False).reshape(n_features, n_slots, width)
+    base = slots * width
+    sums = np.empty((len(codes), n_slots * width))
+    for code, total in zip(codes, sums, strict=True):  # a feature at a time stays in the processor's cache
+        total[:] = np.bincount(code[rows] + base, weights=weights, minlength=n_slots * width)
+    return sums.reshape(len(codes), n_slots, width)
 
 
 def _both_sides_hold(counts: Floats, n_bins: int, min_samples: int) -> NDArray[np.bool_]:
@@ -200,13 +198,11 @@ class _Best:
         slots = np.arange(left.shape[1])
         for mirrored in (False, True):
             # The mirror image wins what is not on the left; its maximum is the minimum of the left.
-            score = -left if mirrored else left
-            if allowed is not None:
-                score = np.where(allowed, score, -np.inf)
-            at = score.argmax(axis=2)  # per feature and slot
+            score = left if allowed is None else np.where(allowed, left, np.inf if mirrored else -np.inf)
+            at = score.argmin(axis=2) if mirrored else score.argmax(axis=2)  # per feature and slot
             peak = np.take_along_axis(score, at[:, :, None], axis=2)[:, :, 0]
-            feature = peak.argmax(axis=0)
-            value = peak[feature, slots] + (total if mirrored else 0.0)
+            feature = peak.argmin(axis=0) if mirrored else peak.argmax(axis=0)
+            value = total - peak[feature, slots] if mirrored else peak[feature, slots]
             better = value > self.value
             self.value[better] = value[better]
             self.feature[better] = feature[better] + first

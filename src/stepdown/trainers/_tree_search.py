@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,7 @@ from stepdown.core import InvalidInputError, NotSupportedError, Supervision, Tra
 from stepdown.learners import fit_to, peel
 
 from ._flat_trees import FlatTrees, Rows
+from ._local_search import Score, Splits, iterated_local_search
 from ._objective import Objective, SoftAccuracy, SquaredError
 from ._pipelines import fit_last_step
 from ._shape import Limits, estimator_of, repair
@@ -32,6 +35,66 @@ Ints = NDArray[np.intp]
 _MAX_DEPTH, _MAX_LEAVES = 10, 1024
 _MAX_DENSE_CELLS = 50_000_000
 _MAX_PAIRS = 4_000_000  # (tree, row) pairs handled at once
+_ROWS_OF_A_ROUND = 3_000  # more rows get fewer rounds of local search, for about the same time
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How long `TreeSearch` searches, in numbers.
+
+    Parameters
+    ----------
+    candidates : int, optional
+        Trees on bootstraps; None takes fewer the more rows there are: 100 at 300 rows, 80 at 1,000, 40 from 10,000 on.
+    refined : int
+        How many of the best are refined; with 0 the best candidate is kept as it was grown.
+    passes : int
+        Passes of a refinement over a tree.
+    rounds : int
+        Of local search, up to 3,000 rows; above, as many times fewer as there are more rows, but one.
+    copies : int
+        Kicked copies of the best tree in a round.
+    fraction : float
+        Draws of a bootstrap, as a fraction of the rows, above 0 and at most 1.
+    max_rows : int
+        Draws of a bootstrap at most; refinement and final values always see all rows.
+    n_bins : int
+        Thresholds that refinement looks at in a feature, 2 to 255; exact for features with no more values.
+
+    Examples
+    --------
+    >>> Effort(rounds=5).rounds
+    5
+    """
+
+    candidates: int | None = None
+    refined: int = 5
+    passes: int = 3
+    rounds: int = 0
+    copies: int = 8
+    fraction: float = 0.5
+    max_rows: int = 20_000
+    n_bins: int = 255
+
+    def check(self) -> None:
+        """Refuse numbers that can't be."""
+        smallest = {"refined": 0, "passes": 1, "rounds": 0, "copies": 1, "max_rows": 2, "n_bins": 2}
+        if self.candidates is not None:
+            smallest["candidates"] = 0
+        for name, least in smallest.items():
+            if getattr(self, name) < least:
+                raise InvalidInputError(f"Effort({name}={getattr(self, name)!r}): expected at least {least}.")
+        if not 0 < self.fraction <= 1:
+            raise InvalidInputError(f"Effort(fraction={self.fraction!r}): expected a number above 0, at most 1.")
+        if self.n_bins > 255:
+            raise InvalidInputError(f"Effort(n_bins={self.n_bins!r}): bins are bytes, expected at most 255.")
+
+
+_EFFORTS = {
+    "quick": Effort(4, refined=1, passes=1, rounds=0, fraction=0.35, max_rows=2_000, n_bins=63),
+    "default": Effort(),
+    "thorough": Effort(200, refined=10, rounds=60, copies=12),
+}
 
 
 class TreeSearch(Trainer):
@@ -42,7 +105,8 @@ class TreeSearch(Trainer):
     by tree alternating optimisation [1]_ (see ``_tao.py``); the best of these and of the plain fit is kept. So the
     result is never worse than the plain fit on the objective, which is the weighted mean target probability of the
     class a leaf answers (with labels: accuracy), or the weighted squared error in regression. The values of the
-    leaves are weighted means of the targets of all rows.
+    leaves are weighted means of the targets of all rows. With rounds of local search (see ``_local_search.py``) the
+    best tree is then kicked out of where refinement stops, and kept where that makes it better.
 
     The result is a genuine tree of the student's class, no larger than the student's parameters allow: ``max_depth``
     and ``max_leaf_nodes`` because refinement adds no node, ``min_samples_leaf``, ``min_samples_split`` and
@@ -56,18 +120,8 @@ class TreeSearch(Trainer):
 
     Parameters
     ----------
-    n_candidates : int, optional
-        Trees on bootstraps; None takes fewer the more rows there are: 100 at 300 rows, 80 at 1,000, 40 from 10,000 on.
-    n_refined : int
-        How many of the best are refined; with 0 the best candidate is kept as it was grown.
-    n_passes : int
-        Passes of the refinement over a tree.
-    fraction : float
-        Draws of a bootstrap, as a fraction of the rows, above 0 and at most 1.
-    max_rows : int
-        Draws of a bootstrap at most; refinement and final values always see all rows.
-    n_bins : int
-        Thresholds that refinement looks at in a feature, 2 to 255; exact for features with no more values.
+    effort : {"quick", "default", "thorough"} or Effort
+        A name, or numbers of one's own.
 
     References
     ----------
@@ -85,24 +139,11 @@ class TreeSearch(Trainer):
     (2, True)
     """
 
-    def __init__(
-        self,
-        n_candidates: int | None = None,
-        n_refined: int = 5,
-        n_passes: int = 3,
-        fraction: float = 0.5,
-        max_rows: int = 20_000,
-        n_bins: int = 255,
-    ) -> None:
-        self.n_candidates = n_candidates
-        self.n_refined = n_refined
-        self.n_passes = n_passes
-        self.fraction = fraction
-        self.max_rows = max_rows
-        self.n_bins = n_bins
+    def __init__(self, effort: str | Effort = "default") -> None:
+        self.effort = effort
 
     def check_student(self, student: Any) -> None:
-        self._check()
+        self._numbers().check()
         final = peel(student).final
         if not isinstance(final, BaseDecisionTree):
             raise NotSupportedError(
@@ -111,14 +152,7 @@ class TreeSearch(Trainer):
 
     def quick(self) -> TreeSearch:
         """Few candidates on few rows, and one that is refined."""
-        return TreeSearch(
-            n_candidates=4,
-            n_refined=1,
-            n_passes=1,
-            fraction=min(0.35, self.fraction),
-            max_rows=min(2_000, self.max_rows),
-            n_bins=63,
-        )
+        return TreeSearch("quick")
 
     def fit(self, student: Any, supervision: Supervision, *, seed: int | None = None) -> Any:
         self.check_student(student)
@@ -132,19 +166,14 @@ class TreeSearch(Trainer):
             return plain
         if seed is None and isinstance(student.random_state, int | np.integer):
             seed = int(student.random_state)
-        return _Search(self, plain, data, np.random.RandomState(seed)).run()
+        return _Search(self._numbers(), plain, data, np.random.RandomState(seed)).run()
 
-    def _check(self) -> None:
-        smallest = {"n_refined": 0, "n_passes": 1, "max_rows": 2, "n_bins": 2}
-        if self.n_candidates is not None:
-            smallest["n_candidates"] = 0
-        for name, least in smallest.items():
-            if getattr(self, name) < least:
-                raise InvalidInputError(f"TreeSearch: {name}={getattr(self, name)!r}; it must be at least {least}.")
-        if not 0 < self.fraction <= 1:
-            raise InvalidInputError(f"TreeSearch: fraction={self.fraction!r}; it must be above 0 and at most 1.")
-        if self.n_bins > 255:
-            raise InvalidInputError(f"TreeSearch: n_bins={self.n_bins!r}; bins are bytes, take at most 255.")
+    def _numbers(self) -> Effort:
+        if isinstance(self.effort, Effort):
+            return self.effort
+        if self.effort not in _EFFORTS:
+            raise InvalidInputError(f"effort={self.effort!r}: expected one of {list(_EFFORTS)}, or an Effort.")
+        return _EFFORTS[self.effort]
 
 
 def _obstacle(student: Any, data: TransferSet) -> str | None:
@@ -174,8 +203,8 @@ def _default_candidates(n_rows: int) -> int:
 class _Search:
     """One run of the search."""
 
-    def __init__(self, settings: TreeSearch, plain: Any, data: TransferSet, random: np.random.RandomState) -> None:
-        self.settings = settings
+    def __init__(self, effort: Effort, plain: Any, data: TransferSet, random: np.random.RandomState) -> None:
+        self.effort = effort
         self.plain = plain
         self.random = random
         X = data.X.toarray() if issparse(data.X) else data.X
@@ -189,6 +218,7 @@ class _Search:
             X, targets, weight = X[present], targets[present], weight[present]
         self.X, self.targets, self.weight = X, targets, weight
         self.rows = Rows(X)
+        self.limits = Limits.of(plain, len(X), float(weight.sum()))
         self.objective: Objective = (
             SoftAccuracy(targets, weight, plain.criterion) if is_classifier(plain) else SquaredError(targets, weight)
         )
@@ -196,24 +226,48 @@ class _Search:
     def run(self) -> Any:
         grown = [self.plain.tree_, *self._grow()]
         best = [grown[at] for at in self._best(grown)]
-        finalists = [FlatTrees.of([tree]) for tree in best[:1]] + self._refine(best[: self.settings.n_refined])
-        limits = Limits.of(self.plain, len(self.X), float(self.weight.sum()))
-        chosen: tuple[tuple[float, float], FlatTrees, Ints] | None = None
-        for tree in [FlatTrees.of([self.plain.tree_]), *finalists]:
-            leaves = repair(tree, self.rows, self.weight, limits)
-            sums = self.objective.sums(leaves[None], tree.n_nodes)
-            score = _rounded(self.objective.value(sums).sum(), self.objective.tie_break(sums).sum(), self.weight.sum())
-            if chosen is None or score > chosen[0]:
-                chosen = score, tree, leaves
-        assert chosen is not None
+        finalists = [FlatTrees.of([tree]) for tree in [self.plain.tree_, best[0]]]
+        finalists += self._refine(best[: self.effort.refined])
+        kept = [self._kept(tree) for tree in finalists]
+        place = max(range(len(kept)), key=lambda at: kept[at][0])
+        chosen = kept[place]
+        rounds = self._rounds()
+        if rounds:
+            searched = iterated_local_search(
+                finalists[place],
+                chosen[0],
+                Splits.of(FlatTrees.of(grown)),
+                self.random,
+                self._moved,
+                rounds=rounds,
+                copies=self.effort.copies,
+            )
+            chosen = self._kept(searched)
         return estimator_of(chosen[1], chosen[2], self.objective, self.plain)
+
+    def _rounds(self) -> int:
+        rounds = self.effort.rounds
+        return min(rounds, max(1, round(rounds * _ROWS_OF_A_ROUND / len(self.X))))
+
+    def _kept(self, tree: FlatTrees) -> tuple[Score, FlatTrees, Ints]:
+        """A copy of the tree within the student's limits, with its score before it and the leaf of each row behind."""
+        tree = tree.take(0)
+        leaves = repair(tree, self.rows, self.weight, self.limits)
+        sums = self.objective.sums(leaves[None], tree.n_nodes)
+        value, tie = self.objective.value(sums).sum(), self.objective.tie_break(sums).sum()
+        return _rounded(value, tie, self.weight.sum()), tree, leaves
+
+    def _moved(self, block: FlatTrees) -> list[Score]:
+        """Refine trees in place; what they are worth within the student's limits."""
+        self._optimise(block)
+        return [self._kept(block.take(at))[0] for at in range(len(block.roots))]
 
     def _grow(self) -> list[Any]:
         """Trees on bootstraps, each row that is drawn standing there once, with its draws as weight."""
         n_rows = len(self.X)
-        wanted = self.settings.n_candidates
+        wanted = self.effort.candidates
         wanted = _default_candidates(n_rows) if wanted is None else wanted
-        draws = min(max(2, round(self.settings.fraction * n_rows)), self.settings.max_rows)
+        draws = min(max(2, round(self.effort.fraction * n_rows)), self.effort.max_rows)
         grower, X, targets, weight, owner = self._growing_problem(draws / n_rows)
         check_input = self.rows.has_missing  # only then does scikit-learn look for missing values
         trees = []
@@ -253,7 +307,7 @@ class _Search:
         size = max(1, _MAX_PAIRS // len(self.X))
         scores = [score for start in range(0, len(trees), size) for score in self._scores(trees[start : start + size])]
         firsts = {score: at for at, score in reversed(list(enumerate(scores)))}
-        return [firsts[score] for score in sorted(firsts, reverse=True)[: max(1, self.settings.n_refined)]]
+        return [firsts[score] for score in sorted(firsts, reverse=True)[: max(1, self.effort.refined)]]
 
     def _scores(self, trees: list[Any]) -> list[tuple[float, float]]:
         sizes = np.array([tree.node_count for tree in trees])
@@ -266,19 +320,27 @@ class _Search:
         return [_rounded(value, tie, total) for value, tie in zip(values, ties, strict=True)]
 
     def _refine(self, trees: list[Any]) -> list[FlatTrees]:
-        if not trees:
-            return []
-        bins = Bins(self.rows, self.settings.n_bins)
-        least = Limits.of(self.plain, len(self.X), 0.0).min_samples_leaf
         size = max(1, _MAX_PAIRS // len(self.X))
         refined = []
         for start in range(0, len(trees), size):
             block = FlatTrees.of(trees[start : start + size])
-            alternating_optimisation(
-                block, self.rows, bins, self.objective, n_passes=self.settings.n_passes, min_samples_leaf=least
-            )
+            self._optimise(block)
             refined += [block.take(at) for at in range(len(block.roots))]
         return refined
+
+    def _optimise(self, block: FlatTrees) -> None:
+        alternating_optimisation(
+            block,
+            self.rows,
+            self.bins,
+            self.objective,
+            n_passes=self.effort.passes,
+            min_samples_leaf=self.limits.min_samples_leaf,
+        )
+
+    @cached_property
+    def bins(self) -> Bins:
+        return Bins(self.rows, self.effort.n_bins)
 
 
 def _rounded(value: float, tie: float, scale: float) -> tuple[float, float]:
