@@ -6,6 +6,7 @@ from ._complexity import Complexity, complexity, latency
 from ._families import bagged_bridge, between, grown, shrunk
 from ._grades import Grade, graded_signals, grades
 from ._label_encoded import LabelEncoded
+from ._losses import can_teach, in_range_of_loss, learned_property
 from ._networks import (
     answers,
     between_twins,
@@ -20,8 +21,10 @@ from ._networks import (
 from ._pipelines import Peeled, clone_with_seed, peel, supports_weight, with_final
 from ._regression_classifier import RegressionClassifier
 from ._signals import fold_rows, predictions, signal_key, training_signal
+from ._soft_expanded import limits_in_rows
 from ._soft_fit import fit_to, soft_fit_support
 from ._soft_support import SoftFitSupport
+from ._trees import cut_back
 
 __all__ = [
     "BaggedTreesClassifier",
@@ -36,17 +39,22 @@ __all__ = [
     "bagged_bridge",
     "between",
     "between_twins",
+    "can_teach",
     "cast_rows",
     "check_labels",
     "clone_with_seed",
     "completed",
     "complexity",
+    "cut_back",
     "fit_to",
     "fold_rows",
     "graded_signals",
     "grades",
     "grown",
+    "in_range_of_loss",
     "latency",
+    "learned_property",
+    "limits_in_rows",
     "live_kd",
     "mixed_lessons",
     "network_trainer",

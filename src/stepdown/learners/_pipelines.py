@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -205,3 +205,11 @@ def inner_estimators(estimator: Any) -> list[Any]:
     named = [entry[-1] for entry in getattr(estimator, "estimators", None) or [] if isinstance(entry, tuple)]
     single = [getattr(estimator, name, None) for name in ("estimator", "regressor", "final_estimator")]
     return [part for part in [*named, *single] if hasattr(part, "fit")]
+
+
+def learning_parts(model: Any) -> Iterator[Any]:
+    """The estimator behind pipelines and freezing, and those that it fits inside itself."""
+    part = peel(model).learner
+    yield part
+    for inner in inner_estimators(part):
+        yield from learning_parts(inner)

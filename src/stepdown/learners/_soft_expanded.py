@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from sklearn.tree import DecisionTreeClassifier, ExtraTreeClassifier
 from sklearn.utils import _safe_indexing
 from sklearn.utils.validation import has_fit_parameter
 
+from ._bagged_trees import BaggedTreesClassifier, BaggedTreesRegressor
 from ._class_weight import with_class_weight
 from ._expansion import (
     Expansion,
@@ -26,7 +28,7 @@ from ._expansion import (
     thinned_targets,
     with_every_class,
 )
-from ._pipelines import supports_weight
+from ._pipelines import learning_parts, supports_weight
 from ._soft_support import SoftFitSupport
 
 NAIVE_BAYES = (BernoulliNB, CategoricalNB, ComplementNB, GaussianNB, MultinomialNB)
@@ -37,6 +39,14 @@ MAX_EXPANDED_BYTES = 2**30
 
 # Counts of rows, and the values at which they constrain nothing.
 _ROW_COUNTS = {"min_samples_leaf": 1, "min_samples_split": 2, "min_child_samples": 1}
+
+# All that is counted in rows or in their weight, and the values up to which it constrains nothing.
+_ROW_LIMITS = _ROW_COUNTS | {
+    "min_data_in_leaf": 1,
+    "min_weight_fraction_leaf": 0,
+    "min_child_weight": 1e-3,
+    "min_sum_hessian_in_leaf": 1e-3,
+}
 
 # scikit-learn's "auto" rules that look at the number of rows.
 _AUTO_BATCH = 200
@@ -97,6 +107,24 @@ def _counts_rows(model: Any) -> bool:
     return any(getattr(model, name, free) not in (None, free) for name, free in _ROW_COUNTS.items())
 
 
+def limits_in_rows(model: Any, *, set_only: bool = False) -> list[str]:
+    """The limits of a model that count rows, such as "min_samples_leaf=5"; on request without those that are defaults.
+
+    Rows that a method makes up would count as well, and what the user wants a leaf to rest on are rows of the user's.
+    """
+    found = []
+    for part in learning_parts(model):
+        if set_only and isinstance(part, BaggedTreesClassifier | BaggedTreesRegressor):
+            continue  # a bridge of ours
+        defaults = signature(type(part).__init__).parameters
+        for name, free in _ROW_LIMITS.items():
+            value = getattr(part, name, None)
+            is_default = set_only and name in defaults and defaults[name].default == value
+            if value is not None and value != free and value > 0 and not is_default:
+                found.append(f"{name}={value}")
+    return found
+
+
 def fit_by_expansion(
     model: Any,
     X: Any,
@@ -124,7 +152,7 @@ def fit_by_expansion(
     if not has_fit_parameter(model, "sample_weight") and type(model) is MLPClassifier:
         return _fit_to_draws(model, X, Q, sample_weight, classes, seed)
     rows, labels, weights = _expand(Q, sample_weight)
-    with _settings(model, {**fixed, **_scaled(model, len(Q), len(rows))}):
+    with _settings(model, {**fixed, **_scaled(model, len(Q), len(rows), weighted=sample_weight is not None)}):
         model.fit(_safe_indexing(X, rows), classes[labels], sample_weight=weights)
     return model
 
@@ -174,7 +202,7 @@ def _fit_to_draws(
     return model.fit(_safe_indexing(X, rows[drawn]), classes[labels[drawn]])
 
 
-def _scaled(model: Any, n_rows: int, n_expanded: int) -> dict[str, Any]:
+def _scaled(model: Any, n_rows: int, n_expanded: int, *, weighted: bool) -> dict[str, Any]:
     """Settings that make limits and batches mean as many rows as they would without the expansion."""
     factor = n_expanded / n_rows
     known = model.get_params(deep=False)
@@ -183,6 +211,10 @@ def _scaled(model: Any, n_rows: int, n_expanded: int) -> dict[str, Any]:
         for name, free in _ROW_COUNTS.items()
         if isinstance(known.get(name), int | np.integer) and known[name] > free
     }
+    leaf = scaled.get("min_samples_leaf")
+    if leaf is not None and not weighted and known.get("min_weight_fraction_leaf") == 0:
+        # The weights of a row's copies, which never part, sum to 1: so the weight of a leaf is its number of rows.
+        scaled |= {"min_samples_leaf": 1, "min_weight_fraction_leaf": (known["min_samples_leaf"] - 0.5) / n_rows}
     if isinstance(model, MLPClassifier) and model.solver != "lbfgs":
         batch = min(_AUTO_BATCH, n_rows) if model.batch_size == "auto" else model.batch_size
         scaled["batch_size"] = min(n_expanded, max(1, round(batch * factor)))

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import clone, is_classifier
-from sklearn.tree._tree import NODE_DTYPE, Tree
+from sklearn.tree._tree import NODE_DTYPE, Tree, ccp_pruning_path
 
 from stepdown.core import InvalidInputError
 
@@ -130,6 +130,34 @@ def classifier_tree(regressor: Any, template: Any, classes: NDArray[Any]) -> Any
     )
     tree._prune_tree()  # does nothing at ccp_alpha=0
     return tree
+
+
+def cut_back(tree: Any, n_leaves: int) -> None:
+    """Take the weakest branches of a fitted tree away, in place, until it has no more than so many leaves.
+
+    Examples
+    --------
+    >>> from sklearn.tree import DecisionTreeRegressor
+    >>> tree = DecisionTreeRegressor().fit(np.arange(4.0)[:, None], [0.0, 0.1, 5.0, 7.0])
+    >>> cut_back(tree, 2)
+    >>> tree.get_n_leaves(), tree.predict([[0.0], [3.0]]).tolist()
+    (2, [0.05, 6.0])
+    """
+    whole, own = tree.tree_, tree.ccp_alpha
+    if whole.n_leaves <= n_leaves:
+        return
+    alphas = ccp_pruning_path(whole)["ccp_alphas"]
+    low, high = 0, len(alphas) - 1  # the last leaves the root alone
+    try:
+        while low <= high:
+            middle = (low + high) // 2
+            tree.tree_, tree.ccp_alpha = whole, alphas[middle]
+            tree._prune_tree()
+            low, high = (middle + 1, high) if tree.tree_.n_leaves > n_leaves else (low, middle - 1)
+        tree.tree_, tree.ccp_alpha = whole, alphas[low]
+        tree._prune_tree()
+    finally:
+        tree.ccp_alpha = own
 
 
 def classifier_forest(

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from stepdown.core import InvalidInputError, NotSupportedError, Teacher, TransferMethod, TransferSet
-from stepdown.learners import predictions, signal_key, soft_fit_support
+from stepdown.learners import can_teach, learned_property, predictions, signal_key, soft_fit_support
 
 
 def nearest(method: TransferMethod, teachers: Sequence[Teacher]) -> Teacher:
@@ -59,6 +59,17 @@ def require_soft_targets(method: TransferMethod, student: Any, data: TransferSet
     support = soft_fit_support(student)
     if data.is_classification and support.kind == "refused":
         raise NotSupportedError(f"{type(method).__name__} hands over soft targets: {support.how}.")
+
+
+def require_taught_loss(method: TransferMethod, teacher: Any, student: Any) -> None:
+    """Refuse a student whose loss asks for another property of the targets than the teacher's answers are."""
+    if not can_teach(teacher, student):
+        wanted, given = learned_property(student), learned_property(teacher) or "mean"
+        raise NotSupportedError(
+            f"{type(method).__name__}: {type(student).__name__} learns the {wanted} of its targets, and the teacher "
+            f"({type(teacher).__name__}) answers with the {given}. Take a teacher of the student's loss, or "
+            "NoTransfer(), which learns from the labels."
+        )
 
 
 def check_share(method: TransferMethod, name: str, value: float) -> None:

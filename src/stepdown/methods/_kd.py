@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from stepdown.core import InvalidInputError, NotSupportedError, Supervision, Teacher, TransferMethod, TransferSet
-from stepdown.learners import live_kd, peel, training_signal
+from stepdown.learners import in_range_of_loss, live_kd, peel, training_signal
 
-from ._base import check_share, check_signals, nearest, require_soft_targets
+from ._base import check_share, check_signals, nearest, require_soft_targets, require_taught_loss
 from ._targets import soften
 
 
@@ -85,9 +85,12 @@ class KD(TransferMethod):
         teacher = nearest(self, teachers)
         if self.weight == 0:
             return data
+        if not data.is_classification:
+            require_taught_loss(self, teacher.model, student)
         signal = training_signal(teacher, data, signals=self.signals, cv=self.cv, seed=seed)
         answers = signal.values
         if not data.is_classification:
+            answers = in_range_of_loss(student, answers, data.y)
             return data.replace(y=_mix(np.asarray(data.y, dtype=np.float64), answers, self.weight))
         if not signal.hard:
             answers = soften(answers, self.temperature)

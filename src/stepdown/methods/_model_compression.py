@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from sklearn.base import is_regressor
 
 from stepdown.core import InvalidInputError, NotSupportedError, Teacher, TransferMethod, TransferSet, derive_seed
-from stepdown.learners import predictions, training_signal
+from stepdown.learners import in_range_of_loss, limits_in_rows, predictions, training_signal
 
-from ._base import check_signals, nearest, require_soft_targets
+from ._base import check_signals, nearest, require_soft_targets, require_taught_loss
 from ._rows import stack_rows
 from ._synthesisers import Synthesiser
 from ._targets import centred_log_probabilities, hard_labels, soften
@@ -85,13 +85,17 @@ class ModelCompression(TransferMethod):
     ) -> TransferSet:
         teacher = nearest(self, teachers)
         self.check_student(student, data)
+        if not data.is_classification:
+            require_taught_loss(self, teacher.model, student)
         added = self._further_rows(data, seed)
         X = stack_rows([data.X, *added]) if added else data.X
         signal = training_signal(teacher, data, signals=self.signals, cv=self.cv, seed=seed)
         answers = np.concatenate(
             [signal.values, *(predictions(teacher.model, rows, data.classes)[0] for rows in added)]
         )
-        if self.targets == "soft" and data.is_classification and not signal.hard:
+        if not data.is_classification:
+            answers = in_range_of_loss(student, answers, data.y)
+        elif self.targets == "soft" and not signal.hard:
             answers = soften(answers, self.temperature)
         supervised = self._with_targets(data, answers)
         if not added:
@@ -125,6 +129,12 @@ class ModelCompression(TransferMethod):
             raise InvalidInputError(
                 f"{self.synthesiser!r} can't make rows of these: it needs dense ones"
                 " without missing values. Fill them in first, or take Resample() for missing values."
+            )
+        limits = limits_in_rows(student, set_only=True)
+        if self.synthesiser is not None and limits:
+            raise NotSupportedError(
+                f"ModelCompression(synthesiser={self.synthesiser!r}): {limits[0]} of the student would count made-up"
+                " rows like the given ones. Leave one of them out."
             )
         if self.targets == "soft":
             require_soft_targets(self, student, data)

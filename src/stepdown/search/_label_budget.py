@@ -141,7 +141,7 @@ def _checked(owner: Any) -> Search:
         raise NotSupportedError(
             "methods: with a query budget the student learns the answers and the pool; leave methods='auto'."
         )
-    search = read_search(owner.search)
+    search = read_search(owner.search, owner.student)
     if isinstance(search, DynamicProgramming):
         raise NotSupportedError(
             f"search={type(search).__name__}(): its methods would ask about every row. With a query budget use"

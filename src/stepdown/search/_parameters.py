@@ -12,9 +12,11 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils import check_random_state
 
 from stepdown.core import InvalidInputError, NotSupportedError, Trainer, TransferMethod, TransferSet, naming_the_hop
-from stepdown.learners import check_labels, completed, peel
+from stepdown.learners import can_teach, check_labels, completed, learned_property, peel
+from stepdown.methods._base import require_taught_loss
 from stepdown.trainers import trainer_for
 
+from ._dynamic import DynamicProgramming
 from ._inputs import checked_rows
 from ._search import Gate, Search
 from ._task import Way
@@ -84,8 +86,13 @@ def read_trainer(trainer: Any, student: Any) -> Trainer:
     return trainer_for(student)
 
 
-def read_search(search: Any) -> Search:
+def read_search(search: Any, student: Any) -> Search:
     """The search policy."""
+    if isinstance(search, DynamicProgramming) and not can_teach(None, student):
+        raise NotSupportedError(
+            f"search={search!r}: its intermediates answer with means, and the student learns the"
+            f" {learned_property(student)} of its targets; take Gate() or Fixed('labels')."
+        )
     if isinstance(search, Search):
         return search
     if search != "auto":
@@ -160,6 +167,9 @@ def check_ways(ways: Sequence[Way], teacher: Any, student: Any, data: TransferSe
                 method.check_student(pupil, data)
                 if earlier:
                     method.check_teachers(earlier, data)
+                    if not data.is_classification:
+                        for model in method.asks(earlier):
+                            require_taught_loss(method, model, pupil)
                 if trainer is not None:
                     trainer.check_student(pupil)
             earlier = [*earlier, pupil]

@@ -6,6 +6,7 @@ This file is the only one in the room that knows particular methods.
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,11 +14,14 @@ from sklearn.base import clone, is_classifier
 from sklearn.linear_model._base import LinearClassifierMixin
 from sklearn.svm import LinearSVR
 
-from stepdown.core import Hop, NotSupportedError, Trainer, TransferMethod, TransferSet, derive_seed
+from stepdown.core import Hop, NotSupportedError, SignalWarning, Trainer, TransferMethod, TransferSet, derive_seed
 from stepdown.learners import (
     bagged_bridge,
     between_twins,
+    can_teach,
     grown,
+    learned_property,
+    limits_in_rows,
     peel,
     shrunk,
     supports_weight,
@@ -68,7 +72,7 @@ def build_ways(
     ]
     ladder = _bridge(teacher, student, data, seed) if intermediates is None else list(intermediates)
     if methods is None:
-        return ways + _default_ways(data, trainer, ladder, frozen, cv, labels)
+        return _teachable(ways + _default_ways(data, trainer, ladder, frozen, cv, labels), teacher, student)
     for method, text in zip(methods, distinct(methods), strict=True):
         mark = f", {text}" if len(methods) > 1 else ""
         ways.append(Way(f"one-hop{mark}", "one-hop", method, trainer))
@@ -86,6 +90,28 @@ def distinct(methods: Sequence[TransferMethod]) -> list[str]:
     """What the methods are called: their text, numbered where another is spelt alike."""
     texts = [str(method) for method in methods]
     return [text if (n := texts[:place].count(text)) == 0 else f"{text} #{n + 1}" for place, text in enumerate(texts)]
+
+
+def _teachable(ways: list[Way], teacher: Any, student: Any) -> list[Way]:
+    """The ways whose models answer with what the loss of the next one learns: a mean says nothing of a quantile."""
+
+    def is_sound(way: Way) -> bool:
+        earlier = [teacher] if way.uses_teacher else []
+        for method, pupil in [*((hop.method, hop.student) for hop in way.before), (way.method, student)]:
+            if not all(can_teach(model, pupil) for model in method.asks(earlier)):
+                return False
+            earlier = [*earlier, pupil]
+        return True
+
+    sound = [way for way in ways if is_sound(way)]
+    if not any(way.uses_teacher for way in sound):
+        warnings.warn(
+            f"the student learns the {learned_property(student)} of its targets, which the teacher's answers aren't: it"
+            " is trained on the labels alone. A teacher of the same loss could teach it.",
+            SignalWarning,
+            stacklevel=5,
+        )
+    return sound
 
 
 def _bridge(teacher: Any, student: Any, data: TransferSet, seed: int | None) -> list[tuple[str, Any]]:
@@ -109,12 +135,13 @@ def _wider_nets(
     return [("bridge", wider[0][1])] if len(wider) == 1 else wider
 
 
-def further_rows(data: TransferSet, seed: int | None) -> Any:
+def further_rows(data: TransferSet, student: Any, seed: int | None) -> Any:
     """Make rows without a label, near those there are, for a teacher or a bridge to answer.
 
-    None where that is not affordable or the rows are of a kind that nothing can be made of.
+    None where that is not affordable, the rows are of a kind that nothing can be made of, or limits of the student's
+    count rows: they mean rows of the user's.
     """
-    if not data.is_classification or data.n_samples > MOST_ROWS_TO_MULTIPLY:
+    if limits_in_rows(student) or not data.is_classification or data.n_samples > MOST_ROWS_TO_MULTIPLY:
         return None
     copies = 2 if data.n_samples <= MOST_ROWS_TO_MULTIPLY // 3 else 1
     makers = (Munge(copies), Resample(copies))
@@ -171,7 +198,7 @@ def preferred_way(ways: Sequence[Way], student: Any, *, frozen: bool, pool: bool
         order = ("one-hop-rows", "one-hop")
     else:
         order = ("multihop", "one-hop") if frozen and n_samples <= MOST_ROWS_FOR_BRIDGE else ("one-hop",)
-    return next(way for kind in order for way in ways if way.kind == kind)
+    return next(way for kind in (*order, "labels") for way in ways if way.kind == kind)
 
 
 def _is_linear(student: Any) -> bool:

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.dummy import DummyClassifier, DummyRegressor
-from sklearn.metrics import get_scorer, get_scorer_names
+from sklearn.metrics import get_scorer, get_scorer_names, make_scorer, mean_pinball_loss
 from sklearn.metrics._scorer import _BaseScorer
 
 from stepdown.core import InvalidInputError
+from stepdown.learners import learned_property
 
 Scorer = Callable[..., float]
 
@@ -41,9 +42,14 @@ def read_scorer(scoring: Any, *, classify: bool) -> tuple[Scorer, str]:
 
 
 def asked_scorer(scoring: Any, y: NDArray[Any], student: Any, *, classify: bool) -> Scorer | None:
-    """The scorer of students, after a check that it can score these targets; None where none is asked for."""
+    """The scorer of students, after a check that it can score these targets; None for accuracy or squared error."""
     if scoring is None:
-        return None
+        wanted = (None if classify else learned_property(student)) or ""
+        if not wanted.startswith("quantile"):
+            return None
+        level = float(wanted.removeprefix("quantile "))
+        scorer: Scorer = make_scorer(mean_pinball_loss, alpha=level, greater_is_better=False)
+        return scorer
     scorer, name = read_scorer(scoring, classify=classify)
     check_scorer(scorer, name, y, [student], classify=classify)
     return scorer

@@ -56,11 +56,11 @@ def solve(
     check_targets(data, owner.cv)
     methods = read_methods(owner.methods, classify=classify)
     intermediates = read_intermediates(owner.intermediates, classify=classify)
-    trainer, search = read_trainer(owner.trainer, owner.student), read_search(owner.search)
+    trainer, search = read_trainer(owner.trainer, owner.student), read_search(owner.search, owner.student)
     seed = read_seed(owner.random_state)
     frozen, pool = is_frozen(source), X_unlabeled is not None
     if frozen and not pool and methods is None:
-        data = data.replace(X_unlabeled=further_rows(data, derive_seed(seed, "further rows")))
+        data = data.replace(X_unlabeled=further_rows(data, owner.student, derive_seed(seed, "further rows")))
     ways = build_ways(
         source, owner.student, data, trainer, methods, intermediates, frozen=frozen, cv=owner.cv, seed=seed
     )

@@ -28,6 +28,7 @@ from stepdown.core import (
     student_as_teacher,
 )
 from stepdown.learners import complexity
+from stepdown.trainers._size import no_larger_than_own_fit
 
 from ._store import Store
 
@@ -172,7 +173,9 @@ class Task:
         with naming_the_hop(self.describe(way)):
             if rows is not None:
                 supervised = supervised.take(np.concatenate([rows, self._added(supervised, rows, quick)]))
-            return trainer.fit(self.student, supervised, seed=seed)
+            model = trainer.fit(self.student, supervised, seed=seed)
+            part = self.data if rows is None else self.data.take(rows)
+            return no_larger_than_own_fit(model, self.student, part, seed=seed) if way.is_flattered else model
 
     def alone(self, way: Way) -> Task:
         """The problem as far as fitting one way needs it: small enough to be sent to another process."""

@@ -38,8 +38,8 @@ class ForestSelection(Trainer):
     importances work as ever. Rows that a tree has seen count like others: choosing on out-of-bag rows alone won half
     as much, each pair of trees sharing too few of them. The plain fit is returned for trees that have neither a bound
     (``max_depth``, ``max_leaf_nodes``, or ``min_samples_leaf`` above 1) nor a bootstrap, because they all answer
-    every row rightly; for forests with ``oob_score``, which such a choice would flatter; and for several
-    real targets.
+    every row rightly; for forests with ``oob_score``, which such a choice would flatter; for several real
+    targets; and for trees of medians.
 
     Parameters
     ----------
@@ -107,6 +107,8 @@ def _obstacle(student: Any, data: TransferSet) -> str | None:
         return "oob_score is asked for"
     if not is_classifier(student) and np.ndim(data.y) != 1:
         return "several targets"
+    if student.criterion == "absolute_error":
+        return "medians aren't chosen by squared error"
     return None
 
 
