@@ -2,18 +2,30 @@
 
 import numpy as np
 import pytest
+from sklearn import config_context
 from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_iris
 from sklearn.decomposition import PCA
-from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
+from sklearn.ensemble import (
+    BaggingClassifier,
+    GradientBoostingClassifier,
+    RandomForestClassifier,
+    StackingClassifier,
+    VotingClassifier,
+)
 from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV, TunedThresholdClassifierCV
+from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier, OutputCodeClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
-from stepdown.core import TransferSet
-from stepdown.learners import complexity, grades, peel, with_final
+from stepdown import MultihopClassifier
+from stepdown.core import NotSupportedError, TransferSet
+from stepdown.learners import complexity, grades, peel, supports_weight, with_final
 from stepdown.trainers import PlainFit, trainer_for
 
 X, y = load_iris(return_X_y=True)
@@ -65,3 +77,54 @@ def test_another_learner_is_put_behind_all_steps():
 @pytest.mark.parametrize("learner", [DecisionTreeClassifier(max_depth=2), MLPClassifier((5,), max_iter=400)])
 def test_what_is_frozen_needs_no_trainer_of_its_own(learner):
     assert isinstance(trainer_for(FrozenEstimator(learner)), PlainFit)
+
+
+PLAIN = DecisionTreeClassifier(max_depth=2)
+HANDS_WEIGHTS_ON = [
+    VotingClassifier([("a", PLAIN)]),
+    StackingClassifier([("a", PLAIN)], LogisticRegression()),
+    GridSearchCV(PLAIN, {"max_depth": [1, 2]}),
+    BaggingClassifier(PLAIN),
+    CalibratedClassifierCV(PLAIN),
+]
+WANTS_ROUTING = [
+    OneVsRestClassifier(PLAIN),
+    OneVsOneClassifier(PLAIN),
+    OutputCodeClassifier(PLAIN),
+    FixedThresholdClassifier(PLAIN),
+    TunedThresholdClassifierCV(PLAIN),
+]
+
+
+@pytest.mark.parametrize("model", [*HANDS_WEIGHTS_ON, *WANTS_ROUTING], ids=lambda model: type(model).__name__)
+@pytest.mark.parametrize("routing", [False, True], ids=["", "routing"])
+@pytest.mark.parametrize("request_it", [False, True], ids=["", "requested"])
+def test_weights_are_believed_in_only_where_fit_takes_them(model, routing, request_it):
+    rows, labels = X[y != 2], y[y != 2]
+    with config_context(enable_metadata_routing=routing):
+        model = clone(model)
+        if routing and request_it:
+            for part in [model, *model.get_params().values()]:
+                if isinstance(part, DecisionTreeClassifier | LogisticRegression | CalibratedClassifierCV):
+                    part.set_fit_request(sample_weight=True)
+        try:
+            model.fit(rows, labels, sample_weight=np.linspace(1, 2, len(rows)))
+            takes = True
+        except (ValueError, TypeError):
+            takes = False
+        # Bagging draws by weights that nobody inside has requested; not to use them there is on the safe side.
+        cautious = routing and isinstance(model, BaggingClassifier)
+        assert supports_weight(model) == takes or (cautious and takes)
+
+
+def test_a_student_that_wants_routing_is_refused_before_the_teacher_is_fitted():
+    class Counted(RandomForestClassifier):
+        fits = 0
+
+        def fit(self, *arguments, **keywords):
+            Counted.fits += 1
+            return super().fit(*arguments, **keywords)
+
+    with pytest.raises(NotSupportedError, match="OneVsRestClassifier takes neither soft targets nor sample_weight"):
+        MultihopClassifier(Counted(5), OneVsRestClassifier(PLAIN), random_state=0).fit(X, y)
+    assert Counted.fits == 0

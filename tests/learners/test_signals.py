@@ -12,6 +12,7 @@ from sklearn.ensemble import (
     ExtraTreesClassifier,
     RandomForestClassifier,
     RandomForestRegressor,
+    VotingClassifier,
 )
 from sklearn.feature_selection import SelectKBest
 from sklearn.frozen import FrozenEstimator
@@ -23,7 +24,7 @@ from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from stepdown.core import InvalidInputError, NotSupportedError, SignalWarning, Teacher, TransferSet, as_teacher
-from stepdown.learners import fold_rows, predictions, training_signal
+from stepdown.learners import fit_to, fold_rows, predictions, training_signal
 
 X, Y = make_classification(200, 8, n_informative=5, n_classes=3, random_state=0)
 NAMES = np.array(["ant", "bee", "cat"])
@@ -33,6 +34,21 @@ NOISE = TransferSet.for_classification(X, NAMES[np.random.default_rng(0).integer
 
 def accuracy(signal, data):
     return np.mean(signal.values.argmax(axis=1) == data.label_index())
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        make_pipeline(StandardScaler(), DecisionTreeClassifier(max_depth=3, random_state=0)),
+        VotingClassifier([("a", DecisionTreeClassifier(max_depth=3, random_state=0))], voting="soft"),
+        DecisionTreeClassifier(max_depth=3, random_state=0),
+    ],
+    ids=lambda model: type(model).__name__,
+)
+def test_a_teacher_with_weights_is_made_again_with_them(model):
+    heavy = DATA.replace(sample_weight=np.where(Y == 0, 50.0, 1.0))
+    plain, weighted = (training_signal(as_teacher(fit_to(model, data)), data, cv=3, seed=0) for data in (DATA, heavy))
+    assert weighted.values[:, 0].mean() > plain.values[:, 0].mean() + 0.2
 
 
 # predictions ---------------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from ._bagged_trees import BaggedTreesClassifier, BaggedTreesRegressor
 from ._class_weight import with_class_weight
 from ._complexity import Complexity, complexity, latency
 from ._families import bagged_bridge, between, grown, shrunk
+from ._foreign import as_estimator, told_classes
 from ._grades import Grade, graded_signals, grades
 from ._label_encoded import LabelEncoded
 from ._losses import can_teach, in_range_of_loss, learned_property
@@ -36,6 +37,7 @@ __all__ = [
     "RegressionClassifier",
     "SoftFitSupport",
     "answers",
+    "as_estimator",
     "bagged_bridge",
     "between",
     "between_twins",
@@ -64,6 +66,7 @@ __all__ = [
     "signal_key",
     "soft_fit_support",
     "supports_weight",
+    "told_classes",
     "training_signal",
     "wider_nets",
     "with_class_weight",

@@ -6,11 +6,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from sklearn import get_config
 from sklearn.base import BaseEstimator, clone, is_classifier, is_regressor
+from sklearn.ensemble import StackingClassifier, StackingRegressor, VotingClassifier, VotingRegressor
 from sklearn.feature_selection import SelectorMixin, VarianceThreshold
 from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection._search import BaseSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
+from sklearn.utils.metadata_routing import MetadataRouter, get_routing_for_object, process_routing
 from sklearn.utils.validation import has_fit_parameter
 
 from stepdown.core import derive_seed
@@ -190,14 +194,32 @@ def supports_weight(estimator: Any) -> bool:
         return True  # nothing is fitted, so nothing is ignored; a net takes weights in its loss
     final = peeled.final
     inner = inner_estimators(final)
-    if has_fit_parameter(final, "sample_weight") or (inner and _hands_keywords_on(final)):
+    if get_config()["enable_metadata_routing"] and _routes(final):
+        return _routes_weights(final)
+    if has_fit_parameter(final, "sample_weight") or isinstance(final, _HAND_WEIGHTS_ON):
         return all(supports_weight(part) and not peel(part).is_network for part in inner)
     return False
 
 
-def _hands_keywords_on(estimator: Any) -> bool:
-    """Whether ``fit`` hands unnamed keywords on, as searches and voting do."""
-    return any(has_fit_parameter(estimator, name) for name in ("params", "fit_params"))
+def _routes(estimator: Any) -> bool:
+    """Whether scikit-learn's metadata routing says what of an estimator's keywords its inner ones get."""
+    try:
+        return isinstance(get_routing_for_object(estimator), MetadataRouter)
+    except NotImplementedError:  # scikit-learn hasn't come to it yet, and the named keywords hold
+        return False
+
+
+def _routes_weights(router: Any) -> bool:
+    """Whether someone inside has requested weights, and nobody would be handed them unrequested."""
+    try:
+        process_routing(router, "fit", sample_weight=[1.0])
+    except (ValueError, TypeError):
+        return False
+    return bool(get_routing_for_object(router).consumes("fit", ["sample_weight"]))
+
+
+# Their ``fit`` names no weights and hands them on all the same; others that take any keyword want metadata routing.
+_HAND_WEIGHTS_ON = (BaseSearchCV, VotingClassifier, VotingRegressor, StackingClassifier, StackingRegressor)
 
 
 def inner_estimators(estimator: Any) -> list[Any]:

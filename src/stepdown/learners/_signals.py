@@ -24,6 +24,7 @@ from stepdown.core import (
 
 from ._networks import cast_rows, net_of
 from ._out_of_bag import out_of_bag
+from ._pipelines import supports_weight
 from ._soft_fit import fit_to
 
 IN_SAMPLE = "in-sample"
@@ -268,10 +269,18 @@ def out_of_fold(
 
 
 def _refit_of(teacher: Teacher, seed: int | None) -> Any:
-    """How a teacher is made again on folds: a net by its trainer, with its seed and its weights of rows."""
-    if net_of(teacher.model) is not None and isinstance(teacher.refit, RefitOnLabels):
-        return lambda part, rows: fit_to(teacher.model, part, seed=seed)
-    return teacher.refit
+    """How a teacher is made again on folds: as it was made, with the weights of rows where it takes them."""
+    model = teacher.model
+    if not isinstance(teacher.refit, RefitOnLabels):
+        return teacher.refit
+    weighted = supports_weight(model)
+    own_seed = seed if net_of(model) is not None else None  # other models are made again with their own
+
+    def refit(part: TransferSet, rows: NDArray[np.intp]) -> Any:
+        part = part.replace(y=part.labels(), sample_weight=part.sample_weight if weighted else None)
+        return fit_to(model, part, seed=own_seed)
+
+    return refit
 
 
 def fold_rows(

@@ -21,7 +21,7 @@ from stepdown.core import (
     WayRow,
     printing,
 )
-from stepdown.learners import answers, cast_rows, complexity
+from stepdown.learners import answers, as_estimator, cast_rows, complexity
 from stepdown.oracle import Queried, QueryPolicy
 from stepdown.search import Search
 from stepdown.search._inputs import checked_rows, warn_unless_falling
@@ -325,7 +325,7 @@ def _listed(teacher: Any) -> list[Any]:
     """The complex models, of which there may be several; a callable has no say in what rows may hold."""
     listed = list(teacher) if isinstance(teacher, list | tuple) else [teacher]
     models = [model.teacher if isinstance(model, Queried) else model for model in listed]
-    return [model for model in models if hasattr(model, "fit")]
+    return [as_estimator(model, classify=True) for model in models if hasattr(model, "predict")]
 
 
 def _comparison(choice: Choice) -> Table:

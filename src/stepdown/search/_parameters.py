@@ -12,7 +12,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils import check_random_state
 
 from stepdown.core import InvalidInputError, NotSupportedError, Trainer, TransferMethod, TransferSet, naming_the_hop
-from stepdown.learners import can_teach, check_labels, completed, learned_property, peel
+from stepdown.learners import as_estimator, can_teach, check_labels, completed, learned_property, peel
 from stepdown.methods._base import require_taught_loss
 from stepdown.trainers import trainer_for
 
@@ -25,7 +25,8 @@ from ._task import Way
 def read_teacher(teacher: Any, *, classify: bool) -> Any:
     """The complex model; of a list of models, one that averages what they say."""
     if not isinstance(teacher, list | tuple):
-        return teacher
+        return as_estimator(teacher, classify=classify)
+    teacher = [as_estimator(model, classify=classify) for model in teacher]
     if not teacher:
         raise InvalidInputError("teacher=[]: expected at least one estimator.")
     for place, model in enumerate(teacher):

@@ -12,7 +12,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from stepdown.core import Teacher, TransferSet, as_teacher, derive_seed, naming_the_hop
-from stepdown.learners import peel
+from stepdown.learners import peel, told_classes
 
 from ._inputs import check_classes, check_rows, check_targets
 from ._label_budget import queried_of, solve_queried
@@ -93,7 +93,7 @@ def fit_teacher(source: Any, data: TransferSet, seed: int, memory: Any = None) -
     with naming_the_hop("teacher"):
         if isinstance(source, FrozenEstimator):
             check_is_fitted(source)
-            teacher = as_teacher(source)
+            teacher = as_teacher(told_classes(source, data))
         else:
             model = fit_once(memory, source, data.replace(X_unlabeled=None), derive_seed(seed, "teacher"))
             teacher = Teacher(model) if is_frozen(source) else as_teacher(model)
