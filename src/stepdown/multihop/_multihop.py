@@ -157,6 +157,7 @@ class MultihopClassifier(ClassifierMixin, _Multihop):
     ----------
     teacher : classifier, or list of classifiers
         The complex model. Fitted here as a clone; wrap a fitted one in ``sklearn.frozen.FrozenEstimator`` to keep it.
+        An object that only has ``predict`` and perhaps ``predict_proba``, or a function of rows, is asked as it is.
         Several are averaged.
     student : classifier
         The simple model; never touched, a clone is trained.
