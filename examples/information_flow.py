@@ -57,7 +57,8 @@ def main(epochs=40):
 
     teacher = net(16, epochs).fit(X, y)
     alone = net(4, epochs).fit(X, y)
-    # Weights that stay as they are and no pairs of a row with itself: a short training, see benchmarks/nn_demo.py.
+    # Weights that stay as they are and no pairs of a row with itself: a short training, see
+    # benchmarks/networks/nn_demo.py.
     short = {"schedule": Constant(), "diagonal": False}
     record = flow_through_auxiliary(teacher, net(4, epochs), data, layers=["conv1", "conv2", "fc1"], seed=0, **short)
     print(record)

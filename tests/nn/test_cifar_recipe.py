@@ -16,18 +16,18 @@ N_TRAIN, N_TEST = 120, 24
 @pytest.fixture(scope="module")
 def cifar():
     with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(ROOT / "benchmarks")
-        yield importlib.import_module("cifar")
+        patch.syspath_prepend(ROOT)
+        yield importlib.import_module("benchmarks.networks.cifar")
 
 
 @pytest.fixture(scope="module")
 def networks(cifar):
-    return importlib.import_module("cifar_networks")
+    return importlib.import_module("benchmarks.networks.cifar_networks")
 
 
 @pytest.fixture(scope="module")
 def training(cifar):
-    return importlib.import_module("cifar_training")
+    return importlib.import_module("benchmarks.networks.cifar_training")
 
 
 def images(n, rng):
@@ -103,7 +103,7 @@ def test_the_whole_recipe(cifar, folder):
 
 
 def test_side_by_side_is_as_alone(networks, training, cifar):
-    ways = importlib.import_module("cifar_ways")
+    ways = importlib.import_module("benchmarks.networks.cifar_ways")
     rng = np.random.default_rng(1)
     rows = images(40, rng)
     data = training.Split(rows[:, 1:].reshape(-1, 3, 32, 32), rows[:, 0].astype(np.int64))

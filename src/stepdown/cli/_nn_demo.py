@@ -24,7 +24,7 @@ ALONE = "student alone"
 EPOCHS = 100
 DIAGONAL = False
 """Of both relational methods, as in their papers. Chosen, with the student's widths and the weights of its layers, on a
-part of the training half: benchmarks/nn_demo.py."""
+part of the training half: benchmarks/networks/nn_demo.py."""
 WEIGHTS = Constant()
 TEACHER = {"conv1": 16, "conv2": 32, "features": 64}
 SCALE = 16 / 255

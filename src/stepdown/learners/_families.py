@@ -59,7 +59,7 @@ def bagged_bridge(student: Any, n_rows: int, *, n_trees: int | None = None) -> A
 def bridge_leaf(n_rows: int) -> int:
     """Rows that a leaf of a bridge holds at least: 3, against noise in the labels, and slowly more above 9,000 rows.
 
-    The 3 was measured (benchmarks/bridges.py).
+    The 3 was measured (benchmarks/tabular/bridges.py).
     """
     return max(3, round(np.sqrt(n_rows / 1000)))
 

@@ -39,7 +39,8 @@ log = logging.getLogger("stepdown")
 SHARE_OF_TEACHER = 0.5
 # A bridge's out-of-bag answers are better than the labels when these are noisy, and never much worse.
 SHARE_OF_BRIDGE = 0.75
-# Means over a bag are less sure than they may be; sharper ones give the student clearer orders (benchmarks/bridges.py).
+# Means over a bag are less sure than they may be; sharper ones give the student clearer orders:
+# benchmarks/tabular/bridges.py.
 BRIDGE_TEMPERATURE = 1 / 5
 # Against the student's, as in the recipe of the networks' room.
 WIDTH_OF_BRIDGE = 2.0

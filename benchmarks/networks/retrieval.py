@@ -1,6 +1,6 @@
 """How long a retrieval evaluation takes, as ratios to scikit-learn's brute force on the same core in the same run.
 
-    python benchmarks/retrieval.py --out benchmarks/results/retrieval.json
+    python -m benchmarks.networks.retrieval --out benchmarks/results/retrieval.json
 
 Each round times, one after another: `retrieval_scores`; `kneighbors` with the whole database as neighbours for all
 queries in one call, as it comes (indices and distances); `kneighbors` without distances in batches of 128 queries, the
@@ -12,7 +12,6 @@ ratio compares the same work; the others stop at the ranking.
 from __future__ import annotations
 
 import argparse
-import json
 import platform
 import statistics
 import time
@@ -26,6 +25,7 @@ from numpy.typing import NDArray
 from sklearn.neighbors import NearestNeighbors
 from threadpoolctl import threadpool_limits
 
+from benchmarks.common.record import write
 from stepdown.nn import retrieval_scores
 
 BATCH = 128
@@ -131,9 +131,8 @@ def main() -> None:
         packages = ["stepdown", "scikit-learn", "numpy", "scipy"]
         versions = {"python": platform.python_version(), **{name: version(name) for name in packages}}
         record = {"schema": 1, "versions": versions, "machine": platform.machine(),
-                  "arguments": vars(args) | {"out": str(args.out)}, "results": rows}  # fmt: skip
-        args.out.parent.mkdir(parents=True, exist_ok=True)
-        args.out.write_text(json.dumps(record, indent=1) + "\n")
+                  "arguments": vars(args), "results": rows}  # fmt: skip
+        write(args.out, record)
         print(f"wrote {args.out}")
 
 

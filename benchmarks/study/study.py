@@ -1,6 +1,6 @@
 """When do several hops help? Ways to the student over data sets, sizes, noise, teachers, students and methods.
 
-    python benchmarks/study.py --out benchmarks/results/study.json
+    python -m benchmarks.study.study --out benchmarks/results/study.json
 
 One run is one data set, size, share of labels drawn anew, teacher, the way it is given (it may be made again for its
 signals, it is frozen, or it is frozen and gives hard answers), student and seed. In it the student is taught in one
@@ -16,7 +16,6 @@ The file is written after each data set; runs that it holds already aren't made 
 from __future__ import annotations
 
 import argparse
-import json
 import platform
 import time
 import warnings
@@ -32,11 +31,12 @@ from sklearn.base import clone
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.frozen import FrozenEstimator
 
-from keel import SUITE, WHEEL, load, prepared
+from benchmarks.common.keel import SUITE, WHEEL, load, prepared
+from benchmarks.common.record import read, write
+from benchmarks.study.analysis import FACTS, KEYS, analysed
+from benchmarks.tabular.tabular import STUDENTS, TEACHERS, HardAnswers
 from stepdown import KD, ConfWeight, Fixed, MultihopClassifier, SRatio, diagnose
 from stepdown.search._solve import solve
-from study_analysis import FACTS, KEYS, analysed
-from tabular import STUDENTS, TEACHERS, HardAnswers
 
 METHODS = {"KD": KD(weight=0.5), "ConfWeight": ConfWeight(), "SRatio": SRatio()}
 # Fixed beforehand, not tuned: a fifth of the rounds with small trees, or leaves of at least five rows.
@@ -176,7 +176,7 @@ def key(run: dict[str, Any]) -> tuple[Any, ...]:
     return tuple(run[name] for name in ("data", *KEYS, "seed"))
 
 
-def write(path: Path, runs: list[dict[str, Any]], analysis: dict[str, Any]) -> None:
+def save(path: Path, runs: list[dict[str, Any]], analysis: dict[str, Any]) -> None:
     """What is common to the runs, the analysis, and below it one run a line."""
     record = {
         "schema": 2,
@@ -187,10 +187,7 @@ def write(path: Path, runs: list[dict[str, Any]], analysis: dict[str, Any]) -> N
         "regularised": {name: repr(model) for name, model in REGULARISED.items()},
         **analysis,
     }
-    head = json.dumps(record, indent=1, default=float).removesuffix("\n}")
-    lines = ",\n".join(json.dumps(run, default=float) for run in runs)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f'{head},\n "runs": [\n{lines}\n]\n}}\n')
+    write(path, record | {"runs": runs})
 
 
 def versions() -> dict[str, str]:
@@ -201,7 +198,7 @@ def held(path: Path) -> list[dict[str, Any]]:
     """Runs that were made before, by the same versions."""
     if not path.exists():
         return []
-    record = json.loads(path.read_text())
+    record = read(path)
     if record["versions"] != versions():
         raise SystemExit(
             f"{path} was made by {record['versions']}; here are {versions()}. Pass --anew or another --out."
@@ -226,9 +223,9 @@ def main() -> None:
         tasks = [task for task in tasks_of(data, args.seeds, grids) if key(task[0]) not in done]
         if tasks:
             runs += Parallel(n_jobs=args.jobs)(delayed(one_run)(*task) for task in tasks)
-            write(args.out, runs, {})
+            save(args.out, runs, {})
         print(f"{data}: {len(tasks)} runs, {sum(run['seconds'] for run in runs):.0f} s in all", flush=True)
-    write(args.out, runs, analysed(runs))
+    save(args.out, runs, analysed(runs))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Does a wide search ever cost accuracy? The searches against the default, each scored on rows that chose nothing.
 
-    python benchmarks/chain_search.py --out benchmarks/results/chain_search.json
+    python -m benchmarks.tabular.chain_search --out benchmarks/results/chain_search.json
 
 One run is one data set, teacher and seed: a tree of depth 4 by `MultihopClassifier` with the default search (the gate),
 and with `DynamicProgramming()`, both with their default budgets. The sets are those of the tabular
@@ -10,7 +10,6 @@ benchmark and scikit-learn's digits.
 from __future__ import annotations
 
 import argparse
-import json
 import platform
 import time
 import warnings
@@ -26,9 +25,10 @@ from sklearn.datasets import load_digits
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import train_test_split
 
-from keel import SUITE, WHEEL, prepared
+from benchmarks.common.keel import SUITE, WHEEL, prepared
+from benchmarks.common.record import write
+from benchmarks.tabular.tabular import STUDENTS, TEACHERS
 from stepdown import DynamicProgramming, MultihopClassifier
-from tabular import STUDENTS, TEACHERS
 
 STUDENT = "tree of depth 4"
 SEARCHES = {"default": "auto", "DynamicProgramming()": DynamicProgramming()}
@@ -111,12 +111,12 @@ def main() -> None:
         runs += Parallel(n_jobs=args.jobs)(delayed(one_run)(data, args.rows, *task) for task in tasks)
         print(data, f"{sum(sum(run['seconds'].values()) for run in runs):.0f} core seconds so far", flush=True)
         if args.out:
-            write(args, runs)
+            save(args, runs)
     for row in table(runs):
         print(row)
 
 
-def write(args: argparse.Namespace, runs: list[dict[str, Any]]) -> None:
+def save(args: argparse.Namespace, runs: list[dict[str, Any]]) -> None:
     packages = ["stepdown", "scikit-learn", "numpy", "scipy", "lightgbm"]
     record = {
         "schema": 1,
@@ -127,8 +127,7 @@ def write(args: argparse.Namespace, runs: list[dict[str, Any]]) -> None:
         "table": table(runs),
         "runs": runs,
     }
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    args.out.write_text(json.dumps(record, indent=1, default=float) + "\n")
+    write(args.out, record)
 
 
 if __name__ == "__main__":

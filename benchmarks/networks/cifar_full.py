@@ -11,18 +11,16 @@ from __future__ import annotations
 import argparse
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import nn
 
-from cifar_networks import LAYERS, TINY, VERY_TINY, ResNet18, Small, fast, n_parameters
-from cifar_training import Lesson, Settings, Split, scored, train
-from cifar_ways import LAST, PAIRS
+from benchmarks.networks.cifar_networks import LAYERS, TINY, VERY_TINY, ResNet18, Small, fast, n_parameters
+from benchmarks.networks.cifar_record import Record
+from benchmarks.networks.cifar_training import Lesson, Settings, Split, scored, train
+from benchmarks.networks.cifar_ways import LAST, PAIRS
 from stepdown.nn import KD, PKT, InformationFlow, LossMethod, folded
-
-if TYPE_CHECKING:
-    from cifar import Record
 
 LABELS = Settings(epochs=80, late=30, fresh_optimizer=False)
 AUXILIARY = Settings(epochs=40, late=10)

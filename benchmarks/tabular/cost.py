@@ -1,6 +1,6 @@
 """What the default fit costs, in fits of a 100-tree forest on the same rows, measured in one run.
 
-    python benchmarks/cost.py --out benchmarks/results/cost.json
+    python -m benchmarks.tabular.cost --out benchmarks/results/cost.json
 
 Machines are noisy: both sides are timed alternately, and the ratio is that of the medians.
 """
@@ -8,7 +8,6 @@ Machines are noisy: both sides are timed alternately, and the ratio is that of t
 from __future__ import annotations
 
 import argparse
-import json
 import platform
 import statistics
 import time
@@ -24,6 +23,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.tree import DecisionTreeClassifier
 
+from benchmarks.common.record import write
 from stepdown import DynamicProgramming, MultihopClassifier
 
 SIZES = [300, 1000, 3000, 10_000]
@@ -70,8 +70,7 @@ def main() -> None:
         packages = ["stepdown", "scikit-learn", "numpy", "lightgbm"]
         versions = {"python": platform.python_version(), **{name: version(name) for name in packages}}
         record = {"schema": 1, "unit": "fits of RandomForestClassifier(100)", "repeats": args.repeats, "rows": rows}
-        args.out.parent.mkdir(parents=True, exist_ok=True)
-        args.out.write_text(json.dumps(record | {"versions": versions}, indent=1) + "\n")
+        write(args.out, record | {"versions": versions})
         print(f"wrote {args.out}")
 
 

@@ -19,8 +19,8 @@ def cifar(record: dict[str, Any]) -> str:
     }
     parts = [
         "## Information flow on CIFAR-10",
-        f"`benchmarks/cifar.py`; images: {record['images']}. The 50,000 training images are ranked for each of the"
-        " 10,000 test images; numbers are mean average precision in percent, cosine / Euclidean, by the 11-point"
+        f"`benchmarks/networks/cifar.py`; images: {record['images']}. The 50,000 training images are ranked for each"
+        " of the 10,000 test images; numbers are mean average precision in percent, cosine / Euclidean, by the 11-point"
         " definition."
         f" Versions: {versions}.",
         "### The published networks\n"
@@ -120,7 +120,7 @@ def nn_flow_scale(record: dict[str, Any]) -> str:
     return "\n\n".join(
         [
             "### Schedules in short trainings",
-            f"`benchmarks/nn_flow_scale.py`: {record['about']['data']}; {record['epochs']} epochs, seeds"
+            f"`benchmarks/networks/nn_flow_scale.py`: {record['about']['data']}; {record['epochs']} epochs, seeds"
             f' {_range(record["seeds"])}; percent, mean and, of the seeds, standard deviation. "published" is the'
             ' critical period with weights of 100, 70, 49 ...; "relative" the same shape with 1 as the largest weight.',
             _table(
@@ -140,9 +140,9 @@ def nn_demo(record: dict[str, Any]) -> str:
     return "\n\n".join(
         [
             "### The settings of `stepdown nn-demo`",
-            f"`benchmarks/nn_demo.py`: mAP in percent on a third of the training half of scikit-learn's digits,"
-            f" {record['about']['epochs']} epochs, seeds {_range(record['seeds'])}; a column for each choice of the"
-            " student's widths. The demonstration shows the other half, which chose nothing.",
+            f"`benchmarks/networks/nn_demo.py`: mAP in percent on a third of the training half of scikit-learn's"
+            f" digits, {record['about']['epochs']} epochs, seeds {_range(record['seeds'])}; a column for each choice of"
+            " the student's widths. The demonstration shows the other half, which chose nothing.",
             _table(["", *record["retrieval"]], rows),
         ]
     )

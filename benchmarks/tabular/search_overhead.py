@@ -1,6 +1,6 @@
 """What a search spends beside the fits and predictions that it is made of.
 
-    python benchmarks/search_overhead.py --out benchmarks/results/search_overhead.json
+    python -m benchmarks.tabular.search_overhead --out benchmarks/results/search_overhead.json
 
 Inside are: every fit of a model by a trainer or a method, and what fitted models are asked. The rest is overhead:
 slicing rows, seeds, measuring sizes, budgets, records. Times are of the processor, in one process and one thread; the
@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import cProfile
-import json
 import platform
 import pstats
 import time
@@ -25,6 +24,7 @@ from sklearn.datasets import make_classification
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.tree import DecisionTreeClassifier
 
+from benchmarks.common.record import write
 from stepdown import DynamicProgramming, MultihopClassifier
 from stepdown.core import RefitOnLabels
 from stepdown.learners import BaggedTreesClassifier, _grades, _signals
@@ -137,8 +137,7 @@ def main() -> None:
             "profile": {"search": "DynamicProgramming()", "rows": args.sizes[0], "functions": functions},
             "versions": versions,
         }
-        args.out.parent.mkdir(parents=True, exist_ok=True)
-        args.out.write_text(json.dumps(record, indent=1) + "\n")
+        write(args.out, record)
         print(f"wrote {args.out}")
 
 

@@ -1,6 +1,6 @@
 """What a whole step of training costs: data, both networks, loss, backward pass and optimiser, on one core.
 
-    python benchmarks/nn_step.py --out benchmarks/results/nn_step.json
+    python -m benchmarks.networks.nn_step --out benchmarks/results/nn_step.json
 
 The student of information-flow distillation learns from the published auxiliary network's architecture, at batch 128 of
 32x32 images. The straightforward side follows the published recipe: each image is padded, cut, mirrored and normalised
@@ -29,8 +29,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from cifar_networks import LAYERS, MEAN, STD, TINY, VERY_TINY, Small, fast
-from nn_loss import straightforward
+from benchmarks.common.record import write
+from benchmarks.networks.cifar_networks import LAYERS, MEAN, STD, TINY, VERY_TINY, Small, fast
+from benchmarks.networks.nn_loss import straightforward
 from stepdown.nn import ImageBatches, InformationFlow, Taps, Transfer, folded
 
 try:
@@ -210,8 +211,7 @@ def main() -> None:
     text = json.dumps(report, indent=1)
     print(text)
     if options.out:
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        options.out.write_text(text + "\n")
+        write(options.out, report)
 
 
 if __name__ == "__main__":

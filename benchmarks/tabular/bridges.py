@@ -1,6 +1,6 @@
 """What the constants of the default bridge are worth: one at a time, around those in use, with a frozen teacher.
 
-    python benchmarks/bridges.py --out benchmarks/results/bridges.json
+    python -m benchmarks.tabular.bridges --out benchmarks/results/bridges.json
 
 Every chain is frozen teacher -> bag of trees -> tree of depth 4, on the development suite, at most 300 rows, with 20 %
 label noise and without. Scores are on rows that chose nothing. The constants in use were chosen on this suite, so that
@@ -10,7 +10,6 @@ its numbers are what they were chosen by, and no estimate of what they bring els
 from __future__ import annotations
 
 import argparse
-import json
 import platform
 import warnings
 from importlib.metadata import version
@@ -22,12 +21,13 @@ from joblib import Parallel, delayed
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 
-from keel import SUITE, WHEEL, prepared
+from benchmarks.common.keel import SUITE, WHEEL, prepared
+from benchmarks.common.record import write
+from benchmarks.tabular.tabular import STUDENTS, TEACHERS
 from stepdown import KD, Mixture, ModelCompression, TreeSearch
 from stepdown.core import Hop, TransferSet, run_hops
 from stepdown.learners import BaggedTreesClassifier
 from stepdown.methods import Munge, NoTransfer
-from tabular import STUDENTS, TEACHERS
 
 IN_USE: dict[str, Any] = {
     "rows in a leaf": 3, "share of the bridge": 0.75, "temperature": 1 / 5, "features": 1 / 3, "copies": 2, "trees": 60,
@@ -127,8 +127,7 @@ def main() -> None:
         packages = ["stepdown", "scikit-learn", "numpy", "scipy", "lightgbm"]
         versions = {"python": platform.python_version(), **{name: version(name) for name in packages}}
         record = {"schema": 1, "data": WHEEL, "versions": versions, "seeds": args.seeds, "in use": IN_USE}
-        args.out.parent.mkdir(parents=True, exist_ok=True)
-        args.out.write_text(json.dumps(record | {"table": table(runs), "runs": runs}, indent=1) + "\n")
+        write(args.out, record | {"table": table(runs), "runs": runs})
         print(f"wrote {args.out}")
 
 

@@ -1,6 +1,6 @@
 """What the information-flow loss costs: time and memory as ratios to one kernel after the other, in one run.
 
-    python benchmarks/nn_loss.py --out benchmarks/results/nn_loss.json
+    python -m benchmarks.networks.nn_loss --out benchmarks/results/nn_loss.json
 
 The layers are those of the published auxiliary and student networks on 32x32 images. The straightforward version writes
 down the published recipe: for each layer and kernel both similarity matrices, then autograd. It is measured twice, with
@@ -24,6 +24,7 @@ import torch
 from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
+from benchmarks.common.record import write
 from stepdown.nn.functional import information_flow
 
 LAYERS = {"conv1": (1800, 3600), "conv2": (576, 1152), "conv3": (128, 256), "fc1": (64, 128)}
@@ -122,8 +123,7 @@ def main() -> None:
     text = json.dumps(report, indent=1)
     print(text)
     if options.out:
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        options.out.write_text(text + "\n")
+        write(options.out, report)
 
 
 if __name__ == "__main__":

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from study_analysis import summary
-from study_words import cell, clear, labels_of, table
+from benchmarks.study.analysis import summary
+from benchmarks.study.words import cell, clear, labels_of, table
 
 NET_WAYS = ("bridge", "dense", "one-hop, stopped teacher", "control")
 SCORES = {"KD": "KD, accuracy", "information flow": "information flow, accuracy", "retrieval": "information flow, mAP"}

@@ -1,6 +1,6 @@
 """A teacher that may be asked about m rows of 500: does a bridge that labels the rest pay, and which rows to ask?
 
-    python benchmarks/queries.py --out benchmarks/results/queries.json
+    python -m benchmarks.tabular.queries --out benchmarks/results/queries.json
 
 One run is one data set, seed, budget, kind of answers and policy. The teacher (a forest on even seeds, LightGBM on odd
 ones) is fitted on rows of its own and frozen; 500 other rows are the pool, of which none has a label but by asking; the
@@ -11,7 +11,6 @@ learn from the same answers. "default" is the way that the gate took; it is work
 from __future__ import annotations
 
 import argparse
-import json
 import platform
 import time
 import warnings
@@ -27,11 +26,12 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.tree import DecisionTreeClassifier
 
-from keel import WHEEL, prepared
+from benchmarks.common.keel import WHEEL, prepared
+from benchmarks.common.record import write
+from benchmarks.tabular.tabular import HardAnswers
 from stepdown import Fixed, MultihopClassifier, Queried
 from stepdown.oracle import QueryPolicy, Random, Representative
 from stepdown.search._solve import solve
-from tabular import HardAnswers
 
 # Those of the development suite with 500 rows for the pool, some 200 for the teacher, and test rows.
 SETS = [
@@ -168,18 +168,17 @@ def main() -> None:
         runs += [run for part in parts for run in part]
         print(f"{data}: {sum(run['seconds'] for run in runs):.0f} core seconds so far", flush=True)
         if args.out:
-            write(args, runs)
+            save(args, runs)
     show(table(runs))
 
 
-def write(args: argparse.Namespace, runs: list[dict[str, Any]]) -> None:
+def save(args: argparse.Namespace, runs: list[dict[str, Any]]) -> None:
     packages = ["stepdown", "scikit-learn", "numpy", "scipy", "lightgbm"]
     versions = {"python": platform.python_version(), **{name: version(name) for name in packages}}
     asked = {name: value for name, value in vars(args).items() if name not in ("out", "jobs")}
     record = {"schema": 1, "data": WHEEL, "versions": versions, "arguments": asked, "pool": POOL}
     record |= {"student": repr(STUDENT), "table": table(runs), "runs": runs}
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    args.out.write_text(json.dumps(record, indent=1, default=float) + "\n")
+    write(args.out, record)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """What tree search costs, as ratios to a forest and to a plain tree measured in the same run.
 
-    python benchmarks/bench_tree_search.py [--large] [--out FILE]
+    python -m benchmarks.tabular.tree_search [--large] [--out FILE]
 
 Writes JSON with the versions and prints it. ``--large`` adds 100,000 rows by 50 features (minutes).
 """
@@ -8,7 +8,6 @@ Writes JSON with the versions and prints it. ``--large`` adds 100,000 rows by 50
 from __future__ import annotations
 
 import argparse
-import json
 import platform
 import time
 from collections.abc import Callable
@@ -22,6 +21,7 @@ from sklearn.datasets import make_classification
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.tree import DecisionTreeClassifier
 
+from benchmarks.common.record import write
 from stepdown.core import TransferSet
 from stepdown.trainers import TreeSearch
 
@@ -67,7 +67,7 @@ def measure(n_rows: int, n_features: int, n_classes: int, repeats: int, *, with_
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--large", action="store_true", help="add 100,000 rows by 50 features")
-    parser.add_argument("--out", type=Path, default=Path("bench_tree_search.json"))
+    parser.add_argument("--out", type=Path, default=Path("tree_search.json"))
     arguments = parser.parse_args()
     measure(300, 12, 2, 1)  # first calls pay for imports
     results = [measure(*size) for size in SIZES]
@@ -80,9 +80,8 @@ def main() -> None:
         "trainer": repr(TreeSearch()),
         "results": results,
     }
-    text = json.dumps(report, indent=2)
-    arguments.out.write_text(text + "\n", encoding="utf-8")
-    print(text)
+    write(arguments.out, report)
+    print(arguments.out.read_text())
 
 
 if __name__ == "__main__":

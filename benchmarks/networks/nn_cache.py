@@ -1,6 +1,6 @@
 """What a training gains from a teacher whose features are kept, where rows are the same in every epoch.
 
-    python benchmarks/nn_cache.py --out benchmarks/results/nn_cache.json
+    python -m benchmarks.networks.nn_cache --out benchmarks/results/nn_cache.json
 
 A small network learns from a larger one by `InformationFlow` of three layers and `KD`, at batch 128 of 32x32 images
 that aren't augmented, once with the network itself and once with `CachedTeacher`. Both sides train an epoch
@@ -12,7 +12,6 @@ they say.
 from __future__ import annotations
 
 import argparse
-import json
 import platform
 import statistics
 import tempfile
@@ -24,6 +23,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from benchmarks.common.record import write
 from stepdown.nn import KD, CachedTeacher, InformationFlow, Transfer, WeightedSum
 
 BATCH, ROWS = 128, 1024
@@ -94,7 +94,7 @@ def main() -> None:
         print(name, values)
     if arguments.out:
         about = {"python": platform.python_version(), "torch": version("torch"), "batch": BATCH, "rows": ROWS}
-        arguments.out.write_text(json.dumps({"about": about, "teachers": found}, indent=1) + "\n")
+        write(arguments.out, {"about": about, "teachers": found})
 
 
 if __name__ == "__main__":
