@@ -1,13 +1,16 @@
 """Methods of both worlds meet in lessons: one is like its loss alone, several are mixed, and chains complete them."""
 
 import pickle
+from typing import ClassVar
 
 import numpy as np
 import pytest
 import torch
 from sklearn.tree import DecisionTreeClassifier
 from skorch import NeuralNetClassifier
+from skorch.callbacks import Checkpoint, LoadInitState
 from torch import nn
+from torch.utils.data import DataLoader
 
 from stepdown import methods
 from stepdown.core import InvalidInputError, Lesson, NotSupportedError, Trainer, TransferSet, as_teacher
@@ -191,3 +194,43 @@ def test_pairs_become_those_of_twins_wherever_they_are(wrap):
 def test_live_signals_cost_no_fits():
     assert _signals_of(methods.KD(signals="live")) == {}
     assert _signals_of(methods.KD(cv=4)) == {"out-of-fold:4": 4}
+
+
+class Augmenting(DataLoader):
+    """Draws by the epoch that it is told, and keeps a diary."""
+
+    diary: ClassVar[list] = []
+
+    def set_epoch(self, epoch):
+        self.diary.append(epoch)
+
+
+ALL = [KD(), methods.KD(cv=2), methods.NoTransfer()]
+
+
+@pytest.mark.parametrize("method", ALL, ids=str)
+def test_augmentation_goes_on_where_any_training_was_interrupted(method, teachers, data, tmp_path):
+    kept = Checkpoint(monitor=None, dirname=str(tmp_path), load_best=False)
+    method.transfer(teachers, net(callbacks=[kept]), data, seed=0)
+    Augmenting.diary.clear()
+    student = net(callbacks=[LoadInitState(kept)], iterator_train=Augmenting)
+    assert len(method.transfer(teachers, student, data, seed=0).history) == 4
+    assert Augmenting.diary == [2]
+
+
+@pytest.mark.parametrize("method", ALL, ids=str)
+def test_a_checkpoint_of_another_student_is_refused_by_any_training(method, teachers, data, tmp_path):
+    kept = Checkpoint(monitor=None, dirname=str(tmp_path), load_best=False)
+    method.transfer(teachers, net(3, callbacks=[kept]), data, seed=0)
+    with pytest.raises(InvalidInputError, match="checkpoint doesn't fit this student, a Sequential"):
+        method.transfer(teachers, net(4, callbacks=[LoadInitState(kept)]), data, seed=0)
+
+
+@pytest.mark.parametrize("method", ALL, ids=str)
+def test_clones_of_a_taught_net_start_where_it_started(method, teachers, data):
+    student = net()
+    taught = method.transfer(teachers, student, data, seed=0)
+    assert type(taught) is NeuralNetClassifier
+    assert taught.module_ is not taught.module
+    assert torch.equal(taught.module[0].weight, student.module[0].weight)
+    assert not torch.equal(taught.module_[0].weight, student.module[0].weight)

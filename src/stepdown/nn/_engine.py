@@ -1,9 +1,4 @@
-"""The one file that knows skorch: nets in, a trained net out, through skorch's own loop.
-
-For the time of the training the student is an instance of a private subclass of its own class, in which the loss is the
-method's. Batches, optimisers, callbacks, checkpoints, devices and, with skorch's ``AccelerateMixin``, precision and
-processes stay what the user has set. Afterwards the student is a plain instance of the user's class again.
-"""
+"""A lesson between networks: its loss, its hooks and its adapters in the loop of the student's net."""
 
 from __future__ import annotations
 
@@ -21,6 +16,7 @@ from stepdown.core import InvalidInputError, Lesson, NotSupportedError, Transfer
 
 from ._cached_teacher import CachedTeacher
 from ._distributed import GlobalBatch
+from ._lent import Steps, lent
 from ._method import LossMethod
 from ._nets import arguments, example_of, network_of, seeded, targets_for
 from ._rows import cast_rows
@@ -71,19 +67,17 @@ class _Training:
 
     def teach(self, net: NeuralNet) -> NeuralNet:
         """Train the net in place and return it; after an error nothing of the lesson stays in it either."""
-        kind = type(net)
-        net.__class__ = _taught_class(kind, self)
-        try:
-            net.fit(self.X, self.y)
-        except NonFiniteLossError as error:
-            self._restore(net)
-            self.end(net, kind)
-            when = "no epoch was finished" if self.good is None else "the last good one is the error's `student`"
-            raise TrainingStoppedError(
-                f"{error} Training was stopped; {when}.", None if self.good is None else net
-            ) from error
-        finally:
-            self.end(net, kind)
+        with lent(net, _LiveSteps, self):
+            try:
+                net.fit(self.X, self.y)
+            except NonFiniteLossError as error:
+                self._restore(net)
+                when = "no epoch was finished" if self.good is None else "the last good one is the error's `student`"
+                raise TrainingStoppedError(
+                    f"{error} Training was stopped; {when}.", None if self.good is None else net
+                ) from error
+            finally:
+                self._end(net)
         return net
 
     def begin(self, net: NeuralNet) -> nn.ModuleDict:
@@ -102,15 +96,6 @@ class _Training:
         self.transfer = Transfer(teacher, module, self.method, example=x, labels=labels)
         self._open.enter_context(self.transfer)
         return self.transfer.adapters
-
-    def divide(self, net: NeuralNet, iterator: Any, training: bool) -> Any:
-        """Let batches that Accelerate doesn't know go on with the training's epochs and be shared by the processes."""
-        if training and hasattr(iterator, "set_epoch"):
-            iterator.set_epoch(len(net.history))  # training that is resumed draws on where it was
-        accelerator = getattr(net, "accelerator", None)
-        if getattr(iterator, "part", 0) is None and accelerator is not None:
-            iterator.part = (accelerator.process_index, accelerator.num_processes)
-        return iterator
 
     def loss(self, net: NeuralNet, x: Any, out: Any, y: Any) -> Tensor:
         """The method's loss of a batch."""
@@ -137,16 +122,13 @@ class _Training:
             )
         self.good = copy.deepcopy(state)
 
-    def end(self, net: NeuralNet, kind: type[NeuralNet]) -> None:
-        """Take the hooks and the adapters out, and make the net what it was; a second time does nothing."""
+    def _end(self, net: NeuralNet) -> None:
+        """Take the hooks and the adapters out of the net and of its optimiser."""
         self._open.close()
-        if type(net) is kind:
-            return
         adapters = net.__dict__.get("adapters_")
         if adapters is not None:
             _forget(getattr(net, "optimizer_", None), adapters)
             del net.adapters_
-        net.__class__ = kind
 
     def _restore(self, net: NeuralNet) -> None:
         if self.good is not None and self.transfer is not None:
@@ -158,57 +140,33 @@ def _not_finite(state: Mapping[str, Any]) -> set[str]:
     return {name for name, values in state.items() if isinstance(values, Tensor) and not bool(values.isfinite().all())}
 
 
-def _taught_class(kind: type[NeuralNet], lesson: _Training) -> type[NeuralNet]:
-    """The user's class with the lesson's loss in the place of the criterion's."""
+class _LiveSteps(Steps):
+    """The lesson's loss in the place of the criterion's."""
 
-    class Taught(kind):
-        def initialize_module(self) -> Any:
-            super().initialize_module()
-            adapters = lesson.begin(self)
-            if len(adapters):  # as a module of skorch's it is optimised, moved, and saved by Checkpoint(f_adapters=...)
-                self.adapters_ = adapters
-            return self
+    lesson: _Training
 
-        def _initialize_accelerator(self) -> Any:
-            # The criterion isn't used here, and one without parameters can't be prepared for several processes.
-            criteria: list[str] = getattr(self, "_criteria", [])
-            self._criteria = []
-            try:
-                return super()._initialize_accelerator()
-            finally:
-                self._criteria = criteria
+    def initialize_module(self) -> Any:
+        super().initialize_module()
+        adapters = self.lesson.begin(self)
+        if len(adapters):  # as a module of skorch's it is optimised, moved, and saved by Checkpoint(f_adapters=...)
+            self.adapters_ = adapters
+        return self
 
-        def check_data(self, X: Any, y: Any = None) -> None:
-            super().check_data(X, y)
-            if lesson.classes is not None:  # skorch knows those of its rows only, and a part may lack some
-                self.classes_inferred_ = lesson.classes
+    def _initialize_accelerator(self) -> Any:
+        # The criterion isn't used here, and one without parameters can't be prepared for several processes.
+        criteria: list[str] = getattr(self, "_criteria", [])
+        self._criteria = []
+        try:
+            return super()._initialize_accelerator()
+        finally:
+            self._criteria = criteria
 
-        def get_loss(self, y_pred: Any, y_true: Any, X: Any = None, training: bool = False) -> Tensor:
-            return lesson.loss(self, X, y_pred, y_true)
+    def get_loss(self, y_pred: Any, y_true: Any, X: Any = None, training: bool = False) -> Tensor:
+        return self.lesson.loss(self, X, y_pred, y_true)
 
-        def get_iterator(self, dataset: Any, training: bool = False) -> Any:
-            return lesson.divide(self, super().get_iterator(dataset, training=training), training)
-
-        def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
-            super().on_epoch_end(net, **kwargs)
-            lesson.keep(len(self.history) - 1)
-
-        def load_params(self, *args: Any, **kwargs: Any) -> None:
-            try:
-                super().load_params(*args, **kwargs)
-            except (RuntimeError, ValueError, KeyError) as error:
-                reasons = "; ".join(line.strip() for line in str(error).splitlines()[:3])
-                raise InvalidInputError(
-                    f"the checkpoint doesn't fit this student, a {type(self.module_).__name__}; it must be of the same "
-                    f"architecture: {reasons}"
-                ) from error
-
-        def __reduce_ex__(self, protocol: Any) -> Any:
-            # A checkpoint that pickles the net in the middle of its training holds the user's class.
-            return object.__new__, (kind,), self.__getstate__()
-
-    Taught.__name__, Taught.__qualname__ = kind.__name__, kind.__qualname__
-    return Taught
+    def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
+        super().on_epoch_end(net, **kwargs)
+        self.lesson.keep(len(self.history) - 1)
 
 
 def _over_processes(method: LossMethod, net: NeuralNet) -> LossMethod:

@@ -1,13 +1,11 @@
-"""A network as the student of any method: labels, soft targets, weights or real targets, in skorch's own loop.
+"""A network as the student of any method: told labels, soft targets, weights, real targets or a lesson.
 
-For the time of the training the net is an instance of a private subclass of its own class, and its criterion of one of
-its own. Batches carry what each row is to be told; callbacks, scores and validation splits see labels as ever.
-Afterwards both are plain objects of the user's classes again.
+Batches carry what each row is to be told, and the criterion is for the time of the training one of a private subclass;
+callbacks, scores and validation splits see labels as ever.
 """
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 import numpy as np
@@ -21,6 +19,7 @@ from stepdown.core import InvalidInputError, Lesson, NotSupportedError, Supervis
 from stepdown.learners import SoftFitSupport, fit_to, peel
 
 from ._engine import taught
+from ._lent import Steps, lent
 from ._nets import seeded
 from ._rows import cast_rows
 from ._taps import bare, main_tensor
@@ -116,19 +115,16 @@ def fit_net(net: Any, data: TransferSet, *, seed: int | None = None) -> Any:
         )
     if data.classes is not None:
         check_labels(net, data.classes)
-    lesson = _Lesson(net, data)
-    kind = type(net)
-    with seeded(seed, net.device):
-        net.__class__ = _told_net(kind, lesson)
+    lesson = _ToldRows(net, data)
+    with seeded(seed, net.device), lent(net, _RowSteps, lesson):
         try:
             net.fit(data.X, lesson.y)
         finally:
-            net.__class__ = kind
             _undress(getattr(net, "criterion_", None))
     if not all(bool(values.isfinite().all()) for values in net.module_.parameters()):
         raise NonFiniteLossError(
-            f"training a {kind.__name__} of {type(net.module_).__name__} ended in weights that aren't finite. Lower "
-            "the learning rate, and scale the columns."
+            f"training a {type(net).__name__} of {type(net.module_).__name__} ended in weights that aren't finite. "
+            "Lower the learning rate, and scale the columns."
         )
     return net
 
@@ -149,7 +145,7 @@ def renew(net: NeuralNet, original: Any, seed: int | None) -> None:
                 )
 
 
-class _Lesson:
+class _ToldRows:
     """What each row is told: one matrix of label, weight and soft targets, so that any dataset can carry it."""
 
     def __init__(self, net: NeuralNet, data: TransferSet) -> None:
@@ -202,60 +198,34 @@ def _targets(net: NeuralNet, data: TransferSet) -> Any:
     return index.astype(np.float32) if isinstance(net, NeuralNetBinaryClassifier) else index.astype(np.int64)
 
 
-def _told_net(kind: Any, lesson: _Lesson) -> Any:
-    """The user's class, whose batches carry what a lesson tells."""
+class _RowSteps(Steps):
+    """Batches that carry what a lesson tells."""
 
-    class Told(kind):
-        module_: Any
+    lesson: _ToldRows
 
-        def initialize_module(self) -> Any:
-            super().initialize_module()
-            if self.module_ is self.module:  # trained in place it would be lost as what clones start from
-                self.module_ = copy.deepcopy(self.module)
-            return self
+    def initialize_criterion(self) -> Any:
+        super().initialize_criterion()
+        if self.lesson.wraps:
+            self.criterion_.__class__ = _told_criterion(type(self.criterion_), self.lesson)
+        return self
 
-        def initialize_criterion(self) -> Any:
-            super().initialize_criterion()
-            if lesson.wraps:
-                self.criterion_.__class__ = _told_criterion(type(self.criterion_), lesson)
-            return self
+    def get_dataset(self, X: Any, y: Any = None) -> Any:
+        X = cast_rows(self, X)
+        plain = super().get_dataset(X, y)
+        if self.lesson.packed is None or y is not self.lesson.y:
+            return plain
+        return self.lesson.pack(super().get_dataset(X, self.lesson.packed), plain)
 
-        def initialize(self) -> Any:
-            self._know_classes()  # before the module, whose outputs they may be
-            return super().initialize()
-
-        def _know_classes(self) -> None:
-            if lesson.classes is not None and isinstance(self, NeuralNetClassifier):
-                self.classes_inferred_ = lesson.classes
-
-        def check_data(self, X: Any, y: Any = None) -> None:
-            super().check_data(X, y)
-            self._know_classes()  # skorch knows those of its rows only, and some may be missing
-
-        def get_dataset(self, X: Any, y: Any = None) -> Any:
-            X = cast_rows(self, X)
-            plain = super().get_dataset(X, y)
-            if lesson.packed is None or y is not lesson.y:
-                return plain
-            return lesson.pack(super().get_dataset(X, lesson.packed), plain)
-
-        def notify(self, method_name: str, **keywords: Any) -> None:
-            if "batch" in keywords:
-                keywords["batch"] = lesson.labels(keywords["batch"])
-            for name in ("dataset_train", "dataset_valid"):
-                if name in keywords:
-                    keywords[name] = lesson.plain(keywords[name])
-            super().notify(method_name, **keywords)
-
-        def __reduce_ex__(self, protocol: Any) -> Any:
-            # A checkpoint that pickles the net in the middle of its training holds the user's class.
-            return object.__new__, (kind,), self.__getstate__()
-
-    Told.__name__, Told.__qualname__ = kind.__name__, kind.__qualname__
-    return Told
+    def notify(self, method_name: str, **keywords: Any) -> None:
+        if "batch" in keywords:
+            keywords["batch"] = self.lesson.labels(keywords["batch"])
+        for name in ("dataset_train", "dataset_valid"):
+            if name in keywords:
+                keywords[name] = self.lesson.plain(keywords[name])
+        super().notify(method_name, **keywords)
 
 
-def _told_criterion(kind: Any, lesson: _Lesson) -> Any:
+def _told_criterion(kind: Any, lesson: _ToldRows) -> Any:
     """The user's criterion, for rows that are told weights and shares of classes."""
     soft_rows = _soft_loss(kind)
 
