@@ -78,12 +78,10 @@ def test_run_ships_a_student_that_loads_and_answers(call, table, tmp_path):
     rows = pd.DataFrame(mixed_table(30, seed=5)).drop(columns=["churn", "spending"])
     rows["age"] = np.nan
     rows.loc[0, "region"] = "nowhere"
-    with pytest.warns(UserWarning, match="unknown categories"):
-        assert set(student.predict(rows)) <= {"yes", "no"}
+    assert set(student.predict(rows)) <= {"yes", "no"}
 
     text = (folder / "student.txt").read_text()
-    assert "|---" in text
-    assert any(name in text for name in ("member", "region_south", "age"))
+    assert any(name in text for name in ("member is 1", "region is", "age <= "))
     assert "student" in (folder / "chain.txt").read_text()
     for path in folder.iterdir():
         assert str(path.relative_to(tmp_path)) in result.stdout
@@ -183,8 +181,8 @@ def test_boosters_of_numbered_classes_take_texts(call, table, tmp_path):
         names = {"teacher": other, "student": other} | {role: "xgboost:n_estimators=3"}
         words = (word for name, model in names.items() for word in (f"--{name}", model))
         result = fine(call("run", table, "--target", "churn", *words, "--out", role))
-        # XGBoost behind a coder of labels, which is ours.
-        assert ("To load the student (where stepdown is installed)" in result.stdout) == (role == "student")
+        # A reader of columns, and XGBoost behind a coder of labels, are ours.
+        assert "To load the student (where stepdown is installed)" in result.stdout
         summary = json.loads((tmp_path / role / "result.json").read_text())
         student = skops.io.load(tmp_path / role / "student.skops", trusted=summary["student"]["trusted_types"])
         rows = pd.read_csv(table).drop(columns="churn")
@@ -245,7 +243,7 @@ def test_a_fitted_teacher_is_taken_as_it_is(call, table, tmp_path, hard):
     rows = pd.read_csv(table).drop(columns="churn")
     assert set(student.predict(rows)) <= {"yes", "no"}
     # The answers of a linear model whose columns are of many scales are nearly all the same.
-    assert hard or any(f"|--- {name}" in (tmp_path / "out" / "student.txt").read_text() for name in columns)
+    assert hard or any(name in (tmp_path / "out" / "student.txt").read_text() for name in columns)
 
 
 def test_compare_says_that_a_fitted_teacher_may_have_seen_the_rows(call, table, tmp_path):

@@ -32,7 +32,7 @@ def test_any_table_becomes_numbers_without_gaps_and_with_names():
     rows = prepare.transform(frame)
     assert np.isfinite(rows).all()
     assert rows.shape == (80, len(names))
-    assert {"age", "income", "region_south", "member", "missingindicator_income"} <= set(names)
+    assert {"age", "income", "region_south", "member_1", "income is missing"} <= set(names)
     assert not any(name.startswith("empty") for name in names)
     # A tree's thresholds stay in the units of the table.
     assert rows[:, names.index("age")].tolist() == frame["age"].tolist()
@@ -79,7 +79,9 @@ def test_a_frozen_teacher_gets_the_table_and_the_student_its_own_steps():
     teacher = FrozenEstimator(DecisionTreeClassifier().fit([[0.0], [1.0]], LABELS))
     estimator = multihop(teacher, LOGISTIC, "classification", LABELS)
     assert estimator.teacher is teacher
-    assert [name for name, _ in estimator.student.steps] == ["columns", "gaps", "scale", "student"]
+    assert [name for name, _ in estimator.student.steps] == ["columns", "scale", "student"]
+    network = multihop(teacher, MLP, "classification", LABELS)
+    assert [name for name, _ in network.student.steps] == ["columns", "gaps", "scale", "student"]
 
 
 def test_a_student_of_labels_only_is_taught_by_labels():

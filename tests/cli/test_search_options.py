@@ -254,7 +254,7 @@ def test_a_teacher_of_fewer_columns_ships_with_the_choice_of_them(call, table, t
     # Who loads the file needn't have this package.
     assert not any("stepdown" in name for name in summary["student"]["trusted_types"])
     text = (tmp_path / "out" / "student.txt").read_text()
-    assert "tree 3" in text
+    assert "Tree 3" in text
     assert any(name in text for name in ("member", "region_south", "age"))
     shipped = student_of(tmp_path / "out")
     assert shipped.predict(frame.drop(columns="churn")).tolist() == model.predict(frame[names]).tolist()

@@ -32,6 +32,8 @@ from sklearn.preprocessing import (
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreeClassifier
 
+from stepdown.ship import TableColumns
+
 # Names and values that would break out of a string, a comment or an identifier.
 NASTY = ['a "quoted"', "it's; */ '); DROP TABLE t; --", "new\nline\\", "🦊\u202e אב ??/", "plain"]
 SIZE, AGE, KIND, GRADE = 'size "m²" */', "age'); DROP", "kind\n🦊", "grade"
@@ -75,6 +77,14 @@ def columns(scaler: Any, *, encoder: Any = None, gaps: bool = True, sparse: floa
         remainder="passthrough",
         sparse_threshold=sparse,
     )
+
+
+def raw(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows as a file may hold them: decimal commas, days and times as text."""
+    days = pd.Timestamp("1969-11-01") + pd.to_timedelta(rows[AGE], unit="D")
+    times = pd.Timestamp("2020-02-28 23:00") + pd.to_timedelta(rows[GRADE] * 5000.25, unit="s")
+    size = rows[SIZE].map(lambda x: f"{x:,.1f} €".translate({44: ".", 46: ","}), na_action="ignore")
+    return rows.assign(**{SIZE: size, AGE: days.dt.strftime("%Y-%m-%d"), GRADE: times.astype(str)})
 
 
 ORDINAL = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-2)
@@ -153,6 +163,11 @@ CASES: dict[str, Callable[[], tuple[Any, pd.DataFrame]]] = {
     "hinge of two": _mixed(make_pipeline(columns(StandardScaler()), SGDClassifier(random_state=0))),
     "margins": _mixed(make_pipeline(columns(StandardScaler()), RidgeClassifier())),
     "support vectors": _mixed(make_pipeline(columns(StandardScaler()), LinearSVC(random_state=0))),
+    "raw tree": _mixed(make_pipeline(TableColumns(), TREE)),
+    "raw regression tree": _mixed(make_pipeline(TableColumns(), DecisionTreeRegressor(max_depth=6, random_state=0))),
+    "raw ridge": _mixed(make_pipeline(TableColumns(), StandardScaler(), Ridge())),
+    "raw logistic": _mixed(make_pipeline(TableColumns(), StandardScaler(), LogisticRegression())),
+    "raw logistic of two": _mixed(make_pipeline(TableColumns(), StandardScaler(), LogisticRegression())),
     "numbered labels": _native(TREE),
     "true and false": _native(TREE),
 }
@@ -178,6 +193,6 @@ def student(name: str) -> Student:
             y = targets(full)
             y = y - y.min() + 1 if name == "poisson" else y
             y = y / 50 if name == "poisson" else y
-        model.fit(X, y)
+        model.fit(raw(X) if name.startswith("raw") else X, y)
     answered = unseen(rows) if KIND in rows else table(400, seed=3)[list(rows.columns)]
-    return Student(model, answered)
+    return Student(model, raw(answered) if name.startswith("raw") else answered)

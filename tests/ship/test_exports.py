@@ -8,13 +8,14 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from students import CASES, KIND, Student, student
+from students import CASES, Student, student
 
 from stepdown import ship
 
@@ -32,6 +33,15 @@ def shipped(request: pytest.FixtureRequest) -> Student:
 def plain_rows(shipped: Student) -> list[dict]:
     rows = shipped.rows.astype(object).where(shipped.rows.notna(), None)
     return rows.to_dict("records")
+
+
+def typed(value):
+    """A number, or days since 1970-01-01, of a cell of the raw table."""
+    if not isinstance(value, str):
+        return value
+    if "€" in value:
+        return float(value.removesuffix(" €").replace(".", "").replace(",", "."))
+    return (datetime.fromisoformat(value) - datetime(1970, 1, 1)) / timedelta(days=1)
 
 
 def check(shipped: Student, labels: list, probabilities: list | None) -> None:
@@ -64,7 +74,7 @@ def test_python(shipped: Student) -> None:
 def run_query(shipped: Student, connection, dialect: str) -> list:
     query = ship.to_sql(shipped.model, table='t "1"', keep=["id'"], dialect=dialect)
     names = list(shipped.rows.columns)
-    kinds = ["TEXT" if name == KIND else "DOUBLE" for name in names]
+    kinds = ["DOUBLE" if shipped.rows[name].dtype.kind == "f" else "TEXT" for name in names]
     quoted = ", ".join('"' + name.replace('"', '""') + '" ' + kind for name, kind in zip(names, kinds, strict=True))
     connection.execute(f'CREATE TABLE "t ""1""" ("id\'" INTEGER, {quoted})')
     marks = ", ".join("?" * (len(names) + 1))
@@ -131,7 +141,7 @@ def test_c(shipped: Student, tmp_path: Path) -> None:
         for (_, field), kind in zip(fields, kinds, strict=True):
             value = values[names[int(re.match(r"c(\d+)", field)[1])]]
             is_text = kind is ctypes.c_char_p
-            setattr(row, field, (value and value.encode()) if is_text else math.nan if value is None else value)
+            setattr(row, field, (value and value.encode()) if is_text else math.nan if value is None else typed(value))
         got = (ctypes.c_double * (1 if classes is None else len(classes)))()
         found = loaded.ask(ctypes.byref(row), got) if shares else loaded.ask(ctypes.byref(row))
         labels.append(found if classes is None else loaded.label(found).decode() if text else classes[found])
@@ -143,7 +153,8 @@ def by_json(told: dict, row: list) -> list[float]:
     """The few lines that a reader of the JSON has to write."""
 
     def value(place: int):
-        return row[told["columns"][place]["place"]]
+        column = told["columns"][place]
+        return row[column["place"]] if column["kind"] == "text" else typed(row[column["place"]])
 
     if "trees" in told:
         answers = []

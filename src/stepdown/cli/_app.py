@@ -27,6 +27,7 @@ from ._options import (
     Budget,
     DemoFolder,
     DiagnosisFolder,
+    Drop,
     Jobs,
     MemoryFolder,
     MethodNames,
@@ -34,6 +35,7 @@ from ._options import (
     MostMicroseconds,
     MostRules,
     OuterFolds,
+    ReadAs,
     Repeats,
     RunFolder,
     Scoring,
@@ -107,6 +109,8 @@ def run(
     data: TablePath,
     target: Target,
     task: TaskName = Task.auto,
+    read_as: ReadAs = None,
+    drop: Drop = None,
     out: RunFolder = None,
     teacher: TeacherName = None,
     teacher_file: TeacherFile = None,
@@ -141,6 +145,8 @@ def compare(
     data: TablePath,
     target: Target,
     task: TaskName = Task.auto,
+    read_as: ReadAs = None,
+    drop: Drop = None,
     out: VerdictFolder = None,
     teacher: TeacherName = None,
     teacher_file: TeacherFile = None,
@@ -169,6 +175,8 @@ def diagnose(
     data: TablePath,
     target: Target,
     task: TaskName = Task.auto,
+    read_as: ReadAs = None,
+    drop: Drop = None,
     out: DiagnosisFolder = None,
     teacher: TeacherName = None,
     teacher_file: TeacherFile = None,
@@ -189,7 +197,7 @@ def diagnose(
 
 
 def _as_words(asked: dict[str, Any]) -> dict[str, Any]:
-    for name in {"trust", "method"} & asked.keys():
+    for name in {"trust", "method", "read_as", "drop"} & asked.keys():
         asked[name] = tuple(asked[name] or ())
     return {**asked, "task": asked["task"].value}
 

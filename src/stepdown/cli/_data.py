@@ -8,10 +8,10 @@ import hashlib
 import io
 import re
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
@@ -20,6 +20,7 @@ import pyarrow.parquet
 from numpy.typing import NDArray
 
 from stepdown.core import InvalidInputError
+from stepdown.ship import Kind
 
 from ._errors import UsageError
 from ._estimators import nearest
@@ -33,6 +34,7 @@ MOST_CHARACTERS = 2**16
 MOST_LINES = 50
 # Whole numbers with more distinct values than this are taken for quantities.
 MOST_CLASSES = 20
+KINDS: tuple[str, ...] = get_args(Kind)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +47,13 @@ class Data:
     origin: dict[str, Any]
     notices: tuple[str, ...] = ()
     unlabeled: Any = None
+    kinds: Mapping[str, str] = field(default_factory=dict)
 
 
-def read_data(path: Path, target: str, task: str = "auto") -> Data:
-    """Read a CSV or Parquet file and take the target out."""
+def read_data(
+    path: Path, target: str, task: str = "auto", drop: Sequence[str] = (), read_as: Sequence[str] = ()
+) -> Data:
+    """Read a CSV or Parquet file, leave columns out, and take the target out."""
     frame = read_table(path)
     columns = list(frame.columns)
     if target not in columns:
@@ -56,7 +61,24 @@ def read_data(path: Path, target: str, task: str = "auto") -> Data:
             f"{path}: there is no column {target!r}{nearest(target, columns)} It has: {', '.join(columns[:30])}"
             f"{', ...' if len(columns) > 30 else '.'}"
         )
-    return _take_target(frame, target, task, path)
+    kinds = dict(_kind(text) for text in read_as)
+    for option, names in (("--drop", drop), ("--as", kinds)):
+        for name in names:
+            if name not in columns or name == target:
+                raise UsageError(
+                    f"{option} {name}: it must name a column to learn from{nearest(name, columns)} They are:"
+                    f" {', '.join(column for column in columns[:30] if column != target)}."
+                )
+    data = _take_target(frame.drop(columns=list(drop)), target, task, path)
+    return replace(data, kinds={name: kind for name, kind in kinds.items() if name not in drop})
+
+
+def _kind(text: str) -> tuple[str, str]:
+    """Read ``column=kind``."""
+    name, _, kind = text.rpartition("=")
+    if kind not in KINDS or not name:
+        raise UsageError(f"--as {text}: expected COLUMN=KIND, where KIND is {', '.join(KINDS)}.")
+    return name, kind
 
 
 def read_table(path: Path, texts: Sequence[str] = ()) -> pd.DataFrame:

@@ -24,11 +24,11 @@ def diagnose_table(request: Request) -> None:
         raise UsageError("diagnose: it does classification, and the target is a number; see --task.")
     options = _options(request, request.folds)
     _tell_notices(table, models)
-    chain = multihop(models.teacher, models.student, table.task, table.y)
+    chain = multihop(models.teacher, models.student, table.task, table.y, kinds=table.kinds)
     with _at_work():
         X: Any = table.X
         if isinstance(models.teacher, Spec):
-            X = preparing(models.student).fit_transform(X)
+            X = preparing(models.student, table.kinds).fit_transform(X)
         found = diagnose(
             chain.teacher,
             chain.student,

@@ -53,6 +53,10 @@ KNOWN: Mapping[str, Known] = {
     "knn": Known("sklearn.neighbors:KNeighborsClassifier", "sklearn.neighbors:KNeighborsRegressor", needs_scale=True),
     "naive-bayes": Known("sklearn.naive_bayes:GaussianNB", None),
 }
+# Students that people read; forests only where their trees are few.
+READABLE = ("tree", "logistic", "linear", "ridge", "lasso")
+FORESTS = ("forest", "extra-trees")
+MOST_TREES = 10
 EXTRAS = {"lightgbm": "boosting", "xgboost": "boosting"}
 
 
@@ -72,6 +76,12 @@ class Spec:
     def needs_scale(self) -> bool:
         """Whether columns must be brought to one scale; never for an import path, which brings its own steps."""
         return not self.is_import and KNOWN[self.name].needs_scale
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether people can read the fitted model: its rules or coefficients."""
+        few = self.name in FORESTS and self.parameters.get("n_estimators", 100) <= MOST_TREES
+        return self.name in READABLE or few
 
 
 def nearest(word: str, known: Sequence[str]) -> str:

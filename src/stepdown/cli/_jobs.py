@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from stepdown.core import InvalidInputError
 from stepdown.oracle import Queried
 from stepdown.search import Fixed, Gate
 from stepdown.search._scoring import check_scorer, read_scorer
+from stepdown.ship import TableColumns
 from stepdown.verdict import compare, render_rich, render_text, summary_sentence
 
 from ._budget import asked_line, asked_summary, asking, purse
@@ -63,6 +64,8 @@ class Request:
     seed: int
     jobs: int
     allow_import: bool
+    read_as: tuple[str, ...] = ()
+    drop: tuple[str, ...] = ()
     unlabeled: Path | None = None
     method: tuple[str, ...] = ()
     search: str = "gate"
@@ -134,6 +137,8 @@ def _checked(request: Request) -> tuple[Data, Models]:
         raise UsageError("--trust says which types of a --teacher-file may be loaded, and there is no such file.")
     _check_search(request)
     student = parse_spec(request.student, allow_import=request.allow_import)
+    if request.read_as and not student.is_readable:
+        raise UsageError(f"--as is for students that people read, such as tree or logistic, got {student.name}.")
     if request.teacher_file is None:
         teacher = parse_spec(request.teacher or TEACHER, allow_import=request.allow_import)
         table = _read(request)
@@ -143,6 +148,9 @@ def _checked(request: Request) -> tuple[Data, Models]:
         table = _read(request)
         models = Models(_fitted_teacher(request, fitted, table), student, request.teacher_file)
     _check_models(table, models, request.scoring)
+    if student.is_readable:
+        told = TableColumns(table.kinds).fit(table.X).notes()
+        table = replace(table, notices=(*table.notices, *told))
     return table, models
 
 
@@ -165,7 +173,7 @@ def _check_search(request: Request) -> None:
 
 
 def _read(request: Request) -> Data:
-    table = read_data(request.data, request.target, request.task)
+    table = read_data(request.data, request.target, request.task, request.drop, request.read_as)
     return table if request.unlabeled is None else with_unlabeled(table, request.unlabeled)
 
 
@@ -200,7 +208,7 @@ def _check_models(table: Data, models: Models, scoring: str | None) -> None:
         raise UsageError(f"--{error}") from error
     if any(spec.parameters for spec in specs):
         places = few_rows(table.y, table.task)
-        rows = preparing(models.student).fit(table.X).transform(table.X.iloc[places])
+        rows = preparing(models.student, table.kinds).fit(table.X).transform(table.X.iloc[places])
         for spec, model in zip(specs, built, strict=True):
             check_fits(spec, model, rows, table.y[places])
 
@@ -232,10 +240,12 @@ def _run(
 ) -> None:
     """Fit, write the folder, print; with `verdict_folds` judge by outer folds, too."""
     _tell_notices(table, models)
-    estimator = multihop(models.teacher, models.student, table.task, table.y, **options, keep_rungs=bool(limits))
+    estimator = multihop(
+        models.teacher, models.student, table.task, table.y, kinds=table.kinds, **options, keep_rungs=bool(limits)
+    )
     known = models.teacher.n_asked if isinstance(models.teacher, Queried) else 0
     with _at_work(), asking(models.teacher, models.file):
-        prepare = preparing(models.student) if isinstance(models.teacher, Spec) else None
+        prepare = preparing(models.student, table.kinds) if isinstance(models.teacher, Spec) else None
         X, pool = table.X, table.unlabeled
         if prepare is not None:
             X = prepare.fit_transform(X)
@@ -276,12 +286,12 @@ def _run(
 
 
 def _verdict(table: Data, models: Models, options: dict[str, Any], folds: int, repeats: int) -> dict[str, Any]:
-    estimator: Any = multihop(models.teacher, models.student, table.task, table.y, **options)
+    estimator: Any = multihop(models.teacher, models.student, table.task, table.y, kinds=table.kinds, **options)
     splitter = RepeatedStratifiedKFold if table.task == "classification" else RepeatedKFold
     cv = splitter(n_splits=folds, n_repeats=repeats, random_state=options["random_state"])
     _tell_notices(table, models)
     if isinstance(models.teacher, Spec):
-        estimator = Pipeline([*preparing(models.student).steps, ("multihop", estimator)])
+        estimator = Pipeline([*preparing(models.student, table.kinds).steps, ("multihop", estimator)])
     with _at_work():
         verdict = compare(estimator, table.X, table.y, cv=cv, scoring=options["scoring"], X_unlabeled=table.unlabeled)
     summary = verdict.to_dict()

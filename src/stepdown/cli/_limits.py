@@ -11,6 +11,7 @@ from sklearn.pipeline import Pipeline
 from stepdown.core import InvalidInputError
 from stepdown.multihop import Rung
 from stepdown.search import Fixed, Search
+from stepdown.ship import without_unread
 
 from ._errors import UsageError
 
@@ -51,12 +52,14 @@ def shipped_line(rung: Rung) -> str:
 
 
 def shippable(steps: Pipeline | None, model: Any) -> Pipeline:
-    """Return one flat pipeline of the steps that prepare a table and those of a fitted model, which is last."""
+    """Return one flat pipeline of what prepares the columns that are read, and of a fitted model, which is last."""
     parts = [] if steps is None else list(steps.steps)
     parts += _parts(model)
     names = [name for name, _ in parts]
-    return Pipeline(
-        [(name if names.count(name) == 1 else f"{name}-{place}", part) for place, (name, part) in enumerate(parts)]
+    return without_unread(
+        Pipeline(
+            [(name if names.count(name) == 1 else f"{name}-{place}", part) for place, (name, part) in enumerate(parts)]
+        )
     )
 
 

@@ -31,6 +31,19 @@ EPILOG = (
 
 TablePath = Annotated[Path, typer.Argument(metavar="DATA", help="CSV or Parquet file.", show_default=False)]
 Target = Annotated[str, typer.Option(metavar="COLUMN", help="Column to predict.", show_default=False)]
+ReadAs = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--as",
+        metavar="COLUMN=KIND",
+        help="Read a column as number, date or category, whatever it looks like; may be repeated.",
+        show_default=False,
+    ),
+]
+Drop = Annotated[
+    list[str] | None,
+    typer.Option(metavar="COLUMN", help="Leave a column out; may be repeated.", show_default=False),
+]
 TaskName = Annotated[
     Task, typer.Option(metavar="TASK", help="classification, regression, or auto, which goes by the target.")
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -16,20 +17,21 @@ from stepdown.learners import LabelEncoded, soft_fit_support
 from stepdown.methods import ModelCompression
 from stepdown.multihop import MultihopClassifier, MultihopRegressor
 from stepdown.oracle import Queried
+from stepdown.ship import TableColumns
 
 from ._estimators import Spec, build
 
 
-def preparing(student: Spec) -> Pipeline:
+def preparing(student: Spec, kinds: Mapping[str, str] | None = None) -> Pipeline:
     """Return the unfitted steps that turn a table into numbers; they ship in front of the student.
 
-    Gaps are filled, and marked in columns of their own, even where the training table has none and the models could
-    take them: the student will meet gaps where it serves, and what it then does should have been decided here.
+    A student that people read gets columns that they understand; any other gets what skrub makes of them. Gaps are
+    filled, even where the training table has none and the models could take them: the student will meet gaps where it
+    serves, and what it then does should have been decided here.
     """
-    steps: list[tuple[str, Any]] = [
-        ("columns", TableVectorizer()),
-        ("gaps", SimpleImputer(strategy="median", add_indicator=True)),
-    ]
+    steps: list[tuple[str, Any]] = [("columns", TableColumns(kinds))]
+    if not student.is_readable:
+        steps = [("columns", TableVectorizer()), ("gaps", SimpleImputer(strategy="median", add_indicator=True))]
     if student.needs_scale:
         steps.append(("scale", StandardScaler()))
     return Pipeline(steps)
@@ -51,7 +53,13 @@ def learns_from_labels_only(student: Any, task: str) -> bool:
 
 
 def multihop(
-    teacher: Spec | FrozenEstimator | Queried, student: Spec, task: str, y: NDArray[Any], **options: Any
+    teacher: Spec | FrozenEstimator | Queried,
+    student: Spec,
+    task: str,
+    y: NDArray[Any],
+    *,
+    kinds: Mapping[str, str] | None = None,
+    **options: Any,
 ) -> MultihopClassifier | MultihopRegressor:
     """Return the unfitted estimator of a task.
 
@@ -68,6 +76,6 @@ def multihop(
             complex_model = make_pipeline(StandardScaler(), complex_model)
     else:
         complex_model = teacher
-        simple_model = Pipeline([*preparing(student).steps, ("student", simple_model)])
+        simple_model = Pipeline([*preparing(student, kinds).steps, ("student", simple_model)])
     cls = MultihopClassifier if task == "classification" else MultihopRegressor
     return cls(complex_model, simple_model, **options)

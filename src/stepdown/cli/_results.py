@@ -11,14 +11,12 @@ from zipfile import ZIP_DEFLATED
 
 import numpy as np
 import skops.io
-from sklearn.base import is_classifier
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import Pipeline
-from sklearn.tree import BaseDecisionTree
 
-from stepdown.core import HopRecord
+from stepdown.core import HopRecord, NotSupportedError
 from stepdown.learners import complexity, peel
-from stepdown.ship._tree_text import tree_text
+from stepdown.ship import rules
 from stepdown.verdict import render_json, render_page, render_text, summary_sentence
 
 from ._data import Data
@@ -97,33 +95,22 @@ def chain_text(chain: Sequence[HopRecord]) -> str:
     return "".join(f"{' '.join(str(record).split())}\n" for record in chain)
 
 
-def student_text(model: Any, names: Sequence[str]) -> str:
-    """Return the student in a form that people can read: rules, coefficients, or how large it is."""
+def student_text(shipped: Pipeline, names: Sequence[str]) -> str:
+    """Return the student in a form that people can read: rules, coefficients, or how large it is.
+
+    The rules are those of the table's columns where all its steps can be undone, else of the columns `names`, which the
+    last step gets.
+    """
+    model = shipped[-1]
     head = f"{_one_line(model)}\n{complexity(model)}\n"
-    classes = model.classes_ if is_classifier(model) else None
-    if isinstance(model, BaseDecisionTree):
-        return f"{head}\n{tree_text(model, names, classes)}"
-    trees = [tree for tree in np.ravel(getattr(model, "estimators_", [])) if isinstance(tree, BaseDecisionTree)]
-    if 0 < len(trees) <= MOST_TREES:
-        # The trees of boosting are regressors, whatever the whole is.
-        told = (tree_text(tree, names, classes if is_classifier(tree) else None, merge=False) for tree in trees)
-        return head + "".join(f"\ntree {number}\n{text}" for number, text in enumerate(told, start=1))
-    if hasattr(model, "coef_") and np.shape(model.coef_)[-1:] == (len(names),):
-        return f"{head}\n{_coefficients(model, names)}"
+    if len(getattr(model, "estimators_", [])) > MOST_TREES:
+        return head
+    for part, columns in ((shipped, None), (model, names))[len(shipped) == 1 :]:
+        try:
+            return f"{head}\n{rules(part, feature_names=columns)}"
+        except NotSupportedError:
+            continue
     return head
-
-
-def _coefficients(model: Any, names: Sequence[str]) -> str:
-    """Return a table of coefficients, the largest first, with a column for each output."""
-    values, constants = np.atleast_2d(model.coef_), np.atleast_1d(model.intercept_)
-    classes = getattr(model, "classes_", [])
-    # One row of coefficients for two classes: they speak for the second.
-    heads = [str(name) for name in classes[-1:]] if len(values) == 1 else [str(name) for name in classes]
-    order = np.argsort(-np.abs(values).max(axis=0), kind="stable")
-    rows = [("", *(heads or ["value"])), ("(intercept)", *(f"{value:.6g}" for value in constants))]
-    rows += [(names[place], *(f"{value:.6g}" for value in values[:, place])) for place in order]
-    width = max(len(row[0]) for row in rows)
-    return "".join(f"{name:<{width}}{''.join(f'  {cell:>12}' for cell in cells)}\n" for name, *cells in rows)
 
 
 def save_run(folder: Path, shipped: Pipeline, chain: Sequence[HopRecord], summary: dict[str, Any], data: Data) -> None:
@@ -134,7 +121,7 @@ def save_run(folder: Path, shipped: Pipeline, chain: Sequence[HopRecord], summar
     _check_parity(shipped, skops.io.load(file, trusted=trusted), data)
     summary["student"] = {"file": file.name, "class": type(shipped[-1]).__name__, "trusted_types": trusted}
     _write(folder / "chain.txt", f"{chain_text(chain)}\n{render_text(summary)}\n")
-    _write(folder / "student.txt", student_text(shipped[-1], _names(shipped, data)))
+    _write(folder / "student.txt", student_text(shipped, _names(shipped, data)))
     _write(folder / "result.json", render_json(summary))
 
 

@@ -1,9 +1,12 @@
 """What leaves the house: the student in readable form, and as code that needs nothing of ours."""
 
 from ._c import to_c
+from ._columns import Kind as Kind
+from ._columns import TableColumns
+from ._columns import without_unread as without_unread
 from ._json import to_json
 from ._python import to_python
 from ._rules import rules
 from ._sql import to_sql
 
-__all__ = ["rules", "to_c", "to_json", "to_python", "to_sql"]
+__all__ = ["TableColumns", "rules", "to_c", "to_json", "to_python", "to_sql"]

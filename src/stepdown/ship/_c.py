@@ -89,7 +89,8 @@ def _header(program: Program, name: str) -> Iterator[str]:
         if column.kind == "text":
             yield f"    const char *{_field(column)}; /* {_comment(column.name)}: UTF-8 text, NULL where missing */"
         else:
-            yield f"    double {_field(column)}; /* {_comment(column.name)}: a number, NAN where missing */"
+            what = "days since 1970-01-01" if column.kind == "date" else "a number"
+            yield f"    double {_field(column)}; /* {_comment(column.name)}: {what}, NAN where missing */"
     if not program.columns:
         yield "    char nothing; /* the student reads no column */"
     yield f"}} {name}_row;"

@@ -8,7 +8,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from sklearn import ensemble, linear_model, svm
@@ -20,7 +20,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from stepdown.core import InvalidInputError, NotSupportedError
 
-from ._prepared import Number, Step, Table, Value, after, as_category, is_gap, through
+from ._columns import is_gap
+from ._prepared import Number, Step, Table, Value, after, as_category, through
 from ._program import (
     Amounts,
     AtMost,
@@ -38,6 +39,7 @@ from ._program import (
     Slope,
     Split,
     Trees,
+    Written,
 )
 
 FORESTS = (
@@ -221,6 +223,8 @@ def _score(coefficients: Any, intercept: Any, values: Sequence[Value]) -> Score:
     gaps: dict[int, float] = defaultdict(float)
     tables: dict[int, list[tuple[float, Table]]] = defaultdict(list)
     for coefficient, value in zip(map(float, coefficients), values, strict=True):
+        if coefficient == 0:
+            continue
         if isinstance(value, Table):
             if math.isnan(value.otherwise):  # the model refuses what it hasn't seen: any number will do
                 value = replace(value, otherwise=0.0)
@@ -315,7 +319,8 @@ def _column(place: int, name: str, values: Sequence[Value]) -> Column:
     is_text = {isinstance(category, str) for category in categories}
     if len(is_text) > 1:
         raise NotSupportedError(f"the column {name!r} mixes text and numbers")
-    kind: Literal["number", "text"] = "text" if True in is_text else "number"
+    written = next((value.written for value in values if isinstance(value, Number)), Written())
     fills = {value.fill for value in values if not (isinstance(value, Table) and not value.values)}
     fill = fills.pop() if len(fills) == 1 else None
-    return Column(name, place, kind, None if fill is None or is_gap(fill) else as_category(fill))
+    plain = None if fill is None or is_gap(fill) else as_category(fill)
+    return Column(name, place, "text" if True in is_text else written.kind, plain, written)

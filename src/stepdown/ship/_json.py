@@ -15,10 +15,10 @@ def to_json(model: Any, *, feature_names: Sequence[str] | None = None) -> str:
     """Return a fitted student as JSON that any language can evaluate.
 
     ``columns`` lists what the student reads: its name, its place among the columns of the table, whether it holds
-    numbers or text, and what a missing value counts as where that is one value. ``trees`` are nested questions:
-    ``at_most`` (is the number at most this), ``one_of`` (is the value one of these) or ``known`` (is there a value);
-    ``missing`` says which side a missing value takes. Their answers are averaged. ``linear`` holds a sum for each
-    output and the ``link`` that makes answers of sums.
+    numbers, text or dates (days since 1970-01-01), and what a missing value counts as where that is one value.
+    ``trees`` are nested questions: ``at_most`` (is the number at most this), ``one_of`` (is the value one of these) or
+    ``known`` (is there a value); ``missing`` says which side a missing value takes. Their answers are averaged.
+    ``linear`` holds a sum for each output and the ``link`` that makes answers of sums.
 
     Parameters
     ----------

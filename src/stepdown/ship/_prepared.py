@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -26,7 +26,8 @@ from sklearn.preprocessing import (
 
 from stepdown.core import NotSupportedError
 
-from ._program import Category
+from ._columns import TableColumns, is_gap
+from ._program import Category, Written
 
 # All of them never fall where their input grows (scales are positive), and rounding keeps that.
 OPERATIONS: dict[str, Callable[[float, float], float]] = {
@@ -59,6 +60,7 @@ class Number:
     steps: tuple[Step, ...] = ()
     missing: Category = math.nan
     fill: Category | None = None
+    written: Written = field(default_factory=Written)
 
 
 @dataclass(frozen=True)
@@ -73,11 +75,6 @@ class Table:
 
 
 Value = Number | Table
-
-
-def is_gap(value: Any) -> bool:
-    """Whether it stands for a missing value."""
-    return value is None or type(value).__name__ == "NAType" or bool(value != value)
 
 
 def as_category(value: Any) -> Category:
@@ -265,6 +262,18 @@ def _columns(step: Any, values: list[Value], names: Sequence[str]) -> list[Value
     return made
 
 
+def _table(step: TableColumns, values: list[Value]) -> list[Value]:
+    made: list[Value] = [Table(0, (), 0.0, 0.0)] * step.width_
+    for place, (reading, start) in enumerate(zip(step.readings_, step.starts_, strict=True)):
+        if reading.kind == "category":
+            own: list[Value] = [Table(place, ((value, 1.0),), 0.0, 0.0) for value in reading.values]
+        else:
+            own = [Number(place, (), reading.fill, reading.fill, reading.written)]
+        own += [Table(place, (), 0.0, 1.0)] * reading.marks_gaps
+        made[start : start + len(own)] = own
+    return made
+
+
 def _places(columns: Any, names: Sequence[str], n_columns: int) -> list[int]:
     """Columns by name, place, slice or mask, as ColumnTransformer takes them."""
     if isinstance(columns, slice):
@@ -289,4 +298,5 @@ FOLLOWED: dict[type, Any] = {
     RobustScaler: _robust,
     SimpleImputer: _imputed,
     StandardScaler: _standard,
+    TableColumns: _table,
 }

@@ -7,7 +7,7 @@ their units. The cast of tree inputs to single precision is folded into the thre
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 Category = str | int | float
@@ -16,13 +16,25 @@ Link = Literal["identity", "exp", "logistic", "softmax", "one-vs-rest", "margin"
 
 
 @dataclass(frozen=True)
+class Written:
+    """How text becomes a number (signs are dropped, then the decimal sign is read), or days since 1970-01-01."""
+
+    kind: Literal["number", "date"] = "number"
+    decimal: str = "."
+    dropped: str = ""
+    date: str | None = None
+    whole_days: bool = False
+
+
+@dataclass(frozen=True)
 class Column:
     """A column that the student reads; `fill` is what a missing value counts as, where it is one value throughout."""
 
     name: str
     place: int
-    kind: Literal["number", "text"]
+    kind: Literal["number", "date", "text"]
     fill: Category | None = None
+    written: Written = field(default_factory=Written)
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,34 @@ def _{name}_total(numbers):
         total += number
     return total
 """
+NUMBER = """\
+def _{name}_number(value, dropped, decimal):
+    if not isinstance(value, str):
+        return value
+    for sign in dropped:
+        value = value.replace(sign, "")
+    try:
+        return float(value.replace(decimal, "."))
+    except ValueError:
+        return None
+"""
+DAYS = """\
+def _{name}_days(value, form, whole):
+    if _{name}_is_missing(value):
+        return None
+    if isinstance(value, str):
+        try:
+            value = datetime.datetime.strptime(value.strip(), form)
+        except ValueError:
+            return None
+    if getattr(value, "tzinfo", None) is not None:
+        value = value.astimezone(datetime.timezone.utc)
+    days = value.toordinal() - 719163
+    if whole or not hasattr(value, "hour"):
+        return days
+    seconds = days * 86400 + value.hour * 3600 + value.minute * 60 + value.second
+    return (seconds * 1000000 + value.microsecond) / 86400000000
+"""
 PROBABILITIES: dict[Link, tuple[str, ...]] = {
     "logistic": ("share = _{name}_sigmoid(scores[0])", "return [1.0 - share, share]"),
     "softmax": (
@@ -85,10 +113,10 @@ def to_python(model: Any, *, name: str = "predict", feature_names: Sequence[str]
 
 
 def _source(program: Program, name: str) -> Iterator[str]:
-    yield "import math"
-    yield ""
-    yield ""
-    for helper in (MISSING, TOTAL):
+    dates = any(column.kind == "date" for column in program.columns)
+    yield from (["import datetime"] if dates else []) + ["import math", "", ""]
+    texts = any(column.written.dropped for column in program.columns)
+    for helper in (MISSING, TOTAL, *([NUMBER] if texts else []), *([DAYS] if dates else [])):
         yield from helper.format(name=name).splitlines()
         yield ""
         yield ""
@@ -110,9 +138,12 @@ def _source(program: Program, name: str) -> Iterator[str]:
     yield from _answers(program, name)
 
 
-def _read(program: Program, place: int) -> str:
+def _read(program: Program, place: int, name: str) -> str:
     column = program.columns[place]
-    return f"row[{column.name!a} if named else {column.place}]"
+    value, written = f"row[{column.name!a} if named else {column.place}]", column.written
+    if column.kind == "date":
+        return f"_{name}_days({value}, {written.date or '%Y-%m-%d'!a}, {written.whole_days})"
+    return f"_{name}_number({value}, {written.dropped!a}, {written.decimal!a})" if written.dropped else value
 
 
 def _node(program: Program, node: Node, name: str) -> Iterator[str]:
@@ -120,7 +151,7 @@ def _node(program: Program, node: Node, name: str) -> Iterator[str]:
         answer = _list(node.values) if program.classes is not None else repr(node.values[0])
         yield f"return {answer}  # {node.rows} rows, {node.share:.1%}"
         return
-    yield f"value = {_read(program, node.column)}"
+    yield f"value = {_read(program, node.column, name)}"
     yield f"if {_condition(node, name)}:"
     yield from (f"    {line}" for line in _node(program, node.yes, name))
     yield from _node(program, node.no, name)
@@ -142,7 +173,7 @@ def _score(program: Program, score: Score, function: str, name: str) -> Iterator
     yield f"def {function}(row, named):"
     yield f"    total = {score.intercept!r}"
     for term in score.terms:
-        yield f"    value = {_read(program, term.column)}"
+        yield f"    value = {_read(program, term.column, name)}"
         yield f"    if _{name}_is_missing(value):"
         if math.isnan(term.missing):
             yield f"        raise ValueError({f'{program.columns[term.column].name} is missing'!a})"

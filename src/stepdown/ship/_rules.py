@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from ._compile import program_of
@@ -24,7 +25,7 @@ from ._program import (
     Slope,
     Split,
 )
-from ._text import plain, quoted, shown
+from ._text import quoted, shown, threshold
 
 HOW: dict[Link, str] = {
     "identity": "The answer is the sum of the intercept and of each coefficient times its column.",
@@ -69,10 +70,13 @@ def rules(model: Any, *, feature_names: Sequence[str] | None = None) -> str:
     body = program.body
     lines = list(_linear(program, body) if isinstance(body, Linear) else _trees(program, body.trees))
     notes = [
-        f"A missing {shown(column.name)} counts as {quoted(column.fill)}."
+        f"A missing {shown(column.name)} counts as {_value(column, column.fill)}."
         for column in program.columns
         if column.fill is not None
     ]
+    if isinstance(body, Linear):
+        dates = [shown(column.name) for column in program.columns if column.kind == "date"]
+        notes += [f"{name} counts in days since 1970-01-01." for name in dates]
     return "".join(f"{line}\n" for line in [*lines, *([""] if notes else []), *notes])
 
 
@@ -149,11 +153,11 @@ def _condition(column: Column, part: Part) -> str:
         return f"{name} is missing"
     told = []
     if part.low > -math.inf and part.high < math.inf:
-        told.append(f"{plain(part.low)} < {name} <= {plain(part.high)}")
+        told.append(f"{_edge(column, part.low)} < {name} <= {_edge(column, part.high)}")
     elif part.high < math.inf:
-        told.append(f"{name} <= {plain(part.high)}")
+        told.append(f"{name} <= {_edge(column, part.high)}")
     elif part.low > -math.inf:
-        told.append(f"{name} > {plain(part.low)}")
+        told.append(f"{name} > {_edge(column, part.low)}")
     filled = column.fill is not None
     if part.among is not None:
         values = [quoted(value) for value in part.among if value not in part.besides]
@@ -170,6 +174,18 @@ def _condition(column: Column, part: Part) -> str:
         return "" if part.missing else f"{name} is not missing"
     both = " and ".join(told)
     return f"{both} or missing" if part.missing else both
+
+
+def _value(column: Column, value: Category) -> str:
+    """A value as the column holds it: a day, text in quotes, or a number."""
+    if column.kind != "date" or isinstance(value, str):
+        return quoted(value)
+    day = datetime(1970, 1, 1) + timedelta(days=value)
+    return f"{day:%Y-%m-%d}" if column.written.whole_days else f"{day:%Y-%m-%d %H:%M:%S}"
+
+
+def _edge(column: Column, cut: float) -> str:
+    return threshold(cut) if column.kind == "number" else _value(column, cut)
 
 
 def _linear(program: Program, body: Linear) -> Iterator[str]:
@@ -217,7 +233,8 @@ def _told(column: Column, term: Slope | Amounts) -> Iterator[tuple[str, float]]:
         yield name, term.coefficient
     else:
         for category, amount in term.values:
-            yield f"{name} = {quoted(category)}", amount
+            word = isinstance(category, str) and category.isidentifier()
+            yield f"{name}_{category}" if word else f"{name} = {quoted(category)}", amount
     if column.fill is None and term.missing and not math.isnan(term.missing):
         yield f"{name} is missing", term.missing
     elif column.fill is not None and isinstance(term, Amounts) and not term.values:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
-from stepdown.core import InvalidInputError
+from stepdown.core import InvalidInputError, NotSupportedError
 
 from ._compile import program_of
 from ._program import (
@@ -172,7 +172,29 @@ class _Query:
         return f"({test} OR {gap})" if node.missing else test
 
     def _value(self, column: Column) -> str:
-        return f"{self.table}.{identifier(column.name)}"
+        value, written = f"{self.table}.{identifier(column.name)}", column.written
+        if column.kind == "date":
+            return self._days(column, value)
+        if not written.dropped:
+            return value
+        for sign in written.dropped:
+            value = f"replace({value}, {literal(sign)}, '')"
+        value = f"replace({value}, {literal(written.decimal)}, '.')"
+        cast = "TRY_CAST" if self.dialect == "duckdb" else "CAST"
+        return f"CASE WHEN {value} GLOB '*[0-9]*' THEN {cast}({value} AS DOUBLE) END"
+
+    def _days(self, column: Column, value: str) -> str:
+        """Days since 1970-01-01 of a date, a time or text."""
+        form, whole = column.written.date, column.written.whole_days
+        if self.dialect == "duckdb":
+            time = f"strptime({value}, {literal(form)})" if form else f"CAST({value} AS TIMESTAMP)"
+            days = f"epoch({time}) / 86400e0"
+            return f"floor({days})" if whole else days
+        if form and not form.startswith("%Y-%m-%d"):
+            raise NotSupportedError(f"SQLite reads dates like 2020-01-31 only; {column.name!r} is written {form!r}")
+        if whole:
+            return f"(strftime('%s', date({value})) / 86400e0)"
+        return f"((strftime('%s', {value}) + strftime('%f', {value}) - strftime('%S', {value})) / 86400e0)"
 
     def _gap(self, column: Column) -> str:
         value = self._value(column)

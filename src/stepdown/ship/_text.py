@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from decimal import ROUND_FLOOR, Decimal
 from typing import Any
 
-import numpy as np
-
+SMALLEST = 1e-37
+SINGLE = Decimal(2) ** -23  # trees compare in single precision
+HALF = Decimal("0.5")  # no whole number is jumped over
 ZERO_WIDTH_JOINER = "\u200d"  # not printable by itself, but part of many emoji
 
 
@@ -25,6 +27,18 @@ def quoted(value: Any) -> str:
 
 
 def plain(number: float) -> str:
-    """The shortest decimal that is the same number in single precision."""
-    text = str(np.float32(number)) if abs(number) < 1e38 else repr(number)
-    return text.removesuffix(".0")
+    """A number as people write it."""
+    return str(number) if isinstance(number, int) else f"{number:.12g}"
+
+
+def threshold(cut: float) -> str:
+    """The shortest decimal just below a threshold: short decimals are what tables hold, and all fall as they should."""
+    if abs(cut) < SMALLEST:
+        return "0" if cut >= 0 else str(-SMALLEST)
+    exact = Decimal(cut)
+    for digits in range(1, 18):
+        unit = Decimal(1).scaleb(exact.adjusted() - digits + 1)
+        below = (exact / unit).to_integral_value(ROUND_FLOOR) * unit
+        if exact - below <= min(abs(exact) * SINGLE, HALF):
+            break
+    return plain(float(below))

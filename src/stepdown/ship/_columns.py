@@ -1,0 +1,229 @@
+"""Columns of a table as numbers that a person understands: the step in front of a readable student."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
+from typing import Any, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.ensemble._forest import BaseForest
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.tree import BaseDecisionTree
+from sklearn.utils.validation import check_is_fitted
+
+from stepdown.core import InvalidInputError
+
+from ._program import Category, Written
+from ._text import shown
+
+Kind = Literal["number", "date", "category"]
+EPOCH = date(1970, 1, 1).toordinal()
+DAY = 86_400_000_000  # microseconds
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a column is read: one feature for a number or date, one for each category, and one that marks gaps."""
+
+    name: str
+    kind: Kind
+    note: str
+    written: Written = field(default_factory=Written)
+    fill: float = 0.0
+    values: tuple[Category, ...] = ()
+    marks_gaps: bool = False
+
+    @property
+    def names(self) -> list[str]:
+        """Of the features."""
+        own = [f"{self.name}_{value}" for value in self.values] if self.kind == "category" else [self.name]
+        return own + [f"{self.name} is missing"] * self.marks_gaps
+
+    def features(self, cells: NDArray[Any]) -> NDArray[np.float64]:
+        """One row for each cell; no gaps are left."""
+        if self.kind == "category":
+            places = {value: place for place, value in enumerate(self.values)}
+            made = np.zeros((len(cells), len(self.names)))
+            for row, cell in enumerate(cells.tolist()):
+                if is_gap(cell):
+                    made[row, len(places) :] = 1.0
+                elif cell in places:
+                    made[row, places[cell]] = 1.0
+            return made
+        numbers = numbers_of(cells, self.written)
+        gaps = np.isnan(numbers)
+        return np.column_stack([np.where(gaps, self.fill, numbers), *([gaps] if self.marks_gaps else [])])
+
+
+class TableColumns(TransformerMixin, BaseEstimator):
+    """Read numbers, dates and categories from the raw columns of a table, leaving out what says nothing.
+
+    Numbers stay in their units, dates become days since 1970-01-01, a category becomes a mark of 0 or 1. Gaps are
+    filled by the median, and marked where training had some. Decimal commas, thousands, money and percent signs are
+    recognised; identifiers, free text and constant columns are left out.
+
+    Parameters
+    ----------
+    kinds : mapping from str to str, optional
+        Columns that are to be read as "number", "date" or "category", whatever they look like.
+
+    Attributes
+    ----------
+    readings_ : list of Reading
+        Of the columns that are read.
+    left_out_ : dict of str
+        Why the other columns aren't.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> homes = pd.DataFrame({"price": ["1,5", "2,25", "3"], "sold": ["2020-01-31", "2020-02-01", None]})
+    >>> columns = TableColumns().fit(homes)
+    >>> columns.get_feature_names_out().tolist()
+    ['price', 'sold', 'sold is missing']
+    >>> columns.transform(homes).tolist()
+    [[1.5, 18292.0, 0.0], [2.25, 18293.0, 0.0], [3.0, 18292.0, 1.0]]
+    """
+
+    def __init__(self, kinds: Mapping[str, str] | None = None) -> None:
+        self.kinds = kinds
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Decide how each column is read."""
+        from ._reading import read_column
+
+        kinds = dict(self.kinds or {})
+        self.readings_: list[Reading] = []
+        self.left_out_: dict[str, str] = {}
+        cells = {str(name): cells_of(X, name) for name in X.columns}
+        found = {name: read_column(name, column, kinds.get(name)) for name, column in cells.items()}
+        if not any(isinstance(reading, Reading) for reading in found.values()):
+            # A key is better than nothing.
+            numbers = {name: "number" for name, column in cells.items() if column.dtype.kind in "iu"}
+            found = {name: read_column(name, column, (numbers | kinds).get(name)) for name, column in cells.items()}
+        self.readings_ = [reading for reading in found.values() if isinstance(reading, Reading)]
+        self.left_out_ = {name: reason for name, reason in found.items() if isinstance(reason, str)}
+        if not self.readings_:
+            told = "; ".join(self.notes())
+            raise InvalidInputError(f"no column is left to learn from; overrule how columns are read. {told}")
+        self._keep([len(reading.names) for reading in self.readings_])
+        return self
+
+    def _keep(self, widths: Sequence[int]) -> None:
+        self.starts_ = np.cumsum([0, *widths])[:-1].tolist()
+        self.width_ = int(sum(widths))
+        self.feature_names_in_ = np.array([reading.name for reading in self.readings_], dtype=object)
+        self.n_features_in_ = len(self.readings_)
+
+    def transform(self, X: Any) -> NDArray[np.float64]:
+        """One row of numbers for each row of a table, which may have further columns, in any order."""
+        check_is_fitted(self)
+        made = np.zeros((len(X), self.width_))
+        for reading, start in zip(self.readings_, self.starts_, strict=True):
+            features = reading.features(cells_of(X, reading.name))
+            made[:, start : start + features.shape[1]] = features
+        return made
+
+    def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
+        """Of the features that are read; the others are empty."""
+        names = np.full(self.width_, "", dtype=object)
+        for reading, start in zip(self.readings_, self.starts_, strict=True):
+            names[start : start + len(reading.names)] = reading.names
+        return names
+
+    def only(self, read: NDArray[np.bool_]) -> TableColumns:
+        """The same without the columns none of whose features is read; these features are 0 from now on."""
+        kept = [
+            (reading, start)
+            for reading, start in zip(self.readings_, self.starts_, strict=True)
+            if read[start : start + len(reading.names)].any()
+        ]
+        slim = TableColumns(self.kinds)
+        slim.readings_, slim.left_out_ = [replace(reading, note="") for reading, _ in kept], {}
+        slim._keep([len(reading.names) for reading in slim.readings_])
+        slim.starts_, slim.width_ = [start for _, start in kept], self.width_
+        return slim
+
+    def notes(self) -> list[str]:
+        """One line for every column."""
+        told = [f"{reading.name}: {reading.note}" for reading in self.readings_]
+        told += [f"{name}: left out, {reason}" for name, reason in self.left_out_.items()]
+        return [shown(line) for line in told]
+
+
+def without_unread(pipeline: Pipeline) -> Pipeline:
+    """The same pipeline without the preparation of columns that its model doesn't read."""
+    columns, *scalers = [step for _, step in pipeline.steps[:-1]] or [None]
+    if not isinstance(columns, TableColumns) or not all(isinstance(step, StandardScaler) for step in scalers):
+        return pipeline
+    slim = columns.only(_read(pipeline[-1], columns.width_))
+    return Pipeline([(pipeline.steps[0][0], slim), *pipeline.steps[1:]])
+
+
+def _read(model: Any, n_features: int) -> NDArray[np.bool_]:
+    """Which features a fitted tree, forest or linear model reads; of others all."""
+    if isinstance(model, BaseDecisionTree | BaseForest):
+        trees = getattr(model, "estimators_", [model])
+        return np.isin(np.arange(n_features), np.concatenate([tree.tree_.feature for tree in trees]))
+    coefficients = getattr(model, "coef_", np.ones(n_features))
+    return np.asarray(np.any(np.atleast_2d(coefficients) != 0, axis=0))
+
+
+def cells_of(X: Any, name: str) -> NDArray[Any]:
+    """The cells of a column as they are."""
+    return np.asarray(X[name])
+
+
+def is_gap(value: Any) -> bool:
+    """Whether it stands for a missing value."""
+    return value is None or type(value).__name__ in ("NAType", "NaTType") or bool(value != value)
+
+
+def numbers_of(cells: NDArray[Any], written: Written) -> NDArray[np.float64]:
+    """Numbers, or days since 1970-01-01; NaN where a cell holds neither."""
+    if cells.dtype.kind in "iufb":
+        return cells.astype(np.float64)
+    if cells.dtype.kind in "mM":
+        days = cells.astype(f"{cells.dtype.kind}8[us]").astype(np.int64) / DAY
+        return np.where(np.isnat(cells), np.nan, np.floor(days) if written.whole_days else days)
+    read = days_of if written.kind == "date" else number_of
+    known: dict[Any, float] = {}
+    for cell in cells.tolist():
+        if cell not in known:
+            known[cell] = math.nan if is_gap(cell) else read(cell, written)
+    return np.array([known[cell] for cell in cells.tolist()], dtype=np.float64)
+
+
+def number_of(cell: Any, written: Written) -> float:
+    """A number in text, without the signs that are dropped; NaN where there is none."""
+    if isinstance(cell, str):
+        for sign in written.dropped:
+            cell = cell.replace(sign, "")
+        cell = cell.replace(written.decimal, ".")
+    try:
+        number = float(cell)
+    except (TypeError, ValueError):
+        return math.nan
+    return number if math.isfinite(number) else math.nan
+
+
+def days_of(cell: Any, written: Written) -> float:
+    """Days since 1970-01-01; NaN for text that isn't written so."""
+    if isinstance(cell, str):
+        try:
+            cell = datetime.strptime(cell.strip(), written.date or "%Y-%m-%d")
+        except ValueError:
+            return math.nan
+    if getattr(cell, "tzinfo", None) is not None:
+        cell = cell.astimezone(UTC)
+    days = cell.toordinal() - EPOCH
+    if written.whole_days or not hasattr(cell, "hour"):
+        return float(days)
+    seconds = cell.hour * 3600 + cell.minute * 60 + cell.second
+    return (days * DAY + seconds * 1_000_000 + cell.microsecond) / DAY

@@ -1,0 +1,138 @@
+"""What a column of a table holds: numbers, dates, categories, or nothing that a person would read a rule about."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stepdown.core import InvalidInputError
+
+from ._columns import Reading, days_of, is_gap, number_of, numbers_of
+from ._program import Category, Written
+from ._text import quoted
+
+# Fewer rows than this don't show that every row has its own value.
+FEWEST_ROWS = 20
+MOST_VALUES = 30
+FEW = 5  # values that a line shows
+OWN_VALUES = 0.9
+KEY = re.compile(r"(?i:^|[\W_])(?i:id|key|uuid|guid|index|nr|no)$|[a-z](?:Id|ID)$")
+NO_NUMBERS = {"", "?", "-", "--", ".", "n/a", "na", "nan", "none", "null", "unknown"}
+GROUPED = r"[+-]?(?:[1-9]\d{{0,2}}(?:{group}\d{{3}})+|\d+)?(?:{point}\d+)?(?:[eE][+-]?\d+)?"
+SPACES_AND_QUOTES = " \u00a0\u202f\u2009'\u2019"
+
+
+def read_column(name: str, cells: NDArray[Any], kind: str | None = None) -> Reading | str:
+    """How a column is read, or why it is left out; a kind that is given is kept to."""
+    present = [cell for cell in cells.tolist() if not is_gap(cell)]
+    counts = Counter(present)
+    gaps = len(present) < len(cells)
+    if not counts:
+        return "it has no values"
+    if len(counts) == 1 and not gaps:
+        return "it has one value throughout"
+    if kind is None:
+        key = _is_key(name, cells, present, counts)
+        if key:
+            return key
+    written = _numbers(cells, present) if kind in (None, "number") else None
+    if written is not None:
+        return _filled(name, written, cells, present, gaps)
+    if kind == "number":
+        raise InvalidInputError(f"column {name!r} can't be read as numbers: it holds {_few(present)}")
+    written = _dates(cells, present) if kind in (None, "date") else None
+    if written is not None:
+        return _filled(name, written, cells, present, gaps)
+    if kind == "date":
+        raise InvalidInputError(f"column {name!r} can't be read as dates: it holds {_few(present)}")
+    if kind is None and len(present) >= FEWEST_ROWS and len(counts) > OWN_VALUES * len(present):
+        return "nearly every row has its own text: an identifier or free text"
+    return _categories(name, counts, gaps)
+
+
+def _is_key(name: str, cells: NDArray[Any], present: Sequence[Any], counts: Counter[Any]) -> str:
+    """Why it is a key: whole numbers, each once, that are called so or count the rows."""
+    if cells.dtype.kind not in "iu" or len(counts) < len(cells) or len(cells) < FEWEST_ROWS:
+        return ""
+    low, high = min(present), max(present)
+    if low in (0, 1) and high - low == len(cells) - 1:
+        return "it numbers the rows"
+    return "every row has its own number, and its name is that of a key" if KEY.search(name) else ""
+
+
+def _filled(name: str, written: Written, cells: NDArray[Any], present: Sequence[Any], gaps: bool) -> Reading:
+    numbers = numbers_of(cells, written)
+    known = numbers[~np.isnan(numbers)]
+    fill = float(np.median(known))
+    fill = float(np.floor(fill)) if written.whole_days else fill
+    unread = len(present) - len(known)
+    note = written.kind + (f", written like {present[0]!r}" if isinstance(present[0], str) else "")
+    note += f"; {unread} cells that hold none count as missing" if unread else ""
+    return Reading(name, written.kind, note, written, fill, marks_gaps=gaps or unread > 0)
+
+
+def _categories(name: str, counts: Counter[Any], gaps: bool) -> Reading:
+    plain = Counter({_plain(value): count for value, count in counts.items()})
+    common = [value for value, count in plain.most_common(MOST_VALUES) if count > 1 or len(plain) <= MOST_VALUES]
+    values = sorted(common, key=lambda value: (isinstance(value, str), value))
+    kept = values[1:] if len(plain) == 2 else values
+    listed = ", ".join(quoted(value) for value in values[:FEW]) + ", ..." * (len(values) > FEW)
+    rest = f"; {len(plain) - len(common)} rarer values count as none of them" if len(common) < len(plain) else ""
+    return Reading(name, "category", f"category, {listed}{rest}", values=tuple(kept), marks_gaps=gaps)
+
+
+def _plain(value: Any) -> Category:
+    if isinstance(value, bool):
+        return int(value)
+    return value if isinstance(value, str | int | float) else str(value)
+
+
+def _numbers(cells: NDArray[Any], present: Sequence[Any]) -> Written | None:
+    """How numbers are written, where every cell that isn't an obvious gap holds one."""
+    if cells.dtype.kind == "b" or all(isinstance(cell, bool) for cell in present):
+        return None
+    if cells.dtype.kind in "iufm" or not any(isinstance(cell, str) for cell in present):
+        numeric = cells.dtype.kind in "iufm" or all(np.isfinite(number_of(cell, Written())) for cell in present)
+        return Written() if numeric else None
+    texts = {str(cell).strip() for cell in present}
+    texts -= {text for text in texts if text.lower() in NO_NUMBERS}
+    signs = {frozenset(sign for sign in text if sign == "%" or unicodedata.category(sign) == "Sc") for text in texts}
+    if len(signs) != 1:  # shares beside amounts, or amounts of different money
+        return None
+    dropped = "".join(sorted(signs.pop())) + SPACES_AND_QUOTES
+    bare = [text.translate({ord(sign): None for sign in dropped}) for text in texts]
+    for group, point in ((",", "."), (".", ",")):
+        pattern = re.compile(GROUPED.format(group=re.escape(group), point=re.escape(point)))
+        if all(pattern.fullmatch(text) and any(sign.isdigit() for sign in text) for text in bare):
+            return Written(decimal=point, dropped=dropped + group)
+    return None
+
+
+def _dates(cells: NDArray[Any], present: Sequence[Any]) -> Written | None:
+    """How dates are written, and whether they are whole days."""
+    if cells.dtype.kind == "M":
+        days = numbers_of(cells, Written("date"))
+        return Written("date", whole_days=bool(np.all((days % 1 == 0) | np.isnan(days))))
+    form: str | None = None
+    if all(isinstance(cell, str) for cell in present):
+        import pandas as pd
+        from skrub import ToDatetime
+
+        try:
+            form = ToDatetime().fit(pd.Series([cell.strip() for cell in present], name="dates")).format_
+        except ValueError:  # RejectColumn is one
+            return None
+    elif not all(hasattr(cell, "toordinal") for cell in present):
+        return None
+    days = np.array([days_of(cell, Written("date", date=form)) for cell in present])
+    return None if np.isnan(days).any() else Written("date", date=form, whole_days=bool(np.all(days % 1 == 0)))
+
+
+def _few(present: Sequence[Any]) -> str:
+    return ", ".join(repr(cell) for cell in list(dict.fromkeys(present))[:FEW])

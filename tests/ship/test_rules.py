@@ -1,0 +1,214 @@
+"""What is printed gives, by hand, what the model predicts: the text is read back and evaluated on real rows."""
+
+import math
+import re
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.compose import make_column_transformer
+from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LinearRegression, LogisticRegression, PoissonRegressor, RidgeClassifier, SGDClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, StandardScaler
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+
+from stepdown.ship import TableColumns, rules
+from stepdown.ship._text import threshold
+
+N = 400
+
+
+def table(seed: int = 0) -> pd.DataFrame:
+    r = np.random.default_rng(seed)
+    days = pd.Timestamp("2019-12-01") + pd.to_timedelta(r.integers(0, 200, N), unit="D")
+    made = pd.DataFrame(
+        {
+            "size": np.round(r.gamma(3, 40, N), 1),
+            "age": r.integers(0, 90, N).astype(float),
+            "kind": r.choice(["flat", "house", "house boat"], N),
+            "fee": [f"{x:.2f}".replace(".", ",") for x in r.gamma(2, 5, N)],
+            "sold": days.strftime("%d.%m.%Y"),
+        }
+    )
+    for name, share in (("age", 0.2), ("kind", 0.1), ("fee", 0.1), ("sold", 0.05)):
+        made.loc[r.random(N) < share, name] = None
+    return made
+
+
+def cell(text: Any) -> Any:
+    """A cell as a person reads it: a number or the day, or text."""
+    if not isinstance(text, str) or re.fullmatch(r"\d+,\d+", text):
+        return float(str(text).replace(",", "."))
+    return datetime.strptime(text, "%d.%m.%Y") if re.fullmatch(r"[\d.]{10}", text) else text
+
+
+def told(text: str) -> Any:
+    if text.startswith('"'):
+        return text[1:-1]
+    return datetime.fromisoformat(text) if re.fullmatch(r"\d{4}-\d\d-\d\d", text) else float(text)
+
+
+class ByHand:
+    """The few rules by which a person reads the text."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.fills = {m[1]: told(m[2]) for m in re.finditer(r"^A missing (\w+) counts as (.+)\.$", text, re.M)}
+
+    def holds(self, condition: str, row: dict[str, Any]) -> bool:
+        name = re.search(r"\b(size|age|kind|fee|sold)\b", condition)[1]
+        gap = row[name] is None
+        if condition.endswith(" is missing"):
+            return gap
+        if condition.endswith(f"{name} is not missing"):
+            return not gap
+        condition, allowed = re.subn(" or missing$", "", condition)
+        if gap and name not in self.fills:
+            return bool(allowed) != (" is not " in condition)  # not one of these or missing
+        value = self.fills[name] if gap else cell(row[name])
+        if " is " in condition:
+            values = re.findall(r'"([^"]*)"', condition)
+            return (value in values) != (" is not " in condition)
+        low, high = re.match(r"(\S+) < ", condition), re.search(r" <= (\S+)$", condition)
+        above = re.search(r" > (\S+)$", condition) or low
+        return (high is None or value <= told(high[1])) and (above is None or value > told(above[1]))
+
+    def leaf(self, lines: list[str], row: dict[str, Any]) -> str:
+        found = []
+        for line in lines:
+            where, _, answer = re.sub(r"^\d+\. ", "", line).partition(": ")
+            if where == "any row" or all(self.holds(part, row) for part in where.split(" and ")):
+                found.append(answer)
+        assert len(found) == 1, "one rule must hold"
+        return found[0]
+
+    def trees(self) -> list[list[str]]:
+        blocks = re.split(r"\n\s*\n|Tree \d+ of \d+\n", self.text)
+        return [lines for block in blocks if (lines := re.findall(r"^\d+\. .*$", block, re.M))]
+
+    def sums(self, row: dict[str, Any]) -> dict[str, float]:
+        sums: dict[str, float] = {}
+        for block in self.text.split("\n\n")[1:]:
+            lines = list(re.finditer(r"^(\S.*?)\s{2,}(-?[\d.e+-]+)(\s+\S+)?$", block, re.M))
+            head = re.match(r"class (\S+)", block)
+            if lines:
+                sums[head[1] if head else ""] = sum(float(m[2]) * self.amount(m[1], row) for m in lines)
+        return sums
+
+    def amount(self, name: str, row: dict[str, Any]) -> float:
+        if name == "(intercept)":
+            return 1.0
+        if name.endswith(" is missing"):
+            return float(row[name.removesuffix(" is missing")] is None)
+        column = re.match("[a-z]+", name)[0]
+        if column != name:
+            return float(row[column] == name.removeprefix(column).removeprefix("_").removeprefix(" = ").strip('"'))
+        value = self.fills[name] if row[name] is None else cell(row[name])
+        held = re.search(rf"^{name} below (\S+) counts as .* above (\S+) as", self.text, re.M)
+        value = min(max(value, float(held[1])), float(held[2])) if held else value
+        return (value - datetime(1970, 1, 1)) / timedelta(days=1) if isinstance(value, datetime) else value
+
+
+def fitted(model: Any, *, classes: int = 0) -> tuple[Any, pd.DataFrame]:
+    rows = table()
+    y = rows["size"] - rows["age"].fillna(-20) + 60 * (rows["kind"] == "house")
+    if classes:
+        y = np.array(["low", "mid", "high"])[np.digitize(y, np.quantile(y, [0.4, 0.75][: classes - 1]))]
+    else:
+        y = (y - y.min()) / 50
+    return model.fit(rows, y), pd.concat([rows, table(1)])
+
+
+def plain_rows(rows: pd.DataFrame) -> list[dict[str, Any]]:
+    return rows.astype(object).where(rows.notna(), None).to_dict("records")
+
+
+OWN = make_column_transformer(
+    (make_pipeline(SimpleImputer(add_indicator=True), MinMaxScaler(clip=True)), ["size", "age"]),
+    (OneHotEncoder(drop="first", sparse_output=False), ["kind"]),
+)
+
+
+@pytest.mark.parametrize(
+    ("cut", "printed"),
+    [
+        (2.5 + 1e-7, "2.5"),
+        (12.99999995, "12.999999"),
+        (-12.99999995, "-13"),
+        (69.3999978, "69.39999"),
+        (20210601.9, "20210601.8"),
+        (1e-46, "0"),
+        (0.000125, "0.000125"),
+        (3e20, "3e+20"),
+    ],
+)
+def test_thresholds_are_short_and_never_above(cut, printed) -> None:
+    assert threshold(cut) == printed
+
+
+@pytest.mark.parametrize("columns", [TableColumns(), OWN], ids=["table columns", "columns of one's own"])
+@pytest.mark.parametrize(
+    "model", [DecisionTreeClassifier(max_depth=5), RandomForestClassifier(3, max_depth=4, random_state=0)]
+)
+def test_rules_of_classes(columns, model) -> None:
+    shipped, rows = fitted(make_pipeline(columns, model), classes=3)
+    hand = ByHand(rules(shipped))
+    classes = list(shipped.classes_)
+    for row, expected in zip(plain_rows(rows), shipped.predict_proba(rows), strict=True):
+        answers = [hand.leaf(lines, row) for lines in hand.trees()]
+        shares = [{m[1]: float(m[2]) for m in re.finditer(r"(\w+) ([\d.e-]+)[,;]", answer)} for answer in answers]
+        got = [sum(one.get(name, 0.0) for one in shares) / len(shares) for name in classes]
+        np.testing.assert_allclose(got, expected, atol=1e-3)
+        if len(answers) == 1:
+            assert answers[0].split()[0] == classes[int(np.argmax(expected))]
+
+
+@pytest.mark.parametrize(
+    "model", [DecisionTreeRegressor(max_depth=5), RandomForestRegressor(3, max_depth=4, random_state=0)]
+)
+def test_rules_of_numbers(model) -> None:
+    shipped, rows = fitted(make_pipeline(TableColumns(), model))
+    hand = ByHand(rules(shipped))
+    got = [np.mean([float(hand.leaf(lines, row).split()[0]) for lines in hand.trees()]) for row in plain_rows(rows)]
+    np.testing.assert_allclose(got, shipped.predict(rows), rtol=1e-5)
+
+
+@pytest.mark.parametrize("columns", [TableColumns(), OWN], ids=["table columns", "columns of one's own"])
+@pytest.mark.parametrize("model", [LinearRegression(), PoissonRegressor(max_iter=1000)])
+def test_coefficients_of_numbers(columns, model) -> None:
+    shipped, rows = fitted(make_pipeline(columns, StandardScaler(), model))
+    text = rules(shipped)
+    got = np.array([ByHand(text).sums(row)[""] for row in plain_rows(rows)])
+    np.testing.assert_allclose(np.exp(got) if "exp(sum)" in text else got, shipped.predict(rows), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+@pytest.mark.parametrize(
+    "model",
+    [LogisticRegression(max_iter=1000), SGDClassifier(loss="log_loss", random_state=0), RidgeClassifier()],
+    ids=lambda model: type(model).__name__,
+)
+def test_coefficients_of_classes(model, classes) -> None:
+    shipped, rows = fitted(make_pipeline(TableColumns(), StandardScaler(), model), classes=classes)
+    text = rules(shipped)
+    sums = [ByHand(text).sums(row) for row in plain_rows(rows)]
+    names = list(shipped.classes_)
+    if classes == 2:
+        sums = [{names[0]: 0.0, **one} for one in sums]
+    margins = np.abs(np.atleast_2d(shipped.decision_function(rows).T)).min(axis=0)
+    got = [max(one, key=lambda name: one[name]) for one in sums]
+    clear = margins > 1e-4
+    assert clear.mean() > 0.9
+    assert np.array(got)[clear].tolist() == shipped.predict(rows)[clear].tolist()
+    if "exp(" in text:
+        sigmoid = "1 / (1 + exp(" in text
+        weights = [
+            {name: 1 / (1 + math.exp(-s)) if sigmoid and classes == 3 else math.exp(s) for name, s in one.items()}
+            for one in sums
+        ]
+        shares = [[one[name] / sum(one.values()) for name in names] for one in weights]
+        np.testing.assert_allclose(shares, shipped.predict_proba(rows), atol=1e-4)
