@@ -1,7 +1,7 @@
 """What leaves the house: the student in readable form, and as code that needs nothing of ours."""
 
 from ._c import to_c
-from ._columns import Kind as Kind
+from ._cells import Kind as Kind
 from ._columns import TableColumns
 from ._columns import without_unread as without_unread
 from ._json import to_json

@@ -20,7 +20,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from stepdown.core import InvalidInputError, NotSupportedError
 
-from ._columns import is_gap
+from ._cells import is_gap
 from ._prepared import Number, Step, Table, Value, after, as_category, through
 from ._program import (
     Amounts,

@@ -26,7 +26,8 @@ from sklearn.preprocessing import (
 
 from stepdown.core import NotSupportedError
 
-from ._columns import TableColumns, is_gap
+from ._cells import is_gap
+from ._columns import TableColumns
 from ._program import Category, Written
 
 # All of them never fall where their input grows (scales are positive), and rounding keeps that.

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from stepdown.core import InvalidInputError
 
-from ._columns import Reading, days_of, is_gap, number_of, numbers_of
+from ._cells import Reading, days_of, is_gap, number_of, numbers_of
 from ._program import Category, Written
 from ._text import quoted
 

@@ -1,0 +1,105 @@
+"""Cells of a table as numbers, and how a column of them is read."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._program import Category, Written
+
+Kind = Literal["number", "date", "category"]
+EPOCH = date(1970, 1, 1).toordinal()
+DAY = 86_400_000_000  # microseconds
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a column is read: one feature for a number or date, one for each category, and one that marks gaps."""
+
+    name: str
+    kind: Kind
+    note: str
+    written: Written = field(default_factory=Written)
+    fill: float = 0.0
+    values: tuple[Category, ...] = ()
+    marks_gaps: bool = False
+
+    @property
+    def names(self) -> list[str]:
+        """Of the features."""
+        own = [f"{self.name}_{value}" for value in self.values] if self.kind == "category" else [self.name]
+        return own + [f"{self.name} is missing"] * self.marks_gaps
+
+    def features(self, cells: NDArray[Any]) -> NDArray[np.float64]:
+        """One row for each cell; no gaps are left."""
+        if self.kind == "category":
+            places = {value: place for place, value in enumerate(self.values)}
+            made = np.zeros((len(cells), len(self.names)))
+            for row, cell in enumerate(cells.tolist()):
+                if is_gap(cell):
+                    made[row, len(places) :] = 1.0
+                elif cell in places:
+                    made[row, places[cell]] = 1.0
+            return made
+        numbers = numbers_of(cells, self.written)
+        gaps = np.isnan(numbers)
+        return np.column_stack([np.where(gaps, self.fill, numbers), *([gaps] if self.marks_gaps else [])])
+
+
+def cells_of(X: Any, name: str) -> NDArray[Any]:
+    """The cells of a column as they are."""
+    return np.asarray(X[name])
+
+
+def is_gap(value: Any) -> bool:
+    """Whether it stands for a missing value."""
+    return value is None or type(value).__name__ in ("NAType", "NaTType") or bool(value != value)
+
+
+def numbers_of(cells: NDArray[Any], written: Written) -> NDArray[np.float64]:
+    """Numbers, or days since 1970-01-01; NaN where a cell holds neither."""
+    if cells.dtype.kind in "iufb":
+        return cells.astype(np.float64)
+    if cells.dtype.kind in "mM":
+        days = cells.astype(f"{cells.dtype.kind}8[us]").astype(np.int64) / DAY
+        return np.where(np.isnat(cells), np.nan, np.floor(days) if written.whole_days else days)
+    read = days_of if written.kind == "date" else number_of
+    known: dict[Any, float] = {}
+    for cell in cells.tolist():
+        if cell not in known:
+            known[cell] = math.nan if is_gap(cell) else read(cell, written)
+    return np.array([known[cell] for cell in cells.tolist()], dtype=np.float64)
+
+
+def number_of(cell: Any, written: Written) -> float:
+    """A number in text, without the signs that are dropped; NaN where there is none."""
+    if isinstance(cell, str):
+        for sign in written.dropped:
+            cell = cell.replace(sign, "")
+        cell = cell.replace(written.decimal, ".")
+    try:
+        number = float(cell)
+    except (TypeError, ValueError):
+        return math.nan
+    return number if math.isfinite(number) else math.nan
+
+
+def days_of(cell: Any, written: Written) -> float:
+    """Days since 1970-01-01; NaN for text that isn't written so."""
+    if isinstance(cell, str):
+        try:
+            cell = datetime.strptime(cell.strip(), written.date or "%Y-%m-%d")
+        except ValueError:
+            return math.nan
+    if getattr(cell, "tzinfo", None) is not None:
+        cell = cell.astimezone(UTC)
+    days = cell.toordinal() - EPOCH
+    if written.whole_days or not hasattr(cell, "hour"):
+        return float(days)
+    seconds = cell.hour * 3600 + cell.minute * 60 + cell.second
+    return (days * DAY + seconds * 1_000_000 + cell.microsecond) / DAY
