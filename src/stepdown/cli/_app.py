@@ -24,10 +24,13 @@ from ._errors import exit_code
 from ._options import (
     EPILOG,
     AllowImport,
+    AnswersFile,
     Budget,
+    CodeFile,
     DemoFolder,
     DiagnosisFolder,
     Drop,
+    ExportLanguage,
     Jobs,
     MemoryFolder,
     MethodNames,
@@ -35,14 +38,17 @@ from ._options import (
     MostMicroseconds,
     MostRules,
     OuterFolds,
+    Proba,
     ReadAs,
     Repeats,
     RunFolder,
     Scoring,
     SearchName,
     Seed,
+    ShippedFolder,
     SignalFolds,
     StudentName,
+    TableName,
     TablePath,
     Target,
     Task,
@@ -194,6 +200,24 @@ def diagnose(
         from ._jobs import Request
 
         diagnose_table(Request(**_as_words(asked), scoring=None))
+
+
+@app.command()
+def predict(folder: ShippedFolder, table: TablePath, out: AnswersFile = None, proba: Proba = False) -> None:
+    """Ask the student of a run about the rows of a table."""
+    with _plainly():
+        from ._shipped import predict_table
+
+        predict_table(folder, table, out, proba)
+
+
+@app.command()
+def export(folder: ShippedFolder, to: ExportLanguage, table: TableName = None, out: CodeFile = None) -> None:
+    """Write the student of a run as code that needs no package, over the raw columns of the table."""
+    with _plainly():
+        from ._shipped import export_student
+
+        export_student(folder, to.value, table, out)
 
 
 def _as_words(asked: dict[str, Any]) -> dict[str, Any]:

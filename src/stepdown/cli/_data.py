@@ -8,10 +8,11 @@ import hashlib
 import io
 import re
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -83,27 +84,57 @@ def _kind(text: str) -> tuple[str, str]:
 
 def read_table(path: Path, texts: Sequence[str] = ()) -> pd.DataFrame:
     """Read a CSV or Parquet file as it is."""
-    if not path.is_file():
-        raise UsageError(f"{path}: there is no such file.")
-    if path.stat().st_size == 0:
-        raise InvalidInputError(f"{path}: the file is empty.")
-    name = path.name.lower()
-    if name.endswith(TEXT_ENDINGS):
-        frame = _read_text(path, texts)
-    elif name.endswith(PARQUET_ENDINGS):
-        frame = _read_parquet(path)
-    else:
-        raise UsageError(f"{path}: expected a file ending in {', '.join(TEXT_ENDINGS + PARQUET_ENDINGS)}.")
+    frame = _read_text(path, texts) if _kind_of_file(path) == "text" else _read_parquet(path)
     if frame.empty:
         raise InvalidInputError(f"{path}: the file holds no rows.")
     frame.columns = pd.Index([str(column) for column in frame.columns])
     return frame
 
 
+def _kind_of_file(path: Path) -> Literal["text", "parquet"]:
+    if not path.is_file():
+        raise UsageError(f"{path}: there is no such file.")
+    if path.stat().st_size == 0:
+        raise InvalidInputError(f"{path}: the file is empty.")
+    name = path.name.lower()
+    if not name.endswith(TEXT_ENDINGS + PARQUET_ENDINGS):
+        raise UsageError(f"{path}: expected a file ending in {', '.join(TEXT_ENDINGS + PARQUET_ENDINGS)}.")
+    return "text" if name.endswith(TEXT_ENDINGS) else "parquet"
+
+
 def fingerprint(path: Path) -> str:
     """Return what the file is recognised by."""
     with path.open("rb") as file:
         return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+
+
+def kind_of(column: pd.Series[Any]) -> str:
+    """What a column holds, in a word; nothing where every value is missing."""
+    values = column.dropna()
+    if values.empty:
+        return ""
+    if pd.api.types.is_bool_dtype(values.infer_objects()):
+        return "truth values"
+    if pd.api.types.is_numeric_dtype(values):
+        return "numbers"
+    return "points in time" if pd.api.types.is_datetime64_any_dtype(values) else "texts"
+
+
+def like_training(frame: pd.DataFrame, kinds: Mapping[str, str], path: Path) -> pd.DataFrame:
+    """The columns that training had, in its order; refused where one is missing or holds another kind of values."""
+    missing = [name for name in kinds if name not in frame.columns]
+    if missing:
+        raise InvalidInputError(
+            f"{path}: {len(missing)} of the table's {len(kinds)} columns are missing: {', '.join(missing[:10])}"
+            f"{', ...' if len(missing) > 10 else '.'}"
+        )
+    rows = frame[list(kinds)]
+    refuse_cells(rows, path)
+    for name, kind in kinds.items():
+        found = kind_of(rows[name])
+        if kind and found and found != kind:
+            raise InvalidInputError(f"{path}: column {name!r} holds {found}, and in the table {kind}; fix the file.")
+    return rows
 
 
 def refuse_cells(X: pd.DataFrame, path: Path) -> None:
@@ -193,20 +224,40 @@ def _quantities(column: pd.Series[Any], path: Path) -> NDArray[Any]:
     return y
 
 
+def read_blocks(path: Path, texts: Sequence[str], rows: int) -> Iterator[pd.DataFrame]:
+    """Read a CSV or Parquet file in blocks of so many rows."""
+    kind = _kind_of_file(path)
+    if kind == "text":
+        with _text_errors(path), pd.read_csv(path, chunksize=rows, **_text_options(path, texts)) as blocks:
+            yield from blocks
+    else:
+        with _parquet_errors(path), pyarrow.parquet.ParquetFile(path) as file:
+            for batch in file.iter_batches(rows):
+                yield batch.to_pandas()
+
+
 def _read_text(path: Path, texts: Sequence[str]) -> pd.DataFrame:
+    with _text_errors(path):
+        return pd.read_csv(path, **_text_options(path, texts))
+
+
+def _text_options(path: Path, texts: Sequence[str]) -> dict[str, Any]:
+    return {
+        "sep": _check_header(path),
+        "encoding": "utf-8-sig",
+        "skipinitialspace": True,
+        "index_col": False,
+        "dtype": dict.fromkeys(texts, str),
+    }
+
+
+@contextmanager
+def _text_errors(path: Path) -> Iterator[None]:
     try:
-        separator = _check_header(path)
         with warnings.catch_warnings():
             # Rows longer than the header would shift all columns by one, or lose their last field.
             warnings.simplefilter("error", pd.errors.ParserWarning)
-            return pd.read_csv(
-                path,
-                sep=separator,
-                encoding="utf-8-sig",
-                skipinitialspace=True,
-                index_col=False,
-                dtype=dict.fromkeys(texts, str),
-            )
+            yield
     except pd.errors.ParserWarning as error:
         raise InvalidInputError(
             f"{path}: some rows have more fields than the header names columns; name every column, or mend the rows."
@@ -248,9 +299,15 @@ def _separator(start: str) -> str:
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:
+    with _parquet_errors(path):
+        return pd.read_parquet(path, engine="pyarrow")
+
+
+@contextmanager
+def _parquet_errors(path: Path) -> Iterator[None]:
     try:
         _refuse_repeats(path, pyarrow.parquet.read_schema(path).names)
-        return pd.read_parquet(path, engine="pyarrow")
+        yield
     except (pyarrow.ArrowException, OSError) as error:
         raise InvalidInputError(
             f"{path}: this is no readable Parquet file ({' '.join(str(error).split())})."

@@ -35,7 +35,7 @@ from ._output import check_free, check_memory, free_folder, written_whole
 from ._prepare import fit_for, learns_from_labels_only, multihop, preparing
 from ._probe import check_fits, few_rows
 from ._progress import told_on
-from ._results import package_versions, run_summary, save_run, save_verdict
+from ._results import package_versions, run_summary, save_run, save_verdict, shortened
 from ._searches import read_search
 from ._teacher_file import check_answers, load_teacher, on_columns
 from ._terminal import show, tell
@@ -274,7 +274,9 @@ def _run(
         show(f"{shipped_line(best)}\n")
     if "queries" in summary:
         show(f"{asked_line(summary['queries'])}\n")
+    show(f"{shortened((folder / 'student.txt').read_text(encoding='utf-8'))}\n")
     _name_files(folder)
+    show(f"Next: stepdown predict {folder} TABLE, or stepdown export {folder} --to sql.")
     types = summary["student"]["trusted_types"]
     needs = " (where stepdown is installed)" if any(name.startswith("stepdown.") for name in types) else ""
     show(

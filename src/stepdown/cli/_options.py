@@ -19,6 +19,16 @@ class Task(StrEnum):
     regression = "regression"
 
 
+class Language(StrEnum):
+    """What a student is exported to."""
+
+    sql = "sql"
+    duckdb = "duckdb"
+    python = "python"
+    c = "c"
+    json = "json"
+
+
 MODELS = "Models"
 SEARCH = "Search"
 LIMITS = "Limits (any of them ships the best validated model that keeps them, the teacher included)"
@@ -189,4 +199,16 @@ DiagnosisFolder = Annotated[
 ]
 DemoFolder = Annotated[
     Path | None, typer.Option(metavar="FOLDER", help="New folder for the results.", show_default="stepdown-demo")
+]
+ShippedFolder = Annotated[Path, typer.Argument(metavar="FOLDER", help="What a run has written.", show_default=False)]
+AnswersFile = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="New CSV file for the answers.", show_default="standard output")
+]
+Proba = Annotated[bool, typer.Option("--proba", help="The probability of each class, too.")]
+ExportLanguage = Annotated[
+    Language, typer.Option("--to", metavar="LANGUAGE", help="sql (SQLite's), duckdb, python, c or json.")
+]
+TableName = Annotated[str | None, typer.Option(metavar="NAME", help="Table that the query reads.", show_default="data")]
+CodeFile = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="New file for the code.", show_default="standard output")
 ]

@@ -19,7 +19,7 @@ from stepdown.learners import complexity, peel
 from stepdown.ship import rules
 from stepdown.verdict import render_json, render_page, render_text, summary_sentence
 
-from ._data import Data
+from ._data import Data, fingerprint, kind_of
 
 PACKAGES = (
     "stepdown",
@@ -37,6 +37,7 @@ PACKAGES = (
 # Trees that a page of text can hold.
 MOST_TREES = 10
 CHECKED_ROWS = 1000
+SHOWN_LINES = 30
 
 
 def run_summary(estimator: Any, data: Data, settings: dict[str, Any]) -> dict[str, Any]:
@@ -113,13 +114,27 @@ def student_text(shipped: Pipeline, names: Sequence[str]) -> str:
     return head
 
 
+def shortened(text: str) -> str:
+    """The student for the terminal."""
+    lines = text.rstrip("\n").split("\n")
+    more = f"... {len(lines) - SHOWN_LINES:,} more lines in student.txt"
+    return "\n".join(lines if len(lines) <= SHOWN_LINES + 1 else [*lines[:SHOWN_LINES], more])
+
+
 def save_run(folder: Path, shipped: Pipeline, chain: Sequence[HopRecord], summary: dict[str, Any], data: Data) -> None:
     """Write the student, the result and the texts into a folder."""
     file = folder / "student.skops"
     skops.io.dump(shipped, file, compression=ZIP_DEFLATED)
     trusted = skops.io.get_untrusted_types(file=file)
     _check_parity(shipped, skops.io.load(file, trusted=trusted), data)
-    summary["student"] = {"file": file.name, "class": type(shipped[-1]).__name__, "trusted_types": trusted}
+    read = getattr(shipped, "feature_names_in_", data.X.columns)
+    summary["student"] = {
+        "file": file.name,
+        "class": type(shipped[-1]).__name__,
+        "trusted_types": trusted,
+        "fingerprint": fingerprint(file),
+        "columns": {str(name): kind_of(data.X[name]) for name in read},
+    }
     _write(folder / "chain.txt", f"{chain_text(chain)}\n{render_text(summary)}\n")
     _write(folder / "student.txt", student_text(shipped, _names(shipped, data)))
     _write(folder / "result.json", render_json(summary))

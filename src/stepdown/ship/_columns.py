@@ -9,10 +9,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.ensemble._forest import BaseForest
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.tree import BaseDecisionTree
 from sklearn.utils.validation import check_is_fitted
 
 from stepdown.core import InvalidInputError
@@ -126,9 +124,9 @@ def without_unread(pipeline: Pipeline) -> Pipeline:
 
 
 def _read(model: Any, n_features: int) -> NDArray[np.bool_]:
-    """Which features a fitted tree, forest or linear model reads; of others all."""
-    if isinstance(model, BaseDecisionTree | BaseForest):
-        trees = getattr(model, "estimators_", [model])
+    """Which features fitted trees or a linear model read; of others all."""
+    trees = np.ravel(getattr(model, "estimators_", [model]))
+    if all(hasattr(tree, "tree_") for tree in trees):
         return np.isin(np.arange(n_features), np.concatenate([tree.tree_.feature for tree in trees]))
     coefficients = getattr(model, "coef_", np.ones(n_features))
     return np.asarray(np.any(np.atleast_2d(coefficients) != 0, axis=0))

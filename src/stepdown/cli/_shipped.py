@@ -1,0 +1,107 @@
+"""The student of a run's folder: loaded as its manifest says, asked about tables, exported."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TextIO
+
+import pandas as pd
+import skops.io
+from sklearn.pipeline import Pipeline
+
+from stepdown import ship
+from stepdown.core import InvalidInputError
+
+from ._data import fingerprint, like_training, read_blocks
+from ._errors import UsageError
+from ._terminal import show, tell
+
+BLOCK = 50_000  # rows
+
+
+def predict_table(folder: Path, table: Path, out: Path | None, proba: bool) -> None:
+    """Write the student's answers to the rows of a table, block by block."""
+    student, manifest = _loaded(folder)
+    if proba and not hasattr(student, "predict_proba"):
+        raise UsageError(f"--proba: the student is a {manifest['class']}, which gives no probabilities.")
+    columns: dict[str, str] = manifest["columns"]
+    texts = [name for name, kind in columns.items() if kind == "texts"]
+    n_rows = 0
+    with _written(out) as file:
+        for block in read_blocks(table, texts, BLOCK):
+            if not len(block):
+                continue
+            block.columns = pd.Index([str(name) for name in block.columns])
+            rows = like_training(block, columns, table)
+            answers = {"prediction": student.predict(rows)}
+            if proba:
+                names = [f"probability_{label}" for label in student.classes_]
+                answers |= dict(zip(names, student.predict_proba(rows).T, strict=True))
+            pd.DataFrame(answers).to_csv(file, index=False, header=n_rows == 0)
+            n_rows += len(rows)
+        if n_rows == 0:
+            raise InvalidInputError(f"{table}: the file holds no rows.")
+    if out is not None:
+        tell(f"{n_rows:,} rows answered, in {out}")
+
+
+def export_student(folder: Path, language: str, table: str | None, out: Path | None) -> None:
+    """Write the student as code over the raw columns of the table."""
+    student, manifest = _loaded(folder)
+    if table is not None and language not in ("sql", "duckdb"):
+        raise UsageError(f"--table names the table of a query; it has no meaning with --to {language}.")
+    writers: dict[str, Callable[[], str]] = {
+        "python": lambda: ship.to_python(student, feature_names=names),
+        "c": lambda: ship.to_c(student, feature_names=names),
+        "json": lambda: ship.to_json(student, feature_names=names),
+        "sql": lambda: ship.to_sql(student, table=table or "data", feature_names=names),
+        "duckdb": lambda: ship.to_sql(student, table=table or "data", dialect="duckdb", feature_names=names),
+    }
+    names = list(manifest["columns"])
+    text = writers[language]()
+    if out is None:
+        show(text.rstrip("\n"))
+    else:
+        with _written(out) as file:
+            file.write(text)
+
+
+def _loaded(folder: Path) -> tuple[Pipeline, dict[str, Any]]:
+    """The student and what the run wrote about it; a file that isn't the one it wrote is refused."""
+    try:
+        manifest = json.loads((folder / "result.json").read_text(encoding="utf-8"))["student"]
+        file, wanted, types = folder / manifest["file"], manifest["fingerprint"], manifest["trusted_types"]
+        found = fingerprint(file)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(f"{folder} isn't a folder that `stepdown run` has written; run it, and give --out.") from error
+    if found != wanted:
+        raise UsageError(f"{file} was changed after the run: its hash isn't the one in result.json. Run again.")
+    try:
+        return skops.io.load(file, trusted=types), manifest
+    except (ImportError, AttributeError, TypeError, ValueError) as error:
+        line = " ".join(str(error).split())[:200].rstrip(".")
+        raise UsageError(f"{file} can't be loaded here ({line}); versions of packages are in result.json.") from error
+
+
+@contextmanager
+def _written(out: Path | None) -> Iterator[TextIO]:
+    """Standard output, or a new file that appears whole or not at all."""
+    if out is None:
+        yield sys.stdout
+        return
+    if out.exists():
+        raise UsageError(f"{out}: there is such a file already; give --out another name.")
+    part = out.with_name(f".{out.name}.part")
+    try:
+        with part.open("w", encoding="utf-8", newline="") as file:
+            yield file
+        os.replace(part, out)
+    except OSError as error:
+        raise UsageError(f"{out}: the file can't be written ({error.strerror}).") from error
+    finally:
+        part.unlink(missing_ok=True)
