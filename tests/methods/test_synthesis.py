@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from stepdown.core import InvalidInputError
-from stepdown.methods import Munge, Resample, functional
+from stepdown.methods import Interpolate, Munge, Resample, functional
 
 MUNGE = json.loads((Path(__file__).parents[1] / "vectors" / "A3.json").read_text())["A3_munge"]
 RNG = np.random.default_rng(0)
@@ -175,6 +175,33 @@ def test_missing_categories_stay_missing():
     assert 0 < rows["a"].isna().mean() < 1
 
 
+def test_interpolated_rows_lie_between_a_row_and_a_near_one():
+    X = RNG.normal(size=(40, 3)) * [1, 100, 1]
+    rows = functional.interpolate(X, copies=3, n_neighbors=2, seed=0).reshape(3, 40, 3)
+    scaled = X / X.std(axis=0)
+    for i in range(40):
+        distance = np.linalg.norm(scaled - scaled[i], axis=1)
+        near = X[np.argsort(distance)[1:3]] - X[i]
+        for made in rows[:, i]:
+            u = [(made - X[i]) @ (step / X.std(axis=0) ** 2) / (step @ (step / X.std(axis=0) ** 2)) for step in near]
+            gaps = [np.abs(X[i] + share * step - made).max() for share, step in zip(u, near, strict=True)]
+            assert min(gaps) < 1e-8
+            assert 0 <= u[int(np.argmin(gaps))] <= 1
+
+
+def test_columns_of_few_values_are_taken_from_either_row():
+    X = np.column_stack([RNG.integers(0, 10, 60), RNG.integers(0, 3, 60), RNG.normal(size=60)]).astype(float)
+    rows = functional.interpolate(X, [False, True, False], copies=5, seed=0)
+    assert set(rows[:, 0]) <= set(X[:, 0])
+    assert set(rows[:, 1]) <= set(X[:, 1])
+    assert len(np.unique(rows[:, 2])) > 290
+    assert (rows[:, :2] != np.tile(X, (5, 1))[:, :2]).any(axis=0).all()
+
+
+def test_few_rows_are_interpolated_more_often():
+    assert [len(Interpolate().synthesise(RNG.normal(size=(n, 2)), seed=0)) for n in (400, 401)] == [1600, 802]
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -187,6 +214,9 @@ def test_missing_categories_stay_missing():
         (lambda: functional.munge_pass([[1.0], [2.0]], uniforms=[[0.0]], normals=[]), "uniforms"),
         (lambda: functional.munge_pass([[1.0], [2.0]], uniforms=[[0.0], [0.0]], normals=[0.0]), "at least 4"),
         (lambda: functional.resample([[1.0], [2.0]], noise=-1.0), "noise=-1.0"),
+        (lambda: functional.interpolate([[1.0], [np.nan]]), "expected finite numbers"),
+        (lambda: functional.interpolate([[1.0], [2.0]], copies=0), "copies=0"),
+        (lambda: functional.interpolate([[1.0], [2.0]], n_neighbors=0), "n_neighbors=0"),
         (lambda: Munge(nominal=[5]).synthesise(np.ones((3, 2))), "positions of columns"),
     ],
 )

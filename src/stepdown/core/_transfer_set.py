@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -34,6 +35,8 @@ class TransferSet:
         Rows of one group never stand on both sides of a fold.
     classes : array of shape (n_classes,), optional
         The sorted class labels: what the columns of soft targets stand for. None in regression.
+    notes : mapping, optional
+        What a method says about how it made the set, such as what each model is worth to it; nothing is learned from.
 
     Examples
     --------
@@ -51,6 +54,7 @@ class TransferSet:
     X_unlabeled: Any = None
     groups: Any = None
     classes: NDArray[Any] | None = None
+    notes: Mapping[str, float] | None = None
 
     @classmethod
     def for_classification(cls, X: Any, y: Any, **rest: Any) -> TransferSet:

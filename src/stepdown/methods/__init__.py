@@ -6,6 +6,7 @@ A method of one's own derives from `stepdown.core.TransferMethod`; `functional` 
 from stepdown.core import TransferMethod as SupervisionMethod  # noqa: F401  the former name
 
 from . import functional
+from ._blend import Blend
 from ._conf_weight import ConfWeight
 from ._dense import Dense
 from ._kd import KD
@@ -15,13 +16,15 @@ from ._no_transfer import NoTransfer
 from ._prof_weight import ProfWeight
 from ._profile import AreaUnderProfile, LearnedWeights, ProfileWeights
 from ._sratio import SRatio
-from ._synthesisers import Munge, Resample, Synthesiser
+from ._synthesisers import Interpolate, Munge, Resample, Synthesiser
 
 __all__ = [
     "KD",
     "AreaUnderProfile",
+    "Blend",
     "ConfWeight",
     "Dense",
+    "Interpolate",
     "LearnedWeights",
     "Mixture",
     "ModelCompression",

@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.neighbors import NearestNeighbors
 
 from stepdown.core import InvalidInputError
 
 Floats = NDArray[np.float64]
+
+# Between so few values there is nothing.
+_FEW_VALUES = 10
 
 
 def munge_pass(
@@ -225,6 +229,72 @@ def resample(
     cells, columns = np.nonzero(disturbed)
     out[cells, columns] += noise * _deviations(rows)[columns] * rng.standard_normal(len(cells))
     return out
+
+
+def interpolate(
+    X: ArrayLike,
+    nominal: ArrayLike | None = None,
+    *,
+    copies: int = 2,
+    n_neighbors: int = 6,
+    seed: int | None = None,
+) -> Floats:
+    """Rows between each row and one of its nearest others.
+
+    Columns are standardised for the distances; a nominal mismatch counts as much as two values that differ as random
+    ones do. A column is ``x + u * (x_j - x)`` with one uniform `u` a row; nominal columns, and those with at most ten
+    values, are taken from the neighbour with probability `u`, else from the row.
+
+    Parameters
+    ----------
+    X : array-like of shape (n_samples, n_features)
+        Finite numbers.
+    nominal : array-like of bool of shape (n_features,), optional
+    copies : int, default=2
+        Rows made of each row.
+    n_neighbors : int, default=6
+        The neighbour is drawn from so many.
+    seed : int, optional
+
+    Returns
+    -------
+    array of shape (copies * n_samples, n_features)
+        Row ``k * n_samples + i`` is made of row *i*.
+
+    Raises
+    ------
+    InvalidInputError
+        On fewer than two rows, missing values or parameters out of range.
+
+    References
+    ----------
+    After N. V. Chawla and others, "SMOTE: synthetic minority over-sampling technique", JAIR 16, 2002, where neighbours
+    are of one class.
+
+    Examples
+    --------
+    >>> rows = interpolate([[0.0, 1.0], [1.0, 3.0], [2.0, 2.0]], copies=4, seed=0)
+    >>> rows.shape, bool(rows.min() >= 0), bool(rows.max() <= 3)
+    ((12, 2), True, True)
+    """
+    rows, is_nominal = _as_table(X, nominal)
+    _check_copies(copies)
+    if n_neighbors < 1:
+        raise InvalidInputError(f"n_neighbors={n_neighbors!r}: expected at least 1.")
+    deviation = _deviations(rows)
+    codes = [rows[:, [j]] == np.unique(rows[:, j]) for j in np.flatnonzero(is_nominal)]
+    numbers = rows[:, ~is_nominal] / np.where(deviation > 0, deviation, 1.0)[~is_nominal]
+    places = np.hstack([numbers, *codes])
+    search = NearestNeighbors(n_neighbors=min(n_neighbors, len(rows) - 1)).fit(places)
+    near = search.kneighbors(return_distance=False)
+    either = is_nominal | np.array([len(np.unique(column)) <= _FEW_VALUES for column in rows.T])
+    rng = np.random.default_rng(seed)
+    own = np.tile(np.arange(len(rows)), copies)
+    other = near[own, rng.integers(near.shape[1], size=len(own))]
+    u = rng.random((len(own), 1))
+    taken = rng.random((len(own), rows.shape[1])) < u
+    start, stop = rows[own], rows[other]
+    return np.where(either, np.where(taken, stop, start), start + u * (stop - start))
 
 
 def _deviations(rows: Floats) -> Floats:

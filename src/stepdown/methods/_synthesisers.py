@@ -11,7 +11,9 @@ from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
 
 from ._rows import CodedTable
-from ._synthesis import munge, resample
+from ._synthesis import interpolate, munge, resample
+
+_FEW_ROWS = 400
 
 
 class Synthesiser(BaseEstimator, ABC):
@@ -69,7 +71,7 @@ class Munge(Synthesiser):
 
     def takes(self, X: Any) -> bool:
         """Whether these rows are dense and no number is missing, without which there is no nearest row."""
-        return super().takes(X) and not bool(np.isnan(CodedTable(X, self.nominal).values).any())
+        return super().takes(X) and _is_complete(X, self.nominal)
 
     def synthesise(self, X: Any, *, seed: int | None = None) -> Any:
         table = CodedTable(X, self.nominal)
@@ -134,3 +136,58 @@ class Resample(Synthesiser):
             seed=seed,
         )
         return table.decode(rows)
+
+
+class Interpolate(Synthesiser):
+    """Rows between near neighbours; see `functional.interpolate`.
+
+    Columns of a data frame that aren't numeric are nominal by themselves; integer columns are rounded.
+
+    Parameters
+    ----------
+    copies : int, optional
+        How many times as many rows; None makes 4 of each up to 400 rows, else 2.
+    n_neighbors : int, default=6
+        The neighbour is drawn from so many.
+    nominal : sequence of int, optional
+        Positions of further nominal columns.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> Interpolate().synthesise(np.arange(8.0).reshape(4, 2), seed=0).shape
+    (16, 2)
+    """
+
+    def __init__(
+        self,
+        copies: int | None = None,
+        *,
+        n_neighbors: int = 6,
+        nominal: Sequence[int] | None = None,
+    ) -> None:
+        self.copies = copies
+        self.n_neighbors = n_neighbors
+        self.nominal = nominal
+
+    def takes(self, X: Any) -> bool:
+        """Whether these rows are dense and no number is missing, without which there is no nearest row."""
+        return super().takes(X) and _is_complete(X, self.nominal)
+
+    def synthesise(self, X: Any, *, seed: int | None = None) -> Any:
+        table = CodedTable(X, self.nominal)
+        copies = self.copies
+        if copies is None:
+            copies = 4 if len(table.values) <= _FEW_ROWS else 2
+        rows = interpolate(
+            table.values,
+            table.nominal,
+            copies=copies,
+            n_neighbors=self.n_neighbors,
+            seed=seed,
+        )
+        return table.decode(rows)
+
+
+def _is_complete(X: Any, nominal: Sequence[int] | None) -> bool:
+    return not bool(np.isnan(CodedTable(X, nominal).values).any())

@@ -1,7 +1,7 @@
 """The formulas of the methods, as pure functions of arrays; classes only hold hyper-parameters."""
 
 from ._losses import DGKDLoss, KDLoss, LogitLoss, dgkd_loss, kd_loss, log_softmax, logit_loss, softmax
-from ._synthesis import munge, munge_pass, resample
+from ._synthesis import interpolate, munge, munge_pass, resample
 from ._targets import centred_log_probabilities, chain_paths, hard_labels, restore_logits, soften, standardise_logits
 from ._weights import (
     conf_weights,
@@ -23,6 +23,7 @@ __all__ = [
     "conf_weights",
     "dgkd_loss",
     "hard_labels",
+    "interpolate",
     "kd_loss",
     "log_softmax",
     "logit_loss",
