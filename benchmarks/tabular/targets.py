@@ -1,7 +1,7 @@
 """What better targets, further rows and local search are worth to a tree of depth 4, on rows that chose nothing.
 
-    python benchmarks/targets.py --out benchmarks/results/targets.json
-    python benchmarks/targets.py --sets other --out benchmarks/results/targets_other.json
+    python -m benchmarks.tabular.targets --out benchmarks/results/targets.json
+    python -m benchmarks.tabular.targets --sets other --out benchmarks/results/targets_other.json
 
 One run is one data set, teacher and seed; inside it all ways share the teacher, its signals and the blend. Runs that
 stand in --out are kept and not done again; the file is written after each.
@@ -10,7 +10,6 @@ stand in --out are kept and not done again; the file is written after each.
 from __future__ import annotations
 
 import argparse
-import json
 import time
 import warnings
 from importlib.metadata import version
@@ -24,7 +23,8 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
 
-from keel import SUITE, WHEEL, prepared
+from benchmarks.common.keel import SUITE, WHEEL, prepared
+from benchmarks.common.record import read, write
 from stepdown.core import TransferSet, as_teacher
 from stepdown.methods import KD, Blend, Interpolate, NoTransfer
 from stepdown.trainers import Effort, PlainFit, TreeSearch
@@ -128,7 +128,7 @@ def main() -> None:
     args = parser.parse_args()
     named = {"suite": SUITE, "other": OTHER}
     names = [name for asked in args.sets for name in named.get(asked, [asked])]
-    runs: list[dict[str, Any]] = json.loads(args.out.read_text())["runs"] if args.out.exists() else []
+    runs: list[dict[str, Any]] = read(args.out)["runs"] if args.out.exists() else []
     keys = ("data", "rows", "teacher", "frozen", "noise", "seed")
     done = {tuple(run[key] for key in keys) for run in runs}
     for seed in args.seeds:
@@ -138,10 +138,7 @@ def main() -> None:
                 continue
             runs.append(one_run(*task))
             versions = {package: version(package) for package in ("scikit-learn", "numpy", "scipy")}
-            record = {"data": WHEEL, "versions": versions, "runs": runs}
-            args.out.write_text(
-                json.dumps(record, indent=None, separators=(",", ":")).replace('{"data":"', '\n{"data":"') + "\n"
-            )
+            write(args.out, {"data": WHEEL, "versions": versions, "runs": runs})
     show(runs)
 
 
