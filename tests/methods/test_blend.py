@@ -11,8 +11,9 @@ from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.datasets import load_iris, make_classification, make_regression
 from sklearn.dummy import DummyClassifier
-from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+from sklearn.ensemble import HistGradientBoostingRegressor, RandomForestClassifier, RandomForestRegressor
 from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import HuberRegressor, LinearRegression
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
@@ -207,3 +208,38 @@ def test_a_student_that_learns_labels_only_is_refused():
     data, _ = noisy(40)
     with pytest.raises(NotSupportedError, match="Blend hands over soft targets"):
         Blend().check_student(KNeighborsClassifier(), data)
+
+
+@pytest.mark.parametrize(
+    "limit", [{"min_samples_leaf": 10}, {"min_samples_split": 0.1}, {"min_weight_fraction_leaf": 0.1}]
+)
+def test_limits_are_not_to_count_made_up_rows(limit):
+    data, _ = noisy(40)
+    student = DecisionTreeClassifier(max_depth=3, **limit)
+    with pytest.raises(NotSupportedError, match=r"Blend.*min_.*would count made-up"):
+        Blend(synthesiser=Interpolate()).check_student(student, data)
+    Blend().check_student(student, data)
+
+
+@pytest.mark.parametrize(
+    "student",
+    [
+        HistGradientBoostingRegressor(loss="quantile", quantile=0.9),
+        DecisionTreeRegressor(criterion="absolute_error"),
+        HuberRegressor(),
+    ],
+    ids=str,
+)
+def test_a_loss_that_a_mean_can_not_teach_is_refused(student):
+    data = TransferSet(np.zeros((20, 1)), np.arange(20.0))
+    with pytest.raises(NotSupportedError, match=r"Blend.*learns the .* mean"):
+        Blend().check_student(student, data)
+
+
+def test_a_loss_of_counts_is_told_none_below_zero():
+    random = np.random.default_rng(0)
+    X = random.normal(size=(120, 3))
+    data = TransferSet(X, random.poisson(np.exp(X[:, 0] - 1)).astype(float))
+    teacher = LinearRegression().fit(X, data.y)
+    student = HistGradientBoostingRegressor(loss="poisson", max_iter=5)
+    assert told(Blend(synthesiser=Interpolate()), teacher, data, student).y.min() >= 0

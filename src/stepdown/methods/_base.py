@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from stepdown.core import InvalidInputError, NotSupportedError, Teacher, TransferMethod, TransferSet
-from stepdown.learners import can_teach, learned_property, predictions, signal_key, soft_fit_support
+from stepdown.learners import can_teach, learned_property, limits_in_rows, predictions, signal_key, soft_fit_support
 
 
 def nearest(method: TransferMethod, teachers: Sequence[Teacher]) -> Teacher:
@@ -76,3 +76,22 @@ def check_share(method: TransferMethod, name: str, value: float) -> None:
     """Refuse a share outside [0, 1]."""
     if not 0 <= value <= 1:
         raise InvalidInputError(f"{type(method).__name__}({name}={value!r}): expected a number in [0, 1].")
+
+
+def check_synthesiser(method: Any, student: Any, data: TransferSet) -> None:
+    """Refuse made-up rows where none can be made, or where limits of the student would count them."""
+    maker = method.synthesiser
+    if maker is None:
+        return
+    name = type(method).__name__
+    if not maker.takes(data.X):
+        raise InvalidInputError(
+            f"{name}(synthesiser={maker!r}) can't make rows of these: it needs dense ones without missing values. Fill"
+            " them in first, or take Resample() for missing values."
+        )
+    limits = limits_in_rows(student, set_only=True)
+    if limits:
+        raise NotSupportedError(
+            f"{name}(synthesiser={maker!r}): {limits[0]} of the student would count made-up rows like the given ones. "
+            "Leave one of them out."
+        )

@@ -9,9 +9,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stepdown.core import InvalidInputError, Supervision, Teacher, TransferMethod, TransferSet, derive_seed
+from stepdown.core import (
+    InvalidInputError,
+    NotSupportedError,
+    Supervision,
+    Teacher,
+    TransferMethod,
+    TransferSet,
+    derive_seed,
+)
+from stepdown.learners import in_range_of_loss, learned_property
 
-from ._base import check_share, nearest, require_soft_targets
+from ._base import check_share, check_synthesiser, nearest, require_soft_targets
 from ._blend_sources import fit_sources
 from ._rows import stack_rows
 from ._synthesisers import Synthesiser
@@ -86,10 +95,12 @@ class Blend(TransferMethod):
             raise InvalidInputError(f"Blend(cv={self.cv!r}): expected a number of folds, at least 2.")
         if not 0 < self.added_weight < np.inf:
             raise InvalidInputError(f"Blend(added_weight={self.added_weight!r}): expected a positive finite number.")
-        if self.synthesiser is not None and not self.synthesiser.takes(data.X):
-            raise InvalidInputError(
-                f"{self.synthesiser!r} can't make rows of these: it needs dense ones without missing values. Fill them"
-                " in first, or take Resample() for missing values."
+        check_synthesiser(self, student, data)
+        wanted = None if data.is_classification else learned_property(student)
+        if wanted is not None:
+            raise NotSupportedError(
+                f"Blend: {type(student).__name__} learns the {wanted} of its targets, and a blend is their mean. Take "
+                "KD with a teacher of the student's loss, or NoTransfer(), which learns from the labels."
             )
         if self.weight > 0:
             require_soft_targets(self, student, data)
@@ -105,14 +116,14 @@ class Blend(TransferMethod):
         notes = {model.name: float(worth) for model, worth in zip(sources.models, sources.weights, strict=True)}
         log.info("the blend is %s", ", ".join(f"{worth:.0%} {name}" for name, worth in notes.items()))
         labels = data.soft_targets() if data.is_classification else np.asarray(data.y, dtype=np.float64)
-        y = (1 - self.weight) * labels + self.weight * answers
+        y = (1 - self.weight) * labels + self.weight * _kept(answers, student, data)
         blended = data.replace(y=y, notes=notes)
         added, weights = self._further_rows(data, seed)
         if not added:
             return blended
         return blended.replace(
             X=stack_rows([data.X, *added]),
-            y=np.concatenate([y, *(sources.predict(rows, data.classes) for rows in added)]),
+            y=np.concatenate([y, *(_kept(sources.predict(rows, data.classes), student, data) for rows in added)]),
             sample_weight=np.concatenate([data.weights(), *weights]),
             groups=None,
         )
@@ -129,3 +140,8 @@ class Blend(TransferMethod):
         whole = data.weights().sum()
         counts = [np.shape(rows)[0] for rows in added]
         return added, [np.full(count, total * whole / count) for count, total in zip(counts, totals, strict=True)]
+
+
+def _kept(answers: NDArray[np.float64], student: Any, data: TransferSet) -> NDArray[np.float64]:
+    """Real answers within what the student's loss takes."""
+    return answers if data.is_classification else in_range_of_loss(student, answers, data.y)

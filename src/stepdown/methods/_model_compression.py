@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from sklearn.base import is_regressor
 
 from stepdown.core import InvalidInputError, NotSupportedError, Teacher, TransferMethod, TransferSet, derive_seed
-from stepdown.learners import in_range_of_loss, limits_in_rows, predictions, training_signal
+from stepdown.learners import in_range_of_loss, predictions, training_signal
 
-from ._base import check_signals, nearest, require_soft_targets, require_taught_loss
+from ._base import check_signals, check_synthesiser, nearest, require_soft_targets, require_taught_loss
 from ._rows import stack_rows
 from ._synthesisers import Synthesiser
 from ._targets import centred_log_probabilities, hard_labels, soften
@@ -125,17 +125,7 @@ class ModelCompression(TransferMethod):
                 "give a regressor as the student, or use targets='soft'."
             )
         check_signals(self)
-        if self.synthesiser is not None and not self.synthesiser.takes(data.X):
-            raise InvalidInputError(
-                f"{self.synthesiser!r} can't make rows of these: it needs dense ones"
-                " without missing values. Fill them in first, or take Resample() for missing values."
-            )
-        limits = limits_in_rows(student, set_only=True)
-        if self.synthesiser is not None and limits:
-            raise NotSupportedError(
-                f"ModelCompression(synthesiser={self.synthesiser!r}): {limits[0]} of the student would count made-up"
-                " rows like the given ones. Leave one of them out."
-            )
+        check_synthesiser(self, student, data)
         if self.targets == "soft":
             require_soft_targets(self, student, data)
 
