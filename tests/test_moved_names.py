@@ -33,6 +33,8 @@ def test_a_name_that_left_the_root_says_where_it_is() -> None:
         ("evaluation", "partial_information"),
         ("reports", "render_html"),
         ("datasets", "iris"),
+        ("nn", "AT"),
+        ("nn", "Hint"),
     ],
 )
 def test_a_room_of_the_first_release_is_a_door(module: str, name: str) -> None:

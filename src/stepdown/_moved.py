@@ -17,6 +17,7 @@ ROOMS = {
     "stepdown.evaluation": ("verdict", "diagnosis", "nn"),
     "stepdown.reports": ("verdict", "diagnosis"),
     "stepdown.datasets": ("cli._datasets", "nn"),
+    "stepdown.nn": ("nn.contrib",),
 }
 
 

@@ -12,6 +12,7 @@ pytest.importorskip("skorch", reason="the nn extra isn't installed")
 
 from stepdown import nn
 from stepdown.checks import network_method_checks
+from stepdown.nn import contrib
 
 ROOT = Path(__file__).parents[2]
 PAIRS = [("first", "first"), ("second", "second")]
@@ -21,13 +22,13 @@ ONE = nn.PKT([("second", "second")])
 REQUIRED: dict[str, Any] = {
     "pairs": PAIRS,
     "method": ONE,
-    "methods": [(1, ONE), (None, nn.Logit())],
+    "methods": [(1, ONE), (None, contrib.Logit())],
     "channels": [range(8)],
 }
 
 
 def exported() -> list[Any]:
-    classes = [getattr(nn, name) for name in nn.__all__]
+    classes = [getattr(room, name) for room in (nn, contrib) for name in room.__all__]
     classes = [one for one in classes if inspect.isclass(one) and issubclass(one, nn.LossMethod)]
     found = []
     for one in classes:
@@ -38,7 +39,7 @@ def exported() -> list[Any]:
     return found
 
 
-METHODS = [*exported(), nn.WeightedSum([(1.0, ONE), (0.5, nn.Logit())])]
+METHODS = [*exported(), nn.WeightedSum([(1.0, ONE), (0.5, contrib.Logit())])]
 # Dense reads all earlier networks, which one loop of one's own has as `Teachers`; tests/nn/test_dense.py does that.
 LOOPLESS = {("Dense", "loss_reaches_the_student_only"), ("Dense", "order_of_rows_doesnt_matter")}
 CHECKS = [
@@ -73,7 +74,8 @@ NAMES = sorted({type(method).__name__ for method in METHODS})
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_network_method_is_four_files(name):
-    assert inspect.getdoc(getattr(nn, name)).count(">>> ") >= 1
+    room = nn if name in nn.__all__ else contrib
+    assert inspect.getdoc(getattr(room, name)).count(">>> ") >= 1
     assert re.search(rf"^\| `{name}` \|", (ROOT / "docs" / "nn-methods.md").read_text(), re.MULTILINE), "its row"
     tests = [path for path in (ROOT / "tests" / "nn").glob("test_*.py") if re.search(rf"\b{name}\(", path.read_text())]
     assert tests, "its test"

@@ -10,7 +10,8 @@ from skorch import NeuralNetClassifier
 from torch import nn
 
 from stepdown.core import InvalidInputError, NotSupportedError, TransferSet
-from stepdown.nn import KD, VID, CachedTeacher, ImageBatches, InformationFlow, Transfer, WeightedSum
+from stepdown.nn import KD, CachedTeacher, ImageBatches, InformationFlow, Transfer, WeightedSum
+from stepdown.nn.contrib import VID
 
 PAIRS = [("1", "1"), ("4", "4")]
 METHOD = WeightedSum([(1.0, KD()), (1.0, InformationFlow(PAIRS)), (0.1, VID(PAIRS[1:]))])

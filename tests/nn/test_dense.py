@@ -11,7 +11,8 @@ from skorch import NeuralNetClassifier
 from torch import nn
 
 from stepdown.core import Hop, InvalidInputError, TransferSet, run_hops
-from stepdown.nn import KD, PKT, Dense, GlobalBatch, Hint, Outputs, Teachers, Transfer, WeightedSum, functional
+from stepdown.nn import KD, PKT, Dense, GlobalBatch, Outputs, Teachers, Transfer, WeightedSum, functional
+from stepdown.nn.contrib import Hint
 
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "C2.json").read_text())["C2_dgkd"]
 

@@ -17,14 +17,10 @@ from torch import nn
 
 from stepdown.core import Hop, InvalidInputError, NotSupportedError, TransferSet, run_hops
 from stepdown.nn import (
-    AT,
     KD,
     PKT,
-    VID,
     FrozenNetwork,
-    Hint,
     InformationFlow,
-    Logit,
     NonFiniteLossError,
     Staged,
     Taps,
@@ -32,6 +28,7 @@ from stepdown.nn import (
     Transfer,
     WeightedSum,
 )
+from stepdown.nn.contrib import AT, VID, Hint, Logit
 from stepdown.trainers import PlainFit, TreeSearch
 
 N = 96

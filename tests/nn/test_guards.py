@@ -7,7 +7,8 @@ from torch.nn.utils.rnn import pack_padded_sequence
 from torch.utils.checkpoint import checkpoint
 
 from stepdown.core import InvalidInputError
-from stepdown.nn import KD, PKT, SP, CachedTeacher, Hint, InformationFlow, Logit, Transfer, WeightedSum
+from stepdown.nn import KD, PKT, CachedTeacher, InformationFlow, Transfer, WeightedSum
+from stepdown.nn.contrib import SP, Hint, Logit
 
 
 def mlp(width=16, outputs=3):

@@ -15,7 +15,8 @@ from torch.utils.data import DataLoader
 from stepdown import methods
 from stepdown.core import InvalidInputError, Lesson, NotSupportedError, Trainer, TransferSet, as_teacher
 from stepdown.learners import between_twins, completed
-from stepdown.nn import KD, PKT, Dense, GlobalBatch, Hint, InformationFlow, Logit, Staged, WeightedSum, WithHead
+from stepdown.nn import KD, PKT, Dense, GlobalBatch, InformationFlow, Staged, WeightedSum, WithHead
+from stepdown.nn.contrib import Hint, Logit
 from stepdown.search._budget import _signals_of
 from stepdown.trainers import PlainFit, Restarts, TreeSearch
 

@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 
 import stepdown.nn as room
-from stepdown.nn import LossMethod
+from stepdown.nn import LossMethod, contrib
 
 PAGE = Path(__file__).parents[2] / "docs" / "nn-methods.md"
 SOURCES = Path(room.__file__).parent
 
 
 def methods():
-    public = [getattr(room, name) for name in room.__all__]
+    public = [getattr(part, name) for part in (room, contrib) for name in part.__all__]
     found = [kind for kind in public if isinstance(kind, type) and issubclass(kind, LossMethod)]
     return [kind for kind in found if not getattr(kind, "__abstractmethods__", None)]
 
@@ -36,7 +36,7 @@ def test_the_page_runs():
         exec(block, {})
 
 
-@pytest.mark.parametrize("module", [room, room.functional], ids=["nn", "functional"])
+@pytest.mark.parametrize("module", [room, contrib, room.functional], ids=["nn", "contrib", "functional"])
 def test_everything_public_is_documented(module):
     for name in module.__all__:
         public = getattr(module, name)

@@ -9,21 +9,15 @@ from sklearn.base import clone
 from torch import nn
 
 import stepdown.nn as room
+import stepdown.nn.contrib as contrib
 from stepdown.core import InvalidInputError, NotSupportedError, TransferSet
 from stepdown.nn import (
-    AT,
     KD,
     PKT,
-    RKD,
-    SP,
-    VID,
     Constant,
     GlobalBatch,
-    Hint,
-    InDistill,
     InformationFlow,
     LayerMethod,
-    Logit,
     LossMethod,
     NonFiniteLossError,
     Staged,
@@ -32,6 +26,7 @@ from stepdown.nn import (
     functional,
     propose_pairs,
 )
+from stepdown.nn.contrib import AT, RKD, SP, VID, Hint, InDistill, Logit
 
 
 class Net(nn.Module):
@@ -92,7 +87,7 @@ def trained(networks, method, epochs=2, **rest):
 
 
 def test_every_method_is_tested():
-    public = [getattr(room, name) for name in room.__all__]
+    public = [getattr(part, name) for part in (room, contrib) for name in part.__all__]
     methods = {kind.__name__ for kind in public if isinstance(kind, type) and issubclass(kind, LossMethod)}
     assert methods - {"LossMethod", "LayerMethod", "Dense"} == set(METHODS)  # Dense has several teachers: test_dense.py
 

@@ -18,20 +18,8 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from stepdown.core import InvalidInputError, TransferSet
-from stepdown.nn import (
-    KD,
-    PKT,
-    RKD,
-    VID,
-    Dense,
-    GlobalBatch,
-    ImageBatches,
-    InformationFlow,
-    Logit,
-    Outputs,
-    Transfer,
-    WeightedSum,
-)
+from stepdown.nn import KD, PKT, Dense, GlobalBatch, ImageBatches, InformationFlow, Outputs, Transfer, WeightedSum
+from stepdown.nn.contrib import RKD, VID, Logit
 
 pytestmark = pytest.mark.skipif(not dist.is_gloo_available(), reason="gloo isn't there")
 

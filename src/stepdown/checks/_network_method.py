@@ -39,8 +39,8 @@ def network_method_checks(method: Any) -> list[Check]:
 
     Examples
     --------
-    >>> from stepdown.nn import Logit
-    >>> str(network_method_checks(Logit())[0])
+    >>> from stepdown.nn import KD
+    >>> str(network_method_checks(KD())[0])
     'parameters_survive'
     """
     return make_checks(

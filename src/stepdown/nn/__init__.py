@@ -1,16 +1,17 @@
 """Transfer between PyTorch networks: pure losses, methods, and what a training loop needs of them.
 
-`functional` holds the losses; the methods name the layers and weigh them; `Transfer` brings teacher, student and
-method together in a loop of one's own.
+`functional` holds the losses; the methods, further ones in `contrib`, name the layers and weigh them; `Transfer`
+brings teacher, student and method together in a loop of one's own.
 """
 
 # The gate stands before everything that imports torch.
 from . import _extra  # noqa: F401
 
 # isort: split
+from stepdown._moved import moved
+
 from . import functional
 from ._arrays import load_arrays
-from ._at import AT
 from ._auxiliary import auxiliary
 from ._cache import cached_features
 from ._cached_teacher import CachedTeacher
@@ -23,14 +24,11 @@ from ._engine import TrainingStoppedError
 from ._exits import EarlyExit, early_exit, early_exits
 from ._folding import folded
 from ._head import fit_head
-from ._hint import Hint
 from ._images import ImageBatches
-from ._indistill import InDistill
 from ._information_flow import InformationFlow
 from ._kd import KD
 from ._ladder import auxiliaries, built_ladder, ladder
 from ._linear_probe import linear_probe_accuracy
-from ._logit import Logit
 from ._method import LayerMethod, LossMethod, Outputs
 from ._network_fit import NetworkFit
 from ._networks import FrozenNetwork
@@ -42,12 +40,9 @@ from ._pruned import pruned, pruned_copies
 from ._recipe import FlowRecord, flow_through_auxiliary
 from ._relative import Relative
 from ._retrieval import RetrievalScores, retrieval_scores
-from ._rkd import RKD
 from ._schedules import Constant, CriticalPeriod, Phases, Schedule
-from ._sp import SP
 from ._taps import Taps
 from ._transfer import NonFiniteLossError, Transfer
-from ._vid import VID
 from ._with_head import WithHead
 
 __all__ = [
@@ -59,7 +54,6 @@ __all__ = [
     "load_cifar100",
     "read_cifar_files",
     "retrieval_scores",
-    "AT",
     "CachedTeacher",
     "Constant",
     "CriticalPeriod",
@@ -68,14 +62,11 @@ __all__ = [
     "FlowRecord",
     "FrozenNetwork",
     "GlobalBatch",
-    "Hint",
     "ImageBatches",
-    "InDistill",
     "InformationFlow",
     "KD",
     "LayerFlow",
     "LayerMethod",
-    "Logit",
     "LossMethod",
     "NetworkCost",
     "NetworkFit",
@@ -87,16 +78,13 @@ __all__ = [
     "Pilot",
     "PilotedFlow",
     "Prototype",
-    "RKD",
     "Relative",
-    "SP",
     "Schedule",
     "Staged",
     "Taps",
     "Teachers",
     "TrainingStoppedError",
     "Transfer",
-    "VID",
     "WeightedSum",
     "WithHead",
     "auxiliaries",
@@ -116,3 +104,5 @@ __all__ = [
     "pruned",
     "pruned_copies",
 ]
+
+__getattr__ = moved(__name__)

@@ -51,9 +51,9 @@ class WeightedSum(_Combined):
 
     Examples
     --------
-    >>> from stepdown.nn import KD, Logit
-    >>> WeightedSum([(1.0, KD()), (0.1, Logit())])
-    WeightedSum(methods=[(1.0, KD()), (0.1, Logit())])
+    >>> from stepdown.nn import KD, PKT
+    >>> WeightedSum([(1.0, KD()), (0.1, PKT())])
+    WeightedSum(methods=[(1.0, KD()), (0.1, PKT())])
     """
 
     def __init__(self, methods: Sequence[tuple[float, LossMethod]]) -> None:
@@ -79,8 +79,8 @@ class Staged(_Combined):
 
     Examples
     --------
-    >>> from stepdown.nn import KD, Logit
-    >>> staged = Staged([(2, Logit()), (None, KD())])
+    >>> from stepdown.nn import KD, PKT
+    >>> staged = Staged([(2, PKT()), (None, KD())])
     >>> [staged.stage(epoch) for epoch in range(4)]
     [(0, 0), (0, 1), (1, 0), (1, 1)]
     """

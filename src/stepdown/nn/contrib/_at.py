@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from ._method import LayerMethod, Pairs
-from .functional._features import at
-from .functional._numerics import Reduction
+from .._method import LayerMethod, Pairs
+from ..functional._features import at
+from ..functional._numerics import Reduction
 
 
 class AT(LayerMethod):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from ._method import LayerMethod, LossMethod, Pairs
-from .functional._relational import rkd
+from .._method import LayerMethod, LossMethod, Pairs
+from ..functional._relational import rkd
 
 
 class RKD(LayerMethod):

@@ -8,10 +8,10 @@ from torch import Tensor, nn
 
 from stepdown.core import InvalidInputError
 
-from ._combined import Staged
-from ._information_flow import InformationFlow
-from ._method import LayerMethod, LossMethod, Outputs, Pairs
-from .functional._features import hint
+from .._combined import Staged
+from .._information_flow import InformationFlow
+from .._method import LayerMethod, LossMethod, Outputs, Pairs
+from ..functional._features import hint
 
 
 class _Channels(LayerMethod):

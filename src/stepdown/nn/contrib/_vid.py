@@ -9,9 +9,9 @@ from torch import Tensor, nn
 
 from stepdown.core import InvalidInputError
 
+from .._method import LayerMethod, Pairs
+from ..functional._features import vid, vid_initial_scale
 from ._hint import pointwise
-from ._method import LayerMethod, Pairs
-from .functional._features import vid, vid_initial_scale
 
 
 class _Prediction(nn.Module):

@@ -6,9 +6,9 @@ from torch import Tensor, nn
 
 from stepdown.core import InvalidInputError
 
-from ._method import LayerMethod, Pairs
-from .functional._features import hint
-from .functional._numerics import Reduction
+from .._method import LayerMethod, Pairs
+from ..functional._features import hint
+from ..functional._numerics import Reduction
 
 
 def pointwise(width_in: int, width_out: int, ndim: int) -> nn.Module:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from ._method import LossMethod, Outputs
-from .functional._responses import logit
+from .._method import LossMethod, Outputs
+from ..functional._responses import logit
 
 
 class Logit(LossMethod):
