@@ -1,6 +1,7 @@
 """The only room that knows other people's model classes."""
 
 from ._bagged_trees import BaggedTreesClassifier, BaggedTreesRegressor
+from ._categories import category_columns, reads_categories
 from ._class_weight import with_class_weight
 from ._complexity import Complexity, complexity, latency
 from ._families import bagged_bridge, between, grown, shrunk
@@ -19,7 +20,7 @@ from ._networks import (
     network_trainer,
     wider_nets,
 )
-from ._pipelines import Peeled, clone_with_seed, peel, supports_weight, with_final
+from ._pipelines import Peeled, clone_with_seed, fit_steps, peel, supports_weight, with_final
 from ._regression_classifier import RegressionClassifier
 from ._signals import fold_rows, predictions, signal_key, training_signal
 from ._soft_expanded import limits_in_rows
@@ -43,11 +44,13 @@ __all__ = [
     "between_twins",
     "can_teach",
     "cast_rows",
+    "category_columns",
     "check_labels",
     "clone_with_seed",
     "completed",
     "complexity",
     "cut_back",
+    "fit_steps",
     "fit_to",
     "fold_rows",
     "graded_signals",
@@ -62,6 +65,7 @@ __all__ = [
     "network_trainer",
     "peel",
     "predictions",
+    "reads_categories",
     "shrunk",
     "signal_key",
     "soft_fit_support",

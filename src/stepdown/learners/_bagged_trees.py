@@ -20,6 +20,8 @@ from sklearn.utils import check_random_state
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
+from ._categories import category_codes, known_categories
+
 
 class _BaggedTrees(BaseEstimator):
     """Grown trees, and the means of what they say about rows outside their bags."""
@@ -43,8 +45,15 @@ class _BaggedTrees(BaseEstimator):
         tags.input_tags.sparse = True
         return tags
 
-    def _rows(self, X: Any, *, reset: bool) -> Any:
-        return validate_data(self, X, reset=reset, dtype=np.float32, accept_sparse="csr", ensure_all_finite="allow-nan")
+    def _rows(self, X: Any, *y: Any, reset: bool, **checks: Any) -> Any:
+        """Checked rows, and targets where they are given; columns of categories become their codes."""
+        if reset:
+            self._categories = known_categories(X)
+        if self._categories and hasattr(X, "columns"):
+            X = category_codes(X, self._categories)
+        return validate_data(
+            self, X, *y, reset=reset, dtype=np.float32, accept_sparse="csr", ensure_all_finite="allow-nan", **checks
+        )
 
     def _grow(self, X: Any, targets: NDArray[Any], weight: NDArray[np.float64], tree: Any, n_outputs: int) -> Self:
         """Grow all trees, each on a bootstrap whose drawn rows stand there once, with their draws as weight."""
@@ -138,7 +147,7 @@ class BaggedTreesClassifier(ClassifierMixin, _BaggedTrees):
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit to labels of shape (n_samples,)."""
         check_classification_targets(y)
-        X, y = validate_data(self, X, y, dtype=np.float32, accept_sparse="csr", ensure_all_finite="allow-nan")
+        X, y = self._rows(X, y, reset=True)
         self.classes_, codes = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(f"y holds one class only, {self.classes_.tolist()}; expected at least two classes.")
@@ -186,9 +195,7 @@ class BaggedTreesRegressor(RegressorMixin, _BaggedTrees):
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit to real targets of shape (n_samples,)."""
-        X, y = validate_data(
-            self, X, y, dtype=np.float32, accept_sparse="csr", ensure_all_finite="allow-nan", y_numeric=True
-        )
+        X, y = self._rows(X, y, reset=True, y_numeric=True)
         weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         return self._grow(X, np.asarray(y, dtype=np.float64), weight, DecisionTreeRegressor(), 1)
 

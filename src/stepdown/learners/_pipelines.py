@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from sklearn import get_config
 from sklearn.base import BaseEstimator, clone, is_classifier, is_regressor
 from sklearn.ensemble import StackingClassifier, StackingRegressor, VotingClassifier, VotingRegressor
@@ -17,7 +18,7 @@ from sklearn.utils import get_tags
 from sklearn.utils.metadata_routing import MetadataRouter, get_routing_for_object, process_routing
 from sklearn.utils.validation import has_fit_parameter
 
-from stepdown.core import derive_seed
+from stepdown.core import NotSupportedError, TransferSet, derive_seed
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,8 @@ class Peeled:
     def prepare(self, X: Any) -> Any:
         """Rows as the learner sees them, by the fitted steps."""
         for _, step in self.steps:
-            X = step.transform(X)
+            if not resamples(step):
+                X = step.transform(X)
         return X
 
 
@@ -87,6 +89,50 @@ def peel(model: Any) -> Peeled:
             *before, (_, model) = model.steps
             steps += [(name, step) for name, step in before if step is not None and step != "passthrough"]
     return Peeled(steps, model if kept is None else kept, model)
+
+
+def resamples(step: Any) -> bool:
+    """Whether a step of imbalanced-learn's kind chooses or makes rows to learn from; it leaves new rows alone."""
+    return hasattr(step, "fit_resample")
+
+
+def fit_steps(pipeline: Pipeline, data: TransferSet) -> TransferSet:
+    """Fit in place what stands before the last step, to rows and labels; return what the last step learns from.
+
+    A step that resamples takes the targets and weights of the rows along; rows that it makes have their labels.
+    """
+    *before, last = pipeline.steps
+    if not before:
+        return data
+    if not any(resamples(step) for _, step in before):
+        head = pipeline[:-1]
+        X = head.fit_transform(data.X, data.labels())
+        pipeline.steps = [*head.steps, last]  # with ``memory`` these are not the ones that went in
+        return data.replace(X=X, X_unlabeled=None)
+    data = data.replace(X_unlabeled=None)
+    for _, step in before:
+        if resamples(step):
+            data = _resampled(step, data)
+        elif step is not None and step != "passthrough":
+            data = data.replace(X=step.fit_transform(data.X, data.labels()))
+    return data
+
+
+def _resampled(sampler: Any, data: TransferSet) -> TransferSet:
+    X, y = sampler.fit_resample(data.X, data.labels())
+    rows = getattr(sampler, "sample_indices_", None)
+    if rows is not None:
+        return data.take(np.asarray(rows)).replace(X=X)
+    n_rows, n_made = data.n_samples, len(y) - data.n_samples
+    if n_made < 0 or not np.array_equal(y[:n_rows], data.labels()):
+        raise NotSupportedError(
+            f"{type(sampler).__name__} doesn't say which rows it kept (sample_indices_), so that soft targets and "
+            "weights can't follow them; put a sampler there that only chooses rows, or only adds some."
+        )
+    made = TransferSet(X, y, classes=data.classes)
+    weights = None if data.sample_weight is None else np.append(data.weights(), np.full(n_made, data.weights().mean()))
+    targets = np.concatenate([data.soft_targets(), made.soft_targets()[n_rows:]]) if data.is_soft else y
+    return made.replace(y=targets, sample_weight=weights)
 
 
 def with_final(estimator: Any, final: Any) -> Any:
@@ -125,6 +171,8 @@ def prepares_without_targets(steps: Sequence[tuple[str, Any]]) -> bool:
     Rows prepared by a step that has learned from their labels are not unseen any more, and what a bagged model
     says about them out-of-bag isn't either.
     """
+    if any(resamples(step) for _, step in steps):
+        return False
     parts = [part for _, step in steps for part in [step, *step.get_params(deep=True).values()]]
     return not any(_learns_from_targets(part) for part in parts if isinstance(part, BaseEstimator))
 

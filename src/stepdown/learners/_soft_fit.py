@@ -29,7 +29,7 @@ from ._networks import (
     renewed,
     soft_network_support,
 )
-from ._pipelines import clone_with_seed, peel, supports_weight
+from ._pipelines import clone_with_seed, fit_steps, peel, supports_weight
 from ._regression_classifier import RegressionClassifier
 from ._soft_boosters import boosts_log_odds, fit_soft_booster
 from ._soft_expanded import expansion_support, fit_by_expansion
@@ -161,18 +161,13 @@ def _is_truly_soft(data: TransferSet) -> bool:
 
 def _fit_pipeline(pipeline: Pipeline, data: TransferSet, seed: int | None) -> Pipeline:
     """Fit a pipeline in place."""
-    *before, (name, final) = pipeline.steps
-    X = data.X
-    if before:
-        head = pipeline[:-1]
-        X = head.fit_transform(X, data.labels())
-        before = head.steps  # with ``memory`` these are not the ones that went in
+    final = pipeline.steps[-1][1]
+    data = fit_steps(pipeline, data)
     if final is None or isinstance(final, str):
         raise NotSupportedError(f"the last step of the pipeline is {final!r}; it must be the model to be fitted.")
-    check_handed_rows(final, X)
-    part = data.replace(X=X, X_unlabeled=None)
-    fitted = _fit_pipeline(final, part, seed) if isinstance(final, Pipeline) else _fit_final(final, part, seed)
-    pipeline.steps = [*before, (name, fitted)]
+    check_handed_rows(final, data.X)
+    fitted = _fit_pipeline(final, data, seed) if isinstance(final, Pipeline) else _fit_final(final, data, seed)
+    pipeline.steps[-1] = (pipeline.steps[-1][0], fitted)
     return pipeline
 
 

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
-from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_array, get_tags
 
 from stepdown.core import InvalidInputError
+from stepdown.learners import category_columns, reads_categories
 
 
 def prepares(model: Any) -> bool:
@@ -62,30 +62,32 @@ def check_names(X: Any) -> None:
 def check_columns(X: Any, roles: Sequence[tuple[str, Any]]) -> None:
     """Refuse what a model that prepares nothing can't read, beside one that does.
 
-    Where no model prepares the columns, the check of all rows says the same. A pipeline prepares them itself, and what
-    an estimator around others does with them can't be known.
+    Where no model prepares the columns and none is of categories, the check of all rows says the same. A pipeline
+    prepares them itself, and what an estimator around others does with them can't be known.
     """
     is_frame = hasattr(X, "columns")
     if not is_frame and (issparse(X) or (X := np.asarray(X)).ndim != 2 or X.dtype.kind not in "fOUS"):
         return
-    if not any(prepares(model) for _, model in roles):
+    categories = category_columns(X)
+    if not (categories or any(prepares(model) for _, model in roles)):
         return
     for role, model in roles:
         bare = model
         while isinstance(bare, FrozenEstimator):
             bare = bare.estimator
-        if isinstance(bare, Pipeline) or _holds_estimators(bare):
-            continue
         tags = get_tags(bare).input_tags
+        if isinstance(bare, Pipeline) or _holds_estimators(bare) or tags.string:
+            continue
+        plain = plain_columns(X, [bare])
+        as_numbers: dict[str, Any] = {"dtype": "numeric", "ensure_min_samples": 0}
         try:
-            check_array(
-                _plain_columns(X, bare),
-                dtype="numeric",
-                ensure_all_finite="allow-nan" if tags.allow_nan else True,
-                ensure_min_samples=0,
-                ensure_min_features=0,
-            )
+            if plain.shape[1]:
+                check_array(plain, ensure_all_finite="allow-nan" if tags.allow_nan else True, **as_numbers)
+            if plain is X and categories:  # scikit-learn's check of a data frame leaves them out
+                check_array(np.asarray(X[categories]), ensure_all_finite="allow-nan", **as_numbers)
         except ValueError as error:
+            if model is not bare and _answers(model, X):
+                continue
             said = " ".join(str(error).split()).partition(" does not accept missing values")[0].rstrip(".")
             raise InvalidInputError(
                 f"{role}: {type(bare).__name__} can't take these columns as they are ({said[:200]}). Give it as a"
@@ -102,13 +104,18 @@ def _holds_estimators(model: Any) -> bool:
     )
 
 
-def _plain_columns(X: Any, model: Any) -> Any:
-    """The columns that aren't categories, for a model that reads categories by itself."""
-    reads = isinstance(model, HistGradientBoostingClassifier | HistGradientBoostingRegressor) or (
-        type(model).__module__.partition(".")[0] in ("lightgbm", "xgboost", "catboost")
-    )
-    if not reads or not hasattr(X, "columns"):
+def plain_columns(X: Any, models: Sequence[Any]) -> Any:
+    """The columns that aren't categories, where all models read categories by themselves; else all."""
+    categories = category_columns(X)
+    if not categories or not all(reads_categories(model) for model in models):
         return X
-    # pandas and polars call the type "category" and "Categorical" or "Enum".
-    kept = [name for name in X.columns if not str(X[name].dtype).lower().startswith(("categor", "enum"))]
-    return X[kept]
+    return X[[name for name in X.columns if name not in categories]]
+
+
+def _answers(frozen: Any, X: Any) -> bool:
+    """Whether a fitted model reads the rows after all, whatever its tags say."""
+    try:
+        frozen.predict(X)
+    except Exception:  # anything goes wrong in other people's models
+        return False
+    return True

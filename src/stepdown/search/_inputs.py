@@ -22,7 +22,7 @@ from sklearn.utils.validation import (
 from stepdown.core import ComplexityWarning, HopRecord, InvalidInputError, TransferSet
 from stepdown.learners import predictions
 
-from ._contents import check_columns, check_labels, check_names, prepares
+from ._contents import check_columns, check_labels, check_names, plain_columns, prepares
 
 
 def check_rows(
@@ -71,8 +71,11 @@ def checked_rows(owner: Any, X: Any, models: Sequence[Any]) -> Any:
     if prepared and (is_frame or not (issparse(X) or X.dtype.kind in "biuf")):
         return X
     tags = [get_tags(model).input_tags for model in models]
+    plain = plain_columns(X, models)
+    if plain is not X and not plain.shape[1]:
+        return X
     checked = check_array(
-        X,
+        plain,
         accept_sparse=["csr", "csc"] if all(tag.sparse for tag in tags) else False,
         dtype="numeric",
         ensure_all_finite="allow-nan" if all(tag.allow_nan for tag in tags) else True,
