@@ -31,7 +31,7 @@ def main() -> None:
     for way in ("plain", "labels", "one-hop", "multihop"):
         clf = MultihopClassifier(teacher, DecisionTreeClassifier(max_depth=5), search=Fixed(way), random_state=0)
         clf.fit(POOL)  # no labels: the teacher is their only source
-        print(f"{way:<18} {clf.score(X_TEST, Y_TEST):.3f}   ({teacher.n_asked} rows answered so far)")
+        print(f"{way:<18} {clf.score(X_TEST, Y_TEST):.3f}   ({teacher.n_queried} rows answered so far)")
     print(f"answers: {store}")
 
 

@@ -1,5 +1,6 @@
 """Names of the first release still answer, and say where they are now."""
 
+import importlib
 import json
 import pickle
 import subprocess
@@ -12,7 +13,9 @@ from sklearn.tree import DecisionTreeClassifier
 
 import stepdown
 from stepdown import Fixed, MultihopClassifier
+from stepdown._moved import RENAMED
 from stepdown.core import TransferSet
+from stepdown.diagnosis import Diagnosis
 
 
 def test_a_name_that_left_the_root_says_where_it_is() -> None:
@@ -41,6 +44,19 @@ def test_a_room_of_the_first_release_is_a_door(module: str, name: str) -> None:
     code = f"import stepdown; from stepdown.{module} import {name}; print({name}.__name__)"
     got = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True)
     assert got.stdout.strip() == name
+
+
+@pytest.mark.parametrize(("module", "name"), [("models", "QueryPolicy"), ("evaluation", "doubted_labels")])
+def test_a_renamed_name_says_what_it_is_called_now(module: str, name: str) -> None:
+    with pytest.warns(DeprecationWarning, match=f"{RENAMED[name]}$"):
+        found = getattr(importlib.import_module(f"stepdown.{module}"), name)
+    assert found.__name__ == RENAMED[name]
+
+
+def test_a_renamed_attribute_answers() -> None:
+    found = Diagnosis({"likely_error_rows": [3]})
+    with pytest.warns(DeprecationWarning, match="likely_error_rows"):
+        assert found.doubted_rows == found.likely_error_rows == [3]
 
 
 def test_a_way_of_the_first_release_is_taken() -> None:

@@ -20,8 +20,9 @@ Value = Callable[[Run], float]
 KEYS = ("student", "rows", "noise", "given", "teacher")
 FACTS = (
     "fewest_rows_of_a_class", "classes", "teacher_signal", "overfit", "confidence_gap", "calibration_error_in_sample",
-    "label_doubt", "repeats_doubted", "teacher_lead", "teacher_lead_std_errors", "training_gain", "capacity_gap",
-    "complexity_ratio", "agreement", "information_unique_teacher", "information_redundant", "student_kind",
+    "label_error_share", "repeats_label_errors", "teacher_lead", "teacher_lead_std_errors", "training_gain",
+    "capacity_gap", "complexity_ratio", "agreement", "information_unique_teacher", "information_redundant",
+    "student_kind",
     "teacher_accuracy", "student_trained_accuracy", "bag_accuracy", "teacher_accuracy_in_sample",
 )  # fmt: skip
 """What is kept of a diagnosis."""
@@ -330,7 +331,7 @@ def told_of_labels(runs: Sequence[Run]) -> list[dict[str, Any]]:
             "told": sum("look-at-the-labels" in run["advice"] for run in mine),
             "runs": len(mine),
             "wrong": round(100 * float(np.mean([run["wrong_labels"] for run in mine])), 1),
-            "doubted": round(100 * float(np.mean([run["facts"]["label_doubt"] for run in mine])), 1),
+            "doubted": round(100 * float(np.mean([run["facts"]["label_error_share"] for run in mine])), 1),
         }
         for situation, mine in grouped(runs, ("noise",))
     ]

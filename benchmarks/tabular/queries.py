@@ -30,7 +30,7 @@ from benchmarks.common.keel import WHEEL, prepared
 from benchmarks.common.record import write
 from benchmarks.tabular.tabular import HardAnswers
 from stepdown import Fixed, MultihopClassifier, Queried
-from stepdown.oracle import QueryPolicy, Random, Representative
+from stepdown.oracle import QueryStrategy, Random, Representative
 from stepdown.search._solve import solve
 
 # Those of the development suite with 500 rows for the pool, some 200 for the teacher, and test rows.
@@ -42,7 +42,7 @@ POOL, MOST_FOR_TEACHER, MOST_TEST = 500, 1000, 2000
 STUDENT = DecisionTreeClassifier(max_depth=4)
 
 
-class SmallMargin(QueryPolicy):
+class SmallMargin(QueryStrategy):
     """Half of the budget on representative rows, the rest in three rounds on rows that the bridge is least sure of."""
 
     def choose(self, state: Any, *, seed: int | None = None) -> Any:
@@ -84,7 +84,7 @@ def runs_of(data: str, seed: int, budgets: list[int]) -> list[dict[str, Any]]:
             if not whole:
                 chain.set_params(search=Fixed())
             problem, choice = solve(chain, pool, None)
-            assert asked.n_asked == budget
+            assert asked.n_queried == budget
             ways = [way for way in choice.ways if whole or way.kind in ("one-hop", "multihop")]
             scores = {way.kind: float(np.mean(problem.train(way).model.predict(X_test) == y_test)) for way in ways}
             if whole:

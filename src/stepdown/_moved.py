@@ -20,12 +20,29 @@ ROOMS = {
     "stepdown.nn": ("nn.contrib",),
 }
 
+RENAMED = {
+    "DoubtedLabels": "LabelErrors",
+    "QueryPolicy": "QueryStrategy",
+    "doubted_labels": "likely_label_errors",
+}
+
+
+def renamed(old: str, new: str) -> property:
+    """Return an attribute that answers for another one."""
+
+    def find(self: Any) -> Any:
+        warnings.warn(f"{old} is now called {new}", DeprecationWarning, stacklevel=2)
+        return getattr(self, new)
+
+    return property(find)
+
 
 def moved(module: str) -> Callable[[str], Any]:
     """Return the ``__getattr__`` of a module whose names have moved to other rooms."""
 
     def find(name: str) -> Any:
         if not name.startswith("_"):
+            name = RENAMED.get(name, name)
             for room in ROOMS[module]:
                 place = import_module(f"stepdown.{room}")
                 if hasattr(place, name):

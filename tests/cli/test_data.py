@@ -77,7 +77,7 @@ def test_the_task_goes_by_the_target(write, values, task, labels):
     data = read_data(write("a,t\n" + "".join(f"{n},{value}\n" for n, value in enumerate(values))), "t")
     assert data.task == task
     assert data.y.tolist() == labels
-    assert f"taken for {task}" in data.notices[-1]
+    assert f"treated as {task}" in data.notices[-1]
 
 
 def test_the_task_can_be_said(write):
@@ -107,9 +107,9 @@ def test_rows_without_a_target_are_left_out_and_named(write):
         ("a,target\n1,0\n2,1\n", "tarket", "no column 'tarket'; did you mean 'target'.*It has: a, target"),
         ("a,t\n1,\n2,\n", "t", "every value of the target 't' is missing"),
         ("a,t\n1,yes\n2,yes\n", "t", "'t' is yes in every row: one class only"),
-        ("a,t\n1,x\n2,y\n3,z\n", "t", "no classes"),
+        ("a,t\n1,x\n2,y\n3,z\n", "t", "define classes"),
         ("t\n0\n1\n1\n", "t", "only column"),
-        ("a,b,a,t\n1,2,3,0\n4,5,6,1\n", "t", r"columns \['a'\] stand there more than once"),
+        ("a,b,a,t\n1,2,3,0\n4,5,6,1\n", "t", r"columns \['a'\] appear more than once"),
         ("a,t\n1,0\n2,1,3,4\n", "t", "can't be read as a table"),
         ("a,t\ninf,0\n2,1\n3,1\n", "t", r"columns \['a'\] hold infinite values"),
         (b"a,t\n\xff\xfe\x00,0\n", "t", "isn't UTF-8"),
@@ -131,16 +131,16 @@ def test_bad_targets_of_regression(write, values, words):
 
 
 def test_missing_and_foreign_files(write, tmp_path):
-    with pytest.raises(InvalidInputError, match="no such file"):
+    with pytest.raises(InvalidInputError, match="file not found"):
         read_data(tmp_path / "none.csv", "t")
-    with pytest.raises(InvalidInputError, match="no such file"):
+    with pytest.raises(InvalidInputError, match="file not found"):
         read_data(tmp_path, "t")
     with pytest.raises(InvalidInputError, match=r"ending in \.csv"):
         read_data(write("a", "data.xlsx"), "t")
 
 
 def test_unreadable_parquet_and_gzip(write):
-    with pytest.raises(InvalidInputError, match="no readable Parquet"):
+    with pytest.raises(InvalidInputError, match="not a readable Parquet"):
         read_data(write(b"PAR1 this is none", "data.parquet"), "t")
     with pytest.raises(InvalidInputError, match="can't be read as a table"):
         read_data(write(b"no gzip at all", "data.csv.gz"), "t")

@@ -88,7 +88,7 @@ def test_import_paths_only_where_they_are_allowed():
         parse_spec(path)
     spec = parse_spec(path, allow_import=True)
     assert build(spec, "classification").alpha == 2.0
-    with pytest.raises(InvalidInputError, match="no estimator for regression"):
+    with pytest.raises(InvalidInputError, match="doesn't do regression"):
         build(spec, "regression")
     assert not spec.needs_scale
 
@@ -106,10 +106,10 @@ def test_an_import_path_is_not_imported_unless_it_is_allowed(tmp_path, monkeypat
     ("text", "words"),
     [
         ("no.such.package:Thing", "can't be imported"),
-        ("sklearn.tree:NoSuchTree", "holds no NoSuchTree"),
-        ("sklearn.ensemble:VotingClassifier", "without arguments"),
-        ("collections.abc:Mapping", "without arguments"),
-        ("sklearn.preprocessing:StandardScaler", "no estimator for classification"),
+        ("sklearn.tree:NoSuchTree", "has no NoSuchTree"),
+        ("sklearn.ensemble:VotingClassifier", "needs no arguments"),
+        ("collections.abc:Mapping", "needs no arguments"),
+        ("sklearn.preprocessing:StandardScaler", "doesn't do classification"),
     ],
 )
 def test_bad_import_paths(text, words):

@@ -65,16 +65,16 @@ def test_a_folder_that_came_into_use_meanwhile_is_not_overwritten(tmp_path):
 def test_folders_that_cannot_be_had(tmp_path, monkeypatch):
     file = tmp_path / "file"
     file.write_text("")
-    with pytest.raises(InvalidInputError, match="belongs to a file"):
+    with pytest.raises(InvalidInputError, match="is a file"):
         check_free(file)
-    with pytest.raises(InvalidInputError, match="nothing can be written"):
+    with pytest.raises(InvalidInputError, match="is not writable"):
         check_free(file / "below")
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "x").write_text("")
     with pytest.raises(InvalidInputError, match="in use"):
         check_free(tmp_path / "full")
     monkeypatch.setattr(_output.os, "access", lambda *_: False)
-    with pytest.raises(InvalidInputError, match="nothing can be written"):
+    with pytest.raises(InvalidInputError, match="is not writable"):
         check_free(tmp_path / "new")
 
 

@@ -40,7 +40,7 @@ def test_columns_come_in_the_order_of_the_table_and_others_stay_out(read):
 
 def test_rows_that_stand_in_both_files_are_counted(read):
     data = read("code,size,member\n007,1.0,True\nA1,,True\nB,3,False\n")
-    assert data.notices[-1] == "2 of the 3 unlabelled rows stand in data.csv, too"
+    assert data.notices[-1] == "2 of the 3 unlabelled rows are also in data.csv"
 
 
 def test_a_column_may_be_missing_everywhere_or_have_gaps(read):
@@ -53,13 +53,13 @@ def test_a_column_may_be_missing_everywhere_or_have_gaps(read):
     ("content", "words"),
     [
         ("", "the file is empty"),
-        ("code,size,member\n", "holds no rows"),
+        ("code,size,member\n", "has no rows"),
         ("code,t\n1,x\n", "2 of the table's 3 columns are missing: size, member"),
-        ("code,size,member\nA,large,True\n", "column 'size' holds texts, and in the table numbers"),
-        ("code,size,member\nA,1,yes\n", "column 'member' holds texts, and in the table truth values"),
+        ("code,size,member\nA,large,True\n", "column 'size' holds texts, but numbers in the table"),
+        ("code,size,member\nA,1,yes\n", "column 'member' holds texts, but truth values in the table"),
         ("code,size,member\nA,inf,True\n", r"columns \['size'\] hold infinite values"),
         ("code,size,member\nA,1\n2,3,4,5\n", "can't be read as a table"),
-        (pd.DataFrame({"code": [1], "size": [1.0], "member": [True]}), "holds numbers, and in the table texts"),
+        (pd.DataFrame({"code": [1], "size": [1.0], "member": [True]}), "holds numbers, but texts in the table"),
     ],
 )
 def test_what_cannot_be_used(read, content, words):
@@ -68,7 +68,7 @@ def test_what_cannot_be_used(read, content, words):
 
 
 def test_files_that_cannot_be_read(read):
-    with pytest.raises(InvalidInputError, match="no readable Parquet file"):
+    with pytest.raises(InvalidInputError, match="not a readable Parquet file"):
         read("PAR1 this is none", "bad.parquet")
     with pytest.raises(InvalidInputError, match=r"ending in \.csv"):
         read("a", "pool.xlsx")

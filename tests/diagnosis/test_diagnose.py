@@ -75,7 +75,7 @@ def test_clean_labels_and_a_forest(clean) -> None:
     assert rule(clean) == "one-hop"
     assert not {"look-at-the-labels", "regularise-the-teacher", "few-rows"} & set(names(clean))
     assert facts["teacher_signal"] == "out-of-bag"
-    assert facts["label_doubt"] < 0.05
+    assert facts["label_error_share"] < 0.05
     assert facts["capacity_gap"] > 0.15
     assert facts["complexity_ratio"] > 50
     assert facts["information_unique_teacher"] > facts["information_unique_student"] + facts["information_bias"]
@@ -88,18 +88,18 @@ def test_a_frozen_forest_that_has_memorised_noise(memorised) -> None:
     facts = memorised.facts
     assert rule(memorised) == "bridge-memorised-noise"
     assert {"thaw-the-teacher", "look-at-the-labels", "seen-rows"} <= set(names(memorised))
-    assert facts["repeats_doubted"] > 0.9
+    assert facts["repeats_label_errors"] > 0.9
     assert facts["teacher_accuracy_in_sample"] > 0.95
     # Nothing that would need unseen answers is stated.
     for unknown in ("teacher_accuracy", "overfit", "capacity_gap", "confidence", "confidence_gap", "teacher_lead"):
         assert facts[unknown] is None
     wrong = np.flatnonzero(Y[TRAIN] != NOISY)
-    assert np.mean(np.isin(memorised.doubted_rows, wrong)) > 0.8
+    assert np.mean(np.isin(memorised.likely_error_rows, wrong)) > 0.8
 
 
 def test_a_frozen_forest_that_has_not_seen_the_noise() -> None:
     other = found(FrozenEstimator(clone(FOREST).fit(X[REST], Y[REST])), y=NOISY)
-    assert other.facts["repeats_doubted"] < 0.2
+    assert other.facts["repeats_label_errors"] < 0.2
     assert rule(other) == "one-hop-frozen"
     assert "thaw-the-teacher" not in names(other)
 
@@ -112,7 +112,7 @@ def test_an_over_fitted_booster_is_to_be_regularised_first() -> None:
     assert names(wild)[0] == "regularise-the-teacher"
     assert wild.facts["overfit"] > 0.15
     assert wild.facts["confidence_gap"] > 0.02
-    assert wild.facts["repeats_doubted"] > 0.9
+    assert wild.facts["repeats_label_errors"] > 0.9
     # One that is clearly better than a bag of trees on unseen rows isn't harmed by what it has learned by heart.
     better = wild.facts | {"teacher_lead_std_errors": 2.5}
     assert "regularise-the-teacher" not in [row["name"] for row in advise(better)]
@@ -174,7 +174,7 @@ def test_few_trees_and_few_rows() -> None:
 def test_doubt_grows_with_the_noise() -> None:
     teacher = KNeighborsClassifier(5)
     doubts = [
-        found(teacher, y=label_noise(Y[TRAIN], noise, seed=1), trainer=PlainFit()).facts["label_doubt"]
+        found(teacher, y=label_noise(Y[TRAIN], noise, seed=1), trainer=PlainFit()).facts["label_error_share"]
         for noise in (0.0, 0.1, 0.2, 0.3)
     ]
     np.testing.assert_allclose(doubts, [0.0, 0.1, 0.2, 0.3], atol=0.07)
@@ -214,7 +214,7 @@ def test_groups_are_kept_together() -> None:
     together = found(near, X=rows, y=labels, groups=groups)
     assert apart.facts["teacher_accuracy"] > 0.95
     assert together.facts["teacher_accuracy"] < 0.75
-    assert together.facts["label_doubt"] > apart.facts["label_doubt"] + 0.1
+    assert together.facts["label_error_share"] > apart.facts["label_error_share"] + 0.1
 
 
 def test_frames_words_as_labels_and_several_teachers() -> None:

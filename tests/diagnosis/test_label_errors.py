@@ -1,4 +1,4 @@
-"""Doubted labels against plain loops, and against noise that was put in."""
+"""Likely label errors against plain loops, and against noise that was put in."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ from sklearn.datasets import load_digits, load_wine
 from sklearn.ensemble import RandomForestClassifier
 
 from made import label_noise
-from stepdown.diagnosis import doubted_labels
+from stepdown.diagnosis import likely_label_errors
 
 
 def by_loops(y, proba, n_classes):
@@ -29,7 +29,7 @@ def test_against_loops() -> None:
     y = rng.integers(3, size=60)
     proba = rng.dirichlet(np.ones(3), size=60) * 0.8 + 0.2 * np.eye(3)[y]
     share, rows = by_loops(y, proba, 3)
-    found = doubted_labels(y, proba, [0, 1, 2])
+    found = likely_label_errors(y, proba, [0, 1, 2])
     assert found.rows.tolist() == rows
     assert len(rows) > 3
     assert found.share == pytest.approx(share)
@@ -42,7 +42,7 @@ def test_noise_that_was_put_in_is_found(load, noise) -> None:
     X, y = X[-500:], y[-500:]
     noisy = label_noise(y, noise, seed=0)
     forest = RandomForestClassifier(100, oob_score=True, min_samples_leaf=1, random_state=0).fit(X, noisy)
-    found = doubted_labels(noisy, forest.oob_decision_function_, forest.classes_)
+    found = likely_label_errors(noisy, forest.oob_decision_function_, forest.classes_)
     assert found.share == pytest.approx(noise, abs=0.07)
     if noise:
         wrong = np.flatnonzero(noisy != y)
@@ -53,11 +53,11 @@ def test_noise_that_was_put_in_is_found(load, noise) -> None:
 def test_a_model_that_repeats_labels_doubts_none() -> None:
     y = load_wine().target
     noisy = label_noise(y, 0.3, seed=0)
-    found = doubted_labels(noisy, np.eye(3)[noisy], [0, 1, 2])
+    found = likely_label_errors(noisy, np.eye(3)[noisy], [0, 1, 2])
     assert found.share == 0
     assert len(found.rows) == 0
 
 
 def test_a_class_without_labels_is_never_likely() -> None:
-    found = doubted_labels(["a", "b"], [[0.5, 0.4, 0.1], [0.1, 0.4, 0.5]], ["a", "b", "c"])
+    found = likely_label_errors(["a", "b"], [[0.5, 0.4, 0.1], [0.1, 0.4, 0.5]], ["a", "b", "c"])
     assert found.rows.tolist() == []

@@ -10,7 +10,7 @@ RULE = {
     "name": "bridge",
     "role": "way",
     "advice": "Go over a bridge.",
-    "reason": "It repeats 93.0% of the doubted labels.",
+    "reason": "It repeats 93.0% of the likely label errors.",
     "source": 'docs/results.md, "frozen, 20 % label noise: tree of depth 4"',
     "because": {},
 }
@@ -35,7 +35,7 @@ SUMMARY = {
         "capacity_gap": -0.0421,
         "capacity_gap_std_error": 0.0123,
         "complexity_ratio": 1234.5,
-        "label_doubt": 0.213,
+        "label_error_share": 0.213,
         "unlabelled_rows": 12345,
         "information_unique_teacher": 0.01,
         "information_bias": 0.02,
@@ -45,7 +45,7 @@ SUMMARY = {
         RULE,
         {**RULE, "role": "first", "advice": "Look at <labels>.", "reason": "Noise.", "source": None},
     ],
-    "doubted_rows": list(range(4, 40, 3)),
+    "likely_error_rows": list(range(4, 40, 3)),
 }
 
 
@@ -64,7 +64,7 @@ def test_numbers_have_their_units() -> None:
         "capacity gap": "-4.2 points",
         "its standard error": "±1.2 points",
         "complexity ratio": "1,234 : 1",
-        "doubted labels": "21.3%",
+        "likely label errors": "21.3%",
         "unlabelled rows": "12,345",
         "only the teacher": "0.010 nats",
         "frozen": "no",
@@ -83,20 +83,20 @@ def test_recommendations_stand_in_the_order_of_doing_with_their_evidence() -> No
     places = [text.index(words) for words in order]
     assert places == sorted(places)
     told = re.sub(r"\s+", " ", text)
-    assert 'doubted labels. (Measured: docs/results.md, "frozen, 20 % label noise: tree of depth 4".)' in told
+    assert 'likely label errors. (Measured: docs/results.md, "frozen, 20 % label noise: tree of depth 4".)' in told
     assert "Why: Noise. (No committed measurement.)" in told
     assert told.endswith("Compare. Why: It tells.")
 
 
 def test_remarks() -> None:
     told = re.sub(r"\s+", " ", render_diagnosis_text(SUMMARY))
-    assert "only the teacher knows about the label is no more than chance would give" in told
-    assert "Doubted rows: 4, 7, 10, 13, 16, 19, 22, 25, 28, 31, ... (12 in all)." in told
-    assert "flattered" not in told
+    assert "only the teacher knows about the label is within what chance would give" in told
+    assert "Likely label errors in rows 4, 7, 10, 13, 16, 19, 22, 25, 28, 31, ... (12 in all)." in told
+    assert "optimistically biased" not in told
     facts = {**SUMMARY["facts"], "teacher_frozen": True, "information_unique_teacher": 0.3}
     frozen = re.sub(r"\s+", " ", render_diagnosis_text({**SUMMARY, "facts": facts}))
-    assert "flattered if the frozen teacher has seen these rows" in frozen
-    assert "nothing is said of its answers on unseen ones" in frozen
+    assert "optimistically biased if the frozen teacher has seen these rows" in frozen
+    assert "answers on unseen rows are not assessed" in frozen
     assert "no more than chance" not in frozen
 
 

@@ -56,7 +56,7 @@ def test_each_row_is_paid_for_once() -> None:
     assert service.calls == [1, 4, 4, 1]
     again = asked.predict(np.vstack([ROWS[5:12], ROWS[10:12]]))  # two rows stand there twice
     assert again.tolist() == ["low"] * 5 + ["high"] * 4
-    assert service.n_rows == asked.n_asked == 12
+    assert service.n_rows == asked.n_queried == 12
     assert asked.n_left == 8
 
 
@@ -132,10 +132,10 @@ def test_a_breakdown_loses_nothing_that_was_answered(tmp_path, stored) -> None:
     asked = Queried(service, 20, batch_size=5, store=store)
     with pytest.raises(ConnectionError):
         asked.ask(ROWS)
-    assert asked.n_asked == 11
+    assert asked.n_queried == 11
     if stored:  # another day, another process
         asked = Queried(service, 20, batch_size=5, store=store)
-    assert asked.n_asked == 11
+    assert asked.n_queried == 11
     assert len(asked.predict(ROWS)) == 20
     assert service.n_rows == 20
 
@@ -148,7 +148,7 @@ def test_an_interrupt_by_hand_loses_nothing_either(tmp_path) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         Queried(impatient, 20, store=tmp_path / "a").ask(ROWS)
-    assert Queried(impatient, 20, store=tmp_path / "a").n_asked == 1
+    assert Queried(impatient, 20, store=tmp_path / "a").n_queried == 1
 
 
 def test_the_file_is_plain_json_lines(tmp_path) -> None:
@@ -166,11 +166,11 @@ def test_a_line_that_was_cut_off_is_passed_over(tmp_path) -> None:
         store.write_text("".join(lines[:2]) + lines[2][:cut])
         service = Service()
         asked = Queried(service, 20, store=store)
-        assert asked.n_asked == 2
+        assert asked.n_queried == 2
         asked.ask(ROWS[:5])
         assert service.n_rows == 3
         later = Queried(service, 20, store=store)
-        assert later.n_asked == 5
+        assert later.n_queried == 5
         assert later.predict(ROWS[:5]).tolist() == ["low"] * 5
 
 
@@ -190,7 +190,7 @@ def test_the_budget_counts_what_is_on_file(tmp_path) -> None:
     Queried(Service(), 8, store=tmp_path / "a").ask(ROWS[:8])
     service = Service()
     asked = Queried(service, 10, store=tmp_path / "a")
-    assert (asked.n_asked, asked.n_left) == (8, 2)
+    assert (asked.n_queried, asked.n_left) == (8, 2)
     with pytest.raises(InvalidInputError, match=r"2 of budget=10 are left \(8 rows were answered, those in"):
         asked.ask(ROWS[:11])
     asked.ask(ROWS[:10])

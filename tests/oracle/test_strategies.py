@@ -21,7 +21,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from stepdown import KD, DynamicProgramming, Fixed, MultihopClassifier, MultihopRegressor, Queried, TreeSearch, compare
 from stepdown.core import Signal, Teacher, TransferSet
 from stepdown.methods import NoTransfer
-from stepdown.oracle import PoolState, QueryPolicy, Random, Representative
+from stepdown.oracle import PoolState, QueryStrategy, Random, Representative
 from stepdown.search._pool_from import PoolFrom
 from stepdown.search._solve import solve
 
@@ -160,7 +160,7 @@ def test_all_rows_within_the_budget_leave_nothing_for_a_bridge(digits) -> None:
     X, _, model = digits
     clf = chain(FrozenEstimator(model), query_budget=1000).fit(X[:80])
     assert {row["kind"] for row in clf.comparison_} == {"plain", "labels", "one-hop"}
-    assert clf.teacher_.n_asked == len(np.unique(X[:80], axis=0))
+    assert clf.teacher_.n_queried == len(np.unique(X[:80], axis=0))
 
 
 def test_a_linear_student_prefers_the_labels_alone(digits) -> None:
@@ -217,7 +217,7 @@ def test_nothing_is_asked_beyond_the_budget_by_anyone(digits) -> None:
     clone(clf).fit(X[:10], y[:10], X_unlabeled=X[:200])
     assert service.n_rows == 40
     clf.predict_proba(X)
-    assert clf.teacher_.n_asked == 40
+    assert clf.teacher_.n_queried == 40
     with pytest.raises(ValueError, match="a copy of a Queried, which asks nothing"):
         clf.teacher_.predict(X)
     cross_val_score(
@@ -268,11 +268,11 @@ def test_without_a_store_the_estimator_keeps_what_was_answered(digits) -> None:
     clf = chain(service, query_budget=40)
     with pytest.raises(ConnectionError):
         clf.fit(X[:200])
-    assert clf.fit(X[:200]).teacher_.n_asked == 40
+    assert clf.fit(X[:200]).teacher_.n_queried == 40
     assert service.n_rows == 40
 
 
-class OneByOne(QueryPolicy):
+class OneByOne(QueryStrategy):
     """Notes what it may look at between the questions."""
 
     def __init__(self, seen):
@@ -297,7 +297,7 @@ def test_a_policy_may_look_at_the_answers_between_rounds(digits) -> None:
 # What is refused -------------------------------------------------------------------------------------------------
 
 
-class Closed(QueryPolicy):
+class Closed(QueryStrategy):
     def choose(self, state, *, seed=None):
         return np.array([0, 0])
 
@@ -359,7 +359,7 @@ def test_one_class_only_is_said_and_the_answers_are_kept(digits) -> None:
     clf = chain(lambda rows: ["one"] * len(rows), query_budget=5)
     with pytest.raises(ValueError, match=r"one class only, \['one'\].* The answers are kept"):
         clf.fit(X[:60])
-    assert clf._queried.n_asked == 5
+    assert clf._queried.n_queried == 5
 
 
 def test_columns_without_names_end_it_after_one_row(digits) -> None:

@@ -181,7 +181,7 @@ def test_numbers_of_rows_and_names_of_columns(wine) -> None:
         compare(SLOW, wine[0], wine[1][1:])
     twice = pd.DataFrame(wine[0], columns=["a", "a", *map(str, range(11))])
     for act in (compare, MultihopClassifier.fit):
-        with pytest.raises(InvalidInputError, match=r"columns \['a'\] stand there more than once"):
+        with pytest.raises(InvalidInputError, match=r"columns \['a'\] appear more than once"):
             act(SLOW, twice, wine[1])
 
 

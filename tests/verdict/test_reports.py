@@ -110,7 +110,7 @@ def test_the_verdict_and_nothing_else_makes_the_claim(verdict, words):
         ("better", "owes part of its score to its teacher"),
         ("worse", "would do better without its teacher"),
         ("no practical difference", "does as well without its teacher"),
-        ("undecided", "no gain of the chain can be put down to its teacher"),
+        ("undecided", "no gain of the chain can be attributed to its teacher"),
     ],
 )
 def test_the_control_is_named_and_bounds_the_claim(verdict, words):
@@ -155,7 +155,7 @@ def test_validated_scores_are_not_sold_as_a_verdict():
     text = summary_sentence({"schema": 1, "scorer": "accuracy", "validation": rows})
     assert "1-hop transfer was chosen, scoring 93.0 %" in text
     assert "scored 94.0, not clearly more" in text
-    assert "no verdict" in text
+    assert "not a verdict" in text
     assert summary_sentence({"schema": 1}) == "Nothing was compared."
 
 
@@ -234,7 +234,7 @@ def test_json_takes_numpy_and_refuses_the_rest(summary):
     summary |= {"seed": np.int64(3), "best": np.float32(0.5), "rows": np.arange(2), "odd": (np.bool_(True), math.inf)}
     back = json.loads(render_json(summary))
     assert (back["seed"], back["best"], back["rows"], back["odd"]) == (3, 0.5, [0, 1], [True, None])
-    with pytest.raises(TypeError, match="object is no JSON type"):
+    with pytest.raises(TypeError, match="not a JSON type"):
         render_json({"schema": 1, "thing": object()})
 
 
@@ -324,7 +324,7 @@ def test_display(summary, pyplot):
 def test_display_draws_where_it_is_told(summary, pyplot):
     _, ax = pyplot.subplots()
     assert ComparisonDisplay.from_summary(summary, ax=ax).ax_ is ax
-    with pytest.raises(ValueError, match="no comparison to draw"):
+    with pytest.raises(ValueError, match="no comparisons to draw"):
         ComparisonDisplay.from_summary({"schema": 1})
 
 
@@ -391,13 +391,13 @@ def test_the_scores_that_a_teacher_flatters_are_marked(validated):
     assert marked["control"] is True
     assert sum(marked.values()) == len(marked) - 2
     assert sum("*" in line for line in lines[start + 2 : start + 2 + len(marked)]) == 1
-    assert "† optimistic by construction" in render_text(validated)
+    assert "† optimistically biased" in render_text(validated)
     assert "–" not in "".join(lines[start + 2 : start + 2 + len(marked)])  # every number of the table is there
 
 
 @pytest.mark.parametrize("render", [render_html, lambda summary: printed(render_rich(summary))])
 def test_every_renderer_tells_what_the_mark_means(validated, render):
-    assert "† optimistic by construction" in render(validated)
+    assert "† optimistically biased" in render(validated)
     alone = [row for row in validated["validation"] if row["kind"] in ("plain", "labels")]
     assert "†" not in render({**validated, "validation": alone})
 
@@ -417,7 +417,7 @@ def test_labels_alone_are_not_called_worse_than_a_flattered_score():
         {"way": "one-hop", "kind": "one-hop", "score": 0.92, "chosen": False},
     ]
     text = summary_sentence({"schema": 1, "scorer": "accuracy", "validation": rows})
-    assert "1-hop transfer scored 92.0, a score that is optimistic by construction" in text
+    assert "1-hop transfer scored 92.0, an optimistically biased score" in text
     rows[0]["chosen"], rows[1]["chosen"], rows[0]["score"] = False, True, 0.93
     text = summary_sentence({"schema": 1, "scorer": "accuracy", "validation": rows})
     assert "scored 93.0, not clearly more" in text

@@ -90,7 +90,7 @@ app = typer.Typer(
     help="Turn an accurate, complex model into an accurate, simple one, and say whether it worked.",
     no_args_is_help=True,
     add_completion=False,
-    # A bug must show its whole, plain traceback; what users can mend is told in one line.
+    # A bug must show its whole, plain traceback; what users can fix is one line.
     pretty_exceptions_enable=False,
 )
 
@@ -137,13 +137,13 @@ def run(
     jobs: Jobs = 1,
 ) -> None:
     """Train the simple model with the complex one's knowledge, and save it ready to ship."""
-    asked = locals()
+    given = locals()
     with _plainly():
         from ._jobs import Request, run_table
 
-        given = {name: asked.pop(name) for name in ("max_rules", "max_bytes", "max_us_per_row")}
-        limits = {name: limit for name, limit in given.items() if limit is not None}
-        run_table(Request(**_as_words(asked), limits=limits))
+        named = {name: given.pop(name) for name in ("max_rules", "max_bytes", "max_us_per_row")}
+        limits = {name: limit for name, limit in named.items() if limit is not None}
+        run_table(Request(**_as_words(given), limits=limits))
 
 
 @app.command(epilog=EPILOG)
@@ -169,11 +169,11 @@ def compare(
     jobs: Jobs = 1,
 ) -> None:
     """Compare all ways to the simple model on held-out rows: the verdict."""
-    asked = locals()
+    given = locals()
     with _plainly():
         from ._jobs import Request, compare_table
 
-        compare_table(Request(**_as_words(asked)))
+        compare_table(Request(**_as_words(given)))
 
 
 @app.command(epilog=EPILOG)
@@ -194,12 +194,12 @@ def diagnose(
     jobs: Jobs = 1,
 ) -> None:
     """Look at models and rows before anything is distilled, and say what to try first."""
-    asked = locals()
+    given = locals()
     with _plainly():
         from ._diagnose import diagnose_table
         from ._jobs import Request
 
-        diagnose_table(Request(**_as_words(asked), scoring=None))
+        diagnose_table(Request(**_as_words(given), scoring=None))
 
 
 @app.command()
@@ -220,10 +220,10 @@ def export(folder: ShippedFolder, to: ExportLanguage, table: TableName = None, o
         export_student(folder, to.value, table, out)
 
 
-def _as_words(asked: dict[str, Any]) -> dict[str, Any]:
-    for name in {"trust", "method", "read_as", "drop"} & asked.keys():
-        asked[name] = tuple(asked[name] or ())
-    return {**asked, "task": asked["task"].value}
+def _as_words(given: dict[str, Any]) -> dict[str, Any]:
+    for name in {"trust", "method", "read_as", "drop"} & given.keys():
+        given[name] = tuple(given[name] or ())
+    return {**given, "task": given["task"].value}
 
 
 @app.command("methods")
@@ -273,7 +273,7 @@ def nn_demo(
 
 @contextmanager
 def _plainly() -> Iterator[None]:
-    """Say what the user can mend in one line, and leave with its code; let every other exception through."""
+    """Print an error that users can fix in one line, and exit with its code; let every other exception through."""
     try:
         with telling_warnings():
             yield

@@ -1,4 +1,4 @@
-"""A teacher from a file that may be asked only so often, and where its answers are kept."""
+"""A teacher from a file with a label budget, and where its answers are kept."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from ._errors import UsageError
 from ._teacher_file import cannot_answer
 
 
-def purse(teacher: FrozenEstimator, file: Path, table: Data, budget: int, memory: Path | None) -> Queried:
+def with_budget(teacher: FrozenEstimator, file: Path, table: Data, budget: int, memory: Path | None) -> Queried:
     """Return the teacher with a budget of rows; what it answers is kept in `memory`."""
     if table.task != "classification":
-        raise UsageError("--query-budget does classification, and the target is a number; see --task.")
+        raise UsageError("--query-budget needs classes, and the target is numeric; see --task.")
     store = None
     if memory is not None:
         memory.mkdir(parents=True, exist_ok=True)
@@ -34,35 +34,35 @@ def purse(teacher: FrozenEstimator, file: Path, table: Data, budget: int, memory
 
 
 @contextmanager
-def asking(teacher: Any, file: Path | None) -> Iterator[None]:
-    """Say in one line that the teacher fails on the first row that it is asked about.
+def naming_the_file(teacher: Any, file: Path | None) -> Iterator[None]:
+    """Say in one line that the teacher of a file fails on the first row that it is queried for.
 
-    Rows that aren't counted can't be spent on trying it beforehand.
+    It can't be tried beforehand: every row counts.
     """
     try:
         yield
     except StepdownError:
         raise
     except (ValueError, TypeError, KeyError) as error:
-        if file is None or not isinstance(teacher, Queried) or teacher.n_asked:
+        if file is None or not isinstance(teacher, Queried) or teacher.n_queried:
             raise
         raise cannot_answer(file, error) from error
 
 
-def asked_summary(teacher: Queried, table: Data, known_before: int) -> dict[str, Any]:
-    """Return what was asked, in plain JSON types."""
+def queries_summary(teacher: Queried, table: Data, known_before: int) -> dict[str, Any]:
+    """Return what was queried, in plain JSON types."""
     return {
         "budget": teacher.budget,
-        "asked": teacher.n_asked,
-        "asked_in_this_run": teacher.n_asked - known_before,
+        "queried": teacher.n_queried,
+        "queried_in_this_run": teacher.n_queried - known_before,
         "unlabeled": len(table.unlabeled),
         "store": None if teacher.store is None else Path(teacher.store).name,
     }
 
 
-def asked_line(queries: Mapping[str, Any]) -> str:
+def queries_line(queries: Mapping[str, Any]) -> str:
     """Return the same in words."""
     return (
-        f"The teacher has answered {queries['asked']} unlabelled rows of a budget of {queries['budget']},"
-        f" {queries['asked_in_this_run']} of them in this run."
+        f"The teacher was queried for {queries['queried']} unlabelled rows of a label budget of {queries['budget']},"
+        f" {queries['queried_in_this_run']} of them in this run."
     )

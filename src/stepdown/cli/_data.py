@@ -59,7 +59,7 @@ def read_data(
     columns = list(frame.columns)
     if target not in columns:
         raise UsageError(
-            f"{path}: there is no column {target!r}{nearest(target, columns)} It has: {', '.join(columns[:30])}"
+            f"{path}: no column {target!r}{nearest(target, columns)} It has: {', '.join(columns[:30])}"
             f"{', ...' if len(columns) > 30 else '.'}"
         )
     kinds = dict(_kind(text) for text in read_as)
@@ -86,14 +86,14 @@ def read_table(path: Path, texts: Sequence[str] = ()) -> pd.DataFrame:
     """Read a CSV or Parquet file as it is."""
     frame = _read_text(path, texts) if _kind_of_file(path) == "text" else _read_parquet(path)
     if frame.empty:
-        raise InvalidInputError(f"{path}: the file holds no rows.")
+        raise InvalidInputError(f"{path}: the file has no rows.")
     frame.columns = pd.Index([str(column) for column in frame.columns])
     return frame
 
 
 def _kind_of_file(path: Path) -> Literal["text", "parquet"]:
     if not path.is_file():
-        raise UsageError(f"{path}: there is no such file.")
+        raise UsageError(f"{path}: file not found.")
     if path.stat().st_size == 0:
         raise InvalidInputError(f"{path}: the file is empty.")
     name = path.name.lower()
@@ -164,7 +164,7 @@ def _take_target(frame: pd.DataFrame, target: str, task: str, path: Path) -> Dat
     if task == "auto":
         task = _task_of(frame[target])
         other = "regression" if task == "classification" else "classification"
-        notices.append(f"{target!r} is taken for {task}; --task {other} says otherwise")
+        notices.append(f"{target!r} is treated as {task}; --task {other} changes that")
     y = _labels(frame[target], path) if task == "classification" else _quantities(frame[target], path)
     origin = {
         "file": path.name,
@@ -204,7 +204,7 @@ def _labels(column: pd.Series[Any], path: Path) -> NDArray[Any]:
         raise InvalidInputError(f"{path}: the target {column.name!r} is {classes[0]!s} in every row: one class only.")
     if counts.max() == 1:
         raise InvalidInputError(
-            f"{path}: every row has its own value of {column.name!r}, so these are no classes; a number is learned with"
+            f"{path}: every row has its own value of {column.name!r}, so it doesn't define classes; for a number use"
             " --task regression."
         )
     return y
@@ -213,8 +213,8 @@ def _labels(column: pd.Series[Any], path: Path) -> NDArray[Any]:
 def _quantities(column: pd.Series[Any], path: Path) -> NDArray[Any]:
     if not pd.api.types.is_numeric_dtype(column):
         raise InvalidInputError(
-            f"{path}: the target {column.name!r} isn't numeric ({column.iloc[0]!r}), as regression needs it;"
-            " classes are learned with --task classification."
+            f"{path}: the target {column.name!r} isn't numeric ({column.iloc[0]!r}), and regression needs numbers;"
+            " for classes use --task classification."
         )
     y = column.to_numpy(float)
     if not np.isfinite(y).all():
@@ -260,12 +260,12 @@ def _text_errors(path: Path) -> Iterator[None]:
             yield
     except pd.errors.ParserWarning as error:
         raise InvalidInputError(
-            f"{path}: some rows have more fields than the header names columns; name every column, or mend the rows."
+            f"{path}: some rows have more fields than the header names columns; name every column, or fix the rows."
         ) from error
     except UnicodeDecodeError as error:
         raise InvalidInputError(f"{path}: the file isn't UTF-8 text ({error.reason}); save it as UTF-8.") from error
     except pd.errors.EmptyDataError as error:
-        raise InvalidInputError(f"{path}: the file holds no columns.") from error
+        raise InvalidInputError(f"{path}: the file has no columns.") from error
     except (pd.errors.ParserError, csv.Error, gzip.BadGzipFile, EOFError) as error:
         raise InvalidInputError(
             f"{path}: the file can't be read as a table ({' '.join(str(error).split())})."
@@ -285,7 +285,7 @@ def _check_header(path: Path) -> str:
 
 
 def _separator(start: str) -> str:
-    """Return what stands between the names of the header, outside quotes; on ties, what the rows have as often."""
+    """Return the separator of the names in the header, outside quotes; on ties, the one that rows have as often."""
     bare = [line for line in QUOTED.sub('""', start).splitlines()[:MOST_LINES] if line.strip()]
     # The last line may be cut.
     rows = bare[1:-1] or bare[1:]
@@ -309,12 +309,10 @@ def _parquet_errors(path: Path) -> Iterator[None]:
         _refuse_repeats(path, pyarrow.parquet.read_schema(path).names)
         yield
     except (pyarrow.ArrowException, OSError) as error:
-        raise InvalidInputError(
-            f"{path}: this is no readable Parquet file ({' '.join(str(error).split())})."
-        ) from error
+        raise InvalidInputError(f"{path}: not a readable Parquet file ({' '.join(str(error).split())}).") from error
 
 
 def _refuse_repeats(path: Path, names: list[str]) -> None:
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:
-        raise InvalidInputError(f"{path}: columns {repeated[:5]} stand there more than once; give each its own name.")
+        raise InvalidInputError(f"{path}: columns {repeated[:5]} appear more than once; give each its own name.")

@@ -21,7 +21,7 @@ def diagnose_table(request: Request) -> None:
         check_free(request.out)
     table, models = _checked(request)
     if table.task != "classification":
-        raise UsageError("diagnose: it does classification, and the target is a number; see --task.")
+        raise UsageError("diagnose needs classes, and the target is numeric; see --task.")
     options = _options(request, request.folds)
     _tell_notices(table, models)
     chain = multihop(models.teacher, models.student, table.task, table.y, kinds=table.kinds)

@@ -1,4 +1,4 @@
-"""Two kinds of what users can mend: words on the command line, and data."""
+"""Two kinds of errors that users can fix: words on the command line, and data."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from ._errors import UsageError
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """One name: its class for either task, what is set unless told otherwise, whether columns must be of one scale."""
+    """One name: its class for either task, its defaults here, whether columns must be scaled."""
 
     classification: str | None
     regression: str | None
@@ -62,7 +62,7 @@ EXTRAS = {"lightgbm": "boosting", "xgboost": "boosting"}
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """What was asked for: a known name or an import path, and parameters."""
+    """A model of the command line: a known name or an import path, and parameters."""
 
     text: str
     name: str
@@ -159,11 +159,11 @@ def build(spec: Spec, task: str) -> Any:
         estimator = cls(**defaults)
         parameters = sorted(estimator.get_params(deep=False))
     except (TypeError, AttributeError) as error:
-        raise UsageError(f"{spec.text!r}: {path} is no estimator that can be made without arguments.") from error
+        raise UsageError(f"{spec.text!r}: {path} must be an estimator that needs no arguments.") from error
     refuse_unknown(spec.text, cls.__name__, spec.parameters, parameters)
     estimator.set_params(**spec.parameters)
     if not (is_classifier(estimator) if task == "classification" else is_regressor(estimator)):
-        raise UsageError(f"{spec.text!r}: {cls.__name__} is no estimator for {task}.")
+        raise UsageError(f"{spec.text!r}: {cls.__name__} doesn't do {task}.")
     # scikit-learn checks values at the start of fit, which would be after the teacher's.
     if hasattr(estimator, "_parameter_constraints"):
         try:
@@ -214,4 +214,4 @@ def _import(path: str, spec: Spec) -> Any:
         line = f': pip install "stepdown[{extra}]"' if extra else "."
         raise UsageError(f"{spec.text!r}: {module} can't be imported ({error}){line}") from error
     except AttributeError as error:
-        raise UsageError(f"{spec.text!r}: {module} holds no {name}.") from error
+        raise UsageError(f"{spec.text!r}: {module} has no {name}.") from error

@@ -24,7 +24,7 @@ from stepdown.search._scoring import check_scorer, read_scorer
 from stepdown.ship import TableColumns
 from stepdown.verdict import compare, render_rich, render_text, summary_sentence
 
-from ._budget import asked_line, asked_summary, asking, purse
+from ._budget import naming_the_file, queries_line, queries_summary, with_budget
 from ._data import Data, fingerprint, read_data
 from ._datasets import digits
 from ._errors import UsageError
@@ -48,7 +48,7 @@ INNER_FOLDS = 5
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Request:
-    """What ``run`` and ``compare`` are asked for, as it stands on the command line."""
+    """The options of a command, as given on the command line."""
 
     data: Path
     target: str
@@ -128,13 +128,13 @@ def demonstrate(out: Path | None, seed: int) -> None:
 def _checked(request: Request) -> tuple[Data, Models]:
     """Read the table and the models; the words of the request are looked at before the file is."""
     if request.jobs == 0:
-        raise UsageError("--jobs 0 means no process at all; give 1, a larger number, or -1 for all cores.")
+        raise UsageError("--jobs 0: expected 1 or more processes, or -1 for all cores.")
     if request.scoring is not None and request.scoring not in get_scorer_names():
         raise UsageError(f"--scoring: unknown scorer {request.scoring!r}{nearest(request.scoring, get_scorer_names())}")
     if request.teacher is not None and request.teacher_file is not None:
-        raise UsageError("--teacher and --teacher-file exclude each other: train a model, or take a fitted one.")
+        raise UsageError("--teacher and --teacher-file exclude each other: give one of them.")
     if request.trust and request.teacher_file is None:
-        raise UsageError("--trust says which types of a --teacher-file may be loaded, and there is no such file.")
+        raise UsageError("--trust names types of a --teacher-file that may be loaded; give --teacher-file FILE, too.")
     _check_search(request)
     student = parse_spec(request.student, allow_import=request.allow_import)
     if request.read_as and not student.is_readable:
@@ -163,12 +163,12 @@ def _check_search(request: Request) -> None:
     if methods:
         raise UsageError("--method doesn't go with --query-budget, where the student learns the answers and the pool.")
     if request.unlabeled is None:
-        raise UsageError("--query-budget needs rows to ask about: give --unlabeled FILE.")
+        raise UsageError("--query-budget needs rows to query: give --unlabeled FILE.")
     if request.teacher_file is None:
         raise UsageError("--query-budget needs a fitted teacher: give --teacher-file FILE.")
     if not isinstance(search, Fixed | Gate):
         raise UsageError(
-            f"--search {request.search} would ask about every row; with --query-budget take gate, one-hop or multihop."
+            f"--search {request.search} would query every row; with --query-budget use gate, one-hop or multihop."
         )
 
 
@@ -181,7 +181,7 @@ def _fitted_teacher(request: Request, fitted: Any, table: Data) -> FrozenEstimat
     assert request.teacher_file is not None
     teacher = on_columns(fitted, table, request.teacher_file)
     if request.query_budget is not None:
-        queried = purse(teacher, request.teacher_file, table, request.query_budget, request.memory)
+        queried = with_budget(teacher, request.teacher_file, table, request.query_budget, request.memory)
         if request.search == "multihop" and int(np.sum(~queried.is_known(table.unlabeled))) <= queried.n_left:
             raise UsageError(
                 f"--query-budget {request.query_budget} suffices for all unlabelled rows, so nothing is left for a"
@@ -243,8 +243,8 @@ def _run(
     estimator = multihop(
         models.teacher, models.student, table.task, table.y, kinds=table.kinds, **options, keep_rungs=bool(limits)
     )
-    known = models.teacher.n_asked if isinstance(models.teacher, Queried) else 0
-    with _at_work(), asking(models.teacher, models.file):
+    known = models.teacher.n_queried if isinstance(models.teacher, Queried) else 0
+    with _at_work(), naming_the_file(models.teacher, models.file):
         prepare = preparing(models.student, table.kinds) if isinstance(models.teacher, Spec) else None
         X, pool = table.X, table.unlabeled
         if prepare is not None:
@@ -259,7 +259,7 @@ def _run(
         summary |= {"limits": dict(limits), "rungs": rungs_summary(estimator, best)}
     shipped = shippable(prepare, model)
     if isinstance(models.teacher, Queried):
-        summary["queries"] = asked_summary(models.teacher, table, known)
+        summary["queries"] = queries_summary(models.teacher, table, known)
     verdict = None
     if verdict_folds is not None:
         verdict = _verdict(table, models, options, verdict_folds, repeats=1)
@@ -273,7 +273,7 @@ def _run(
     if limits:
         show(f"{shipped_line(best)}\n")
     if "queries" in summary:
-        show(f"{asked_line(summary['queries'])}\n")
+        show(f"{queries_line(summary['queries'])}\n")
     show(f"{shortened((folder / 'student.txt').read_text(encoding='utf-8'))}\n")
     _name_files(folder)
     show(f"Next: stepdown predict {folder} TABLE, or stepdown export {folder} --to sql.")
@@ -344,13 +344,13 @@ def _tell_notices(table: Data, models: Models) -> None:
     if learns_from_labels_only(build(models.student, table.task), table.task):
         notices.append(f"{models.student.name} learns from labels only, so the teacher hands over labels")
     if isinstance(models.teacher, Queried):
-        notices.append("rows with labels are learned from as they are; the teacher is asked about unlabelled ones only")
+        notices.append("rows with labels are used as they are; the teacher is queried for unlabelled rows only")
         if models.teacher.store is None:
-            notices.append("the teacher's answers aren't kept; --memory FOLDER keeps them for the next run")
+            notices.append("the teacher's answers are not kept; --memory FOLDER keeps them for the next run")
     elif not isinstance(models.teacher, Spec):
-        notices.append("the teacher is taken as it is; scores of rows that it was fitted on flatter it")
+        notices.append("the teacher is used as it is; its scores on rows it was fitted to are optimistically biased")
         if table.task == "classification" and not hasattr(models.teacher, "predict_proba"):
-            notices.append("the teacher gives answers without probabilities; the student learns from the answers")
+            notices.append("the teacher gives labels without probabilities; the student learns from the labels")
     for notice in notices:
         tell(f"note: {notice}")
 

@@ -46,9 +46,9 @@ def rungs_summary(estimator: Any, chosen: Rung) -> list[dict[str, Any]]:
 
 
 def shipped_line(rung: Rung) -> str:
-    """Return which model ships, and what must be known about its score."""
-    flattered = " Its score flatters it: it may have been fitted on these rows." if rung.validated == "frozen" else ""
-    return f"Shipped: {rung.name}, the best validated model within the limits.{flattered}"
+    """Return which model ships, and whether its score is biased."""
+    biased = " Its score is optimistically biased if it was fitted to these rows." if rung.validated == "frozen" else ""
+    return f"Shipped: {rung.name}, the best validated model within the limits.{biased}"
 
 
 def shippable(steps: Pipeline | None, model: Any) -> Pipeline:

@@ -1,4 +1,4 @@
-"""The options of the commands: their words, their help, and the panel that they stand in."""
+"""The options of the commands: their names, help and panels."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ Drop = Annotated[
     typer.Option(metavar="COLUMN", help="Leave a column out; may be repeated.", show_default=False),
 ]
 TaskName = Annotated[
-    Task, typer.Option(metavar="TASK", help="classification, regression, or auto, which goes by the target.")
+    Task, typer.Option(metavar="TASK", help="classification, regression, or auto, which looks at the target.")
 ]
 TeacherName = Annotated[
     str | None,
@@ -70,8 +70,8 @@ TeacherFile = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help="Fitted complex model instead, taken as it is: written by skops, answering the table's raw columns (a"
-        " Pipeline). Without predict_proba its answers are used.",
+        help="Fitted complex model instead, used as it is: written by skops, taking the table's raw columns (a"
+        " Pipeline). Without predict_proba its labels are used.",
         show_default=False,
         rich_help_panel=MODELS,
     ),
@@ -80,7 +80,7 @@ Trust = Annotated[
     list[str] | None,
     typer.Option(
         metavar="TYPES",
-        help="Types in the teacher's file that may be loaded beyond the harmless ones.",
+        help="Types in the teacher's file to load besides those known to be safe.",
         show_default=False,
         rich_help_panel=MODELS,
     ),
@@ -110,7 +110,7 @@ Budget = Annotated[
     typer.Option(
         metavar="N",
         min=1,
-        help="Ask the teacher of --teacher-file about so many rows of --unlabeled, and not one more.",
+        help="Label budget: query the teacher of --teacher-file for at most N rows of --unlabeled.",
         show_default="no limit",
         rich_help_panel=SEARCH,
     ),
@@ -129,7 +129,7 @@ SearchName = Annotated[
     str,
     typer.Option(
         metavar="SEARCH",
-        help="How the way to the student is chosen: gate, dynamic (wide); or taken unseen: one-hop, multihop.",
+        help="How the way to the student is chosen: gate, dynamic (wide); or without a choice: one-hop, multihop.",
         rich_help_panel=SEARCH,
     ),
 ]
@@ -161,8 +161,8 @@ MemoryFolder = Annotated[
     Path | None,
     typer.Option(
         metavar="FOLDER",
-        help="Keep what is made, so that the same command goes on where it was interrupted. Holds pickles: use a folder"
-        " of your own.",
+        help="Keep intermediate results, so that the same command resumes where it was interrupted. Holds pickles: use"
+        " a folder of your own.",
         show_default="none",
         rich_help_panel=WORK,
     ),
@@ -189,7 +189,7 @@ Repeats = Annotated[
 ]
 RunFolder = Annotated[
     Path | None,
-    typer.Option(metavar="FOLDER", help="New folder for the student and its story.", show_default="stepdown-DATA"),
+    typer.Option(metavar="FOLDER", help="New folder for the student and its reports.", show_default="stepdown-DATA"),
 ]
 VerdictFolder = Annotated[
     Path | None, typer.Option(metavar="FOLDER", help="New folder for the verdict.", show_default="none")

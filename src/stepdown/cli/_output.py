@@ -16,12 +16,12 @@ from ._errors import UsageError
 def check_free(folder: Path) -> Path:
     """Refuse a folder that holds something, or that can't be made; return it."""
     if folder.exists() and not folder.is_dir():
-        raise UsageError(f"{folder}: the output folder's name belongs to a file; give --out another one.")
+        raise UsageError(f"{folder} is a file; give --out another folder.")
     if folder.is_dir() and any(folder.iterdir()):
         raise UsageError(f"{folder}: the output folder is in use; give --out another one, or empty it.")
     above = next(parent for parent in folder.absolute().parents if parent.exists())
     if not above.is_dir() or not os.access(above, os.W_OK):
-        raise UsageError(f"{folder}: nothing can be written in {above}.")
+        raise UsageError(f"{folder}: {above} is not writable.")
     return folder
 
 
@@ -32,15 +32,15 @@ def free_folder(name: str) -> Path:
 
 
 def check_memory(memory: Path, out: Path) -> None:
-    """Refuse a folder for what a run keeps that can't be had, or that stands in the way of the results."""
+    """Refuse a memory folder that can't be made, or that is in the way of the results."""
     if memory.exists() and not memory.is_dir():
-        raise UsageError(f"{memory}: the memory folder's name belongs to a file; give --memory another one.")
+        raise UsageError(f"{memory} is a file; give --memory another folder.")
     above = next(path for path in (memory.absolute(), *memory.absolute().parents) if path.exists())
     if not above.is_dir() or not os.access(above, os.W_OK):
-        raise UsageError(f"{memory}: nothing can be written in {above}.")
+        raise UsageError(f"{memory}: {above} is not writable.")
     if out.absolute() in (memory.absolute(), *memory.absolute().parents):
         raise UsageError(
-            f"{memory}: the memory folder lies in the output folder, which must be empty; put it elsewhere."
+            f"{memory}: the memory folder is inside the output folder, which must be empty; choose another one."
         )
 
 

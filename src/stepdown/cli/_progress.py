@@ -14,7 +14,7 @@ from ._terminal import hush
 
 
 class _Steps(logging.Handler):
-    """Shows the step that is being done beside a spinner; line by line where there is no terminal."""
+    """Shows the current step beside a spinner; line by line where there is no terminal."""
 
     def __init__(self, console: Console) -> None:
         super().__init__(logging.INFO)

@@ -1,4 +1,4 @@
-"""What a run leaves behind: the student, its story, and where it came from."""
+"""What a run writes: the student, its chain, and how it was made."""
 
 from __future__ import annotations
 
@@ -165,4 +165,4 @@ def _check_parity(shipped: Any, loaded: Any, data: Data) -> None:
     """What is loaded must answer as what was saved, or it must not ship."""
     rows = data.X.iloc[:CHECKED_ROWS]
     if not np.array_equal(shipped.predict(rows), loaded.predict(rows)):
-        raise RuntimeError("the student that was read back from student.skops answers otherwise than the one written.")
+        raise RuntimeError("the student read back from student.skops predicts differently from the one written.")

@@ -1,4 +1,4 @@
-"""A fitted teacher from a file that loads without executing code, asked about the columns of a table."""
+"""A fitted teacher from a file that loads without executing code, applied to the columns of a table."""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ from stepdown.learners import peel
 from ._data import Data
 from ._errors import UsageError
 
-ASKED_ROWS = 20
+TRIED_ROWS = 20
 
 
 def load_teacher(path: Path, trust: Sequence[str]) -> Any:
     """Load a fitted model that skops has written."""
     if not path.is_file():
-        raise UsageError(f"{path}: there is no such file.")
+        raise UsageError(f"{path}: file not found.")
     trusted = {name.strip() for names in trust for name in names.split(",") if name.strip()}
     try:
         strange = [name for name in skops.io.get_untrusted_types(file=path) if name not in trusted]
         if strange:
             raise UsageError(
-                f"{path} holds types that aren't known to be harmless; if you know them, add --trust"
+                f"{path} holds types that are not known to be safe; if you trust them, add --trust"
                 f" '{','.join(strange)}'"
             )
         model = skops.io.load(path, trusted=sorted(trusted))
     except (BadZipFile, KeyError, UntrustedTypesFoundException) as error:
         raise UsageError(
-            f"{path} is no model file of skops; write one by skops.io.dump(model, 'model.skops'). Pickles aren't read,"
-            " because loading them executes code."
+            f"{path} is not a model file of skops; write one with skops.io.dump(model, 'model.skops'). Pickles are not"
+            " read, because loading them executes code."
         ) from error
     except (ImportError, AttributeError, TypeError, ValueError) as error:
         if isinstance(error, UsageError):
@@ -60,7 +60,7 @@ def on_columns(model: Any, table: Data, path: Path) -> FrozenEstimator:
     """
     classify = table.task == "classification"
     if not hasattr(model, "predict") or not (is_classifier(model) if classify else is_regressor(model)):
-        raise UsageError(f"{path} holds a {type(model).__name__}, which is no model for {table.task}.")
+        raise UsageError(f"{path} holds a {type(model).__name__}; expected a model for {table.task}.")
     try:
         check_is_fitted(peel(model).learner)
     except (NotFittedError, TypeError) as error:
@@ -84,7 +84,7 @@ def on_columns(model: Any, table: Data, path: Path) -> FrozenEstimator:
 
 def check_answers(teacher: FrozenEstimator, table: Data, path: Path) -> None:
     """Have the teacher answer some rows of the table."""
-    rows = table.X.iloc[:ASKED_ROWS]
+    rows = table.X.iloc[:TRIED_ROWS]
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -94,7 +94,7 @@ def check_answers(teacher: FrozenEstimator, table: Data, path: Path) -> None:
 
 
 def cannot_answer(path: Path, error: Exception) -> InvalidInputError:
-    """Return what is said where a teacher fails on rows of the table."""
+    """Return the error of a teacher that fails on rows of the table."""
     return InvalidInputError(
         f"{path} can't answer rows of the table ({_one_line(error)}). It gets the raw columns, so it must be a"
         " Pipeline that prepares them itself."

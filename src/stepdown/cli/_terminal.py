@@ -1,7 +1,7 @@
-"""What reaches the terminal, and what happens when nobody reads it any more.
+"""What reaches the terminal, and what happens when its reader has left.
 
 Results go to standard output, all else to standard error. A reader that has left (``stepdown run ... | head``) never
-stops the work: what is told is dropped, and results are printed after everything has been written.
+stops the work: messages are dropped, and results are printed after everything has been written.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from rich.text import Text
 
 
 def show(text: str, drawn: Any = None) -> None:
-    """Print a result: `drawn`, if there is one, on a terminal, and `text` where nobody looks at one."""
+    """Print a result: `drawn`, if there is one, on a terminal, else `text`."""
     console = Console()
     if console.is_terminal and drawn is not None:
         console.print(drawn)
@@ -28,7 +28,7 @@ def show(text: str, drawn: Any = None) -> None:
 
 
 def tell(text: str, style: str = "") -> None:
-    """Print a line that is no result to standard error; `style` is for its first word."""
+    """Print a line that is not a result to standard error; `style` is for its first word."""
     head, space, rest = " ".join(text.split()).partition(" ")
     console = Console(stderr=True)
     if console.is_terminal:
@@ -48,7 +48,7 @@ def hush(stream: TextIO) -> None:
 
 @contextmanager
 def telling_warnings() -> Iterator[None]:
-    """Tell each warning once, in one line; where in the source it was raised is nothing to the user."""
+    """Print each warning once, in one line, without the line of source that raised it."""
     told: set[str] = set()
 
     def tell_once(message: Warning | str, *_: Any, **__: Any) -> None:

@@ -17,7 +17,7 @@ def with_unlabeled(table: Data, path: Path) -> Data:
     rows = like_training(frame, kinds, path)
     known = set(row_keys(table.X))
     twice = sum(key in known for key in row_keys(rows))
-    notices = [f"{twice} of the {len(rows)} unlabelled rows stand in {table.origin['file']}, too"] if twice else []
+    notices = [f"{twice} of the {len(rows)} unlabelled rows are also in {table.origin['file']}"] if twice else []
     origin = {"file": path.name, "fingerprint": fingerprint(path), "rows": len(rows)}
     return replace(
         table,

@@ -2,17 +2,17 @@
 
 from ._diagnose import Diagnosis, diagnose
 from ._discretise import discretise
-from ._label_errors import DoubtedLabels, doubted_labels
+from ._label_errors import LabelErrors, likely_label_errors
 from ._pid import PartialInformation, partial_information, partial_information_of_joint
 from ._render import render_diagnosis_html, render_diagnosis_text
 
 __all__ = [
     "Diagnosis",
-    "DoubtedLabels",
+    "LabelErrors",
     "PartialInformation",
     "diagnose",
     "discretise",
-    "doubted_labels",
+    "likely_label_errors",
     "partial_information",
     "partial_information_of_joint",
     "render_diagnosis_html",

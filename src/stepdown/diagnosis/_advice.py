@@ -1,7 +1,7 @@
 """What to try, as a table: when what holds, on what evidence. The reading of the table knows nothing of teachers.
 
-A rule's numbers are thresholds on what was measured on the user's own rows. What came out on other data stands in
-docs/results.md and docs/when-hops-help.md and is only pointed to, so that no rule can say more than these pages.
+A rule's numbers are thresholds on what was measured on the user's own rows. Results on other
+data are in docs/results.md and docs/when-hops-help.md; rules only point there, so that none says more than these pages.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import Any
 
 from stepdown.search._recipes import MOST_ROWS_FOR_BRIDGE
 
-# Shares of rows. Below a tenth of doubted labels nothing noisy was measured; a point is what `compare` calls equal.
+# Shares of rows. No noise below a tenth of the labels was measured; a point is what `compare` calls equal.
 NOISY = 0.1
 OVERFIT = 0.1
 POINT = 0.01
 FEW_ROWS = 10
-# Of labels that honest answers contradict, a model that has memorised its rows repeats most.
+# A model that has memorised its rows repeats most of the labels that out-of-bag answers contradict.
 MEMORISED = 0.5
 # Standard errors over rows.
 CLEARLY = 2.0
@@ -81,7 +81,7 @@ RULES: tuple[Rule, ...] = (
         "first",
         (_below("fewest_rows_of_a_class", FEW_ROWS),),
         "Take every number of this page as rough, or gather more rows of the rarest class.",
-        "It has {fewest_rows_of_a_class} rows, and every fold leaves some of them out.",
+        "It has {fewest_rows_of_a_class} rows, and every fold leaves out some of them.",
     ),
     Rule(
         "regularise-the-teacher",
@@ -90,32 +90,32 @@ RULES: tuple[Rule, ...] = (
             _is("teacher_frozen", False),
             _is("teacher_signal", "out-of-fold"),
             _at_least("overfit", OVERFIT),
-            _at_least("label_doubt", NOISY),
-            _at_least("repeats_doubted", MEMORISED),
+            _at_least("label_error_share", NOISY),
+            _at_least("repeats_label_errors", MEMORISED),
             _below("teacher_lead_std_errors", CLEARLY),
         ),
         "Regularise the teacher first (fewer rounds, a stronger penalty, early stopping), or take a bagged one, and"
         " compare: a network that was stopped early was the better teacher, for ensembles of trees it is open.",
         "It is right on {teacher_accuracy_in_sample:.1%} of the rows when it has seen them and on"
         " {teacher_accuracy:.1%} when it hasn't, where a bag of trees is right on {bag_accuracy:.1%}. It repeats"
-        " {repeats_doubted:.1%} of the labels that such a bag doubts: it learns them by heart.",
+        " {repeats_label_errors:.1%} of the likely label errors: it memorises them.",
         STUDY,
     ),
     Rule(
         "thaw-the-teacher",
         "first",
-        (_is("teacher_frozen"), _at_least("label_doubt", NOISY), _at_least("repeats_doubted", MEMORISED)),
+        (_is("teacher_frozen"), _at_least("label_error_share", NOISY), _at_least("repeats_label_errors", MEMORISED)),
         "If the teacher can be trained again and one hop is what you want, hand it over unfrozen.",
-        "It repeats {repeats_doubted:.1%} of the doubted labels, as a model does that has learned them by heart;"
-        " trained again on folds it could be asked about rows that it hasn't seen.",
+        "It repeats {repeats_label_errors:.1%} of the likely label errors, so it has memorised them; trained again on"
+        " folds it could answer for rows that it hasn't seen.",
         STUDY,
     ),
     Rule(
         "look-at-the-labels",
         "first",
-        (_at_least("label_doubt", NOISY),),
-        "Look at the doubted rows (`doubted_rows`) before any transfer.",
-        "An estimated {label_doubt:.1%} of the labels are wrong, or right and improbable because classes overlap."
+        (_at_least("label_error_share", NOISY),),
+        "Check the likely label errors (`likely_error_rows`) before any transfer.",
+        "An estimated {label_error_share:.1%} of the labels are wrong, or right and improbable because classes overlap."
         " The estimate can't tell these apart.",
     ),
     *(
@@ -141,19 +141,19 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "label-the-pool",
         "way",
-        (_at_least("unlabelled_rows", 1), _is("pool_can_be_asked")),
+        (_at_least("unlabelled_rows", 1), _is("pool_can_be_queried")),
         "Label the pool with the teacher: one hop, `fit(X, y, X_unlabeled=...)`.",
-        "There are {unlabelled_rows} unlabelled rows, and the teacher may be asked about all of them: its own answers"
-        " on rows that nobody has learned by heart. A bridge in between would only blur them.",
+        "There are {unlabelled_rows} unlabelled rows, and the teacher may label all of them: its own answers, on rows"
+        " that no model has memorised. A bridge in between would only blur them.",
         way="one-hop",
     ),
     Rule(
         "buy-answers",
         "way",
-        (_at_least("unlabelled_rows", 1), _is("pool_can_be_asked", False)),
-        "Buy answers through a bridge, `MultihopClassifier(..., query_budget=...)`: bagged trees learn what the teacher"
-        " answers and label the rest of the pool.",
-        "There are {unlabelled_rows} unlabelled rows and {query_budget} questions.",
+        (_at_least("unlabelled_rows", 1), _is("pool_can_be_queried", False)),
+        "Use the label budget through a bridge, `MultihopClassifier(Queried(teacher, budget=...), ...)`: bagged trees"
+        " learn the answers and label the rest of the pool.",
+        "There are {unlabelled_rows} unlabelled rows and a label budget of {query_budget}.",
         QUERIES,
         way="multihop",
     ),
@@ -179,10 +179,10 @@ RULES: tuple[Rule, ...] = (
     Rule(
         "bridge-memorised-noise",
         "way",
-        (_is("teacher_frozen"), _at_least("label_doubt", NOISY), _at_least("repeats_doubted", MEMORISED)),
+        (_is("teacher_frozen"), _at_least("label_error_share", NOISY), _at_least("repeats_label_errors", MEMORISED)),
         OVER_A_BRIDGE,
-        "The teacher is frozen, and where a bag of trees doubts a label it repeats it in {repeats_doubted:.1%} of the"
-        " rows. What helped in this situation was out-of-bag knowledge, not the teacher's: see the control there.",
+        "The teacher is frozen and repeats {repeats_label_errors:.1%} of the likely label errors. What helped in this"
+        " situation was out-of-bag knowledge, not the teacher's: see the control there.",
         FROZEN,
         way="multihop",
     ),
@@ -192,7 +192,7 @@ RULES: tuple[Rule, ...] = (
         (_below("capacity_gap", POINT),),
         LABELS_ALONE,
         "On rows that neither has seen the teacher is right on {teacher_accuracy:.1%} and the student, trained well, on"
-        " {student_trained_accuracy:.1%}: there is no gap that a transfer could close.",
+        " {student_trained_accuracy:.1%}: there is no gap for a transfer to close.",
         STUDY,
         way="labels",
     ),
@@ -200,7 +200,7 @@ RULES: tuple[Rule, ...] = (
         "labels-alone-few-trees",
         "way",
         (_is("student_kind", "few trees"),),
-        "Train the student on the labels alone with its trainer, and let the gate overrule it.",
+        "Train the student on the labels alone with its trainer, and let the gate override that.",
         "For a forest of a few trees the trainer was all that helped.",
         FOREST,
         way="labels",
@@ -219,8 +219,7 @@ RULES: tuple[Rule, ...] = (
         "way",
         (_is("teacher_frozen"),),
         "Compare one hop with the bridge that the gate prefers: which is better is open.",
-        "The teacher is frozen, but nothing here shows that it has learned wrong labels by heart, and it gives"
-        " probabilities.",
+        "The teacher is frozen, but nothing here shows that it has memorised wrong labels, and it gives probabilities.",
         STUDY,
         way="one-hop",
     ),
@@ -238,7 +237,7 @@ RULES: tuple[Rule, ...] = (
         "any-good-model",
         "also",
         (_is("student_kind", "tree"), _below("teacher_lead", POINT)),
-        "A bag of trees on the labels could stand in for the teacher.",
+        "A bag of trees on the labels could replace the teacher.",
         "On rows they haven't seen the teacher is right on {teacher_accuracy:.1%} and such a bag on"
         " {bag_accuracy:.1%}.",
         TREES,
@@ -248,7 +247,7 @@ RULES: tuple[Rule, ...] = (
         "also",
         (_is("hard_answers"),),
         "If the teacher has probabilities or scores behind its answers, give it a `predict_proba`.",
-        "Answers alone say nothing of which rows are doubtful. What it brings the student is open.",
+        "Labels alone don't show which rows are uncertain. What probabilities would bring the student is open.",
         STUDY,
     ),
     Rule(
@@ -256,14 +255,14 @@ RULES: tuple[Rule, ...] = (
         "also",
         (_is("teacher_frozen"),),
         "Keep rows for the verdict that the frozen teacher was not fitted on.",
-        "It may have seen these, and then its accuracy, confidence and information here are flattered.",
+        "It may have seen these, and then its accuracy, confidence and information here are optimistically biased.",
     ),
     Rule(
         "compare",
         "also",
         (),
         "Let `stepdown.compare` judge on outer folds.",
-        "This page says what to try first; it has tried none of it.",
+        "This page says what to try first; it has not tried any of it.",
     ),
 )
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator, is_classifier
 
+from stepdown._moved import renamed
 from stepdown.core import (
     InvalidInputError,
     NotSupportedError,
@@ -79,9 +80,11 @@ class Diagnosis:
         return next(str(found["way"]) for found in self.recommendations if found["role"] == "way")
 
     @property
-    def doubted_rows(self) -> list[int]:
-        """Positions of the rows whose labels a bag of trees contradicts out of bag."""
-        return list(self.summary["doubted_rows"])
+    def likely_error_rows(self) -> list[int]:
+        """Positions of the rows whose labels are likely wrong: a bag of trees contradicts them out of bag."""
+        return list(self.summary["likely_error_rows"])
+
+    doubted_rows = renamed("doubted_rows", "likely_error_rows")
 
     def to_dict(self) -> dict[str, Any]:
         """Return the summary as a dict of plain JSON types."""
@@ -111,8 +114,8 @@ def diagnose(
     """Say, before anything is distilled, what teacher, student and rows are like, and what to try first.
 
     No transfer is made. Measured are the gap between teacher and student on rows that they haven't seen, what better
-    training of the student gives, the teacher's over-fit, confidence and calibration, doubted labels, agreement, and
-    what teacher and student know about the label, both and each alone. A table of rules reads these facts;
+    training of the student gives, the teacher's over-fit, confidence and calibration, likely label errors, agreement,
+    and what teacher and student know about the label, both and each alone. A table of rules reads these facts;
     docs/diagnose.md shows it, with what each rule rests on.
 
     Fits: the teacher 1 + `cv` times, once where it is bagged (its out-of-bag answers need no folds), never where it is
@@ -130,12 +133,12 @@ def diagnose(
     y : array-like of shape (n_samples,)
         Labels.
     X_unlabeled : array-like of shape (n_unlabeled, n_features), optional
-        Rows at hand that nobody has labelled.
+        Rows without a label.
     query_budget : int, optional
-        About how many of them the teacher may be asked; None means all of them. None is asked about here; a frozen
-        teacher is asked about the rows of `X`, whatever that costs.
+        For how many of them the teacher may be queried; None means all of them. None is queried here, but a frozen
+        teacher is queried for the rows of `X`, whatever that costs.
     groups : array-like of shape (n_samples,), optional
-        Rows of a group never stand on both sides of a fold.
+        Groups are never split between the two sides of a fold.
     trainer : Trainer or "auto", default="auto"
         How the student would be trained; "auto" takes the best known for its kind.
     cv : int, default=5
@@ -157,10 +160,10 @@ def diagnose(
     Notes
     -----
     A teacher that is frozen may or may not have seen the rows. Nothing that would need unseen answers is stated for it,
-    and what is stated (information, agreement) is flattered if it has.
+    and what is stated (information, agreement) is optimistically biased if it has.
 
-    The share of doubted labels is the estimate of confident learning (`stepdown.diagnosis.doubted_labels`) from the
-    out-of-bag probabilities of the bag. Where classes overlap it counts labels that are right but improbable.
+    The share of likely label errors is the estimate of confident learning (`stepdown.diagnosis.likely_label_errors`)
+    from the out-of-bag probabilities of the bag. Where classes overlap it counts labels that are right but improbable.
 
     Information is counted from clusters of what the models say (`stepdown.diagnosis.discretise`) and overstated by
     about (k - 1)(C - 1) / 2N nats for k clusters, C classes and N rows; the summary holds the number.
@@ -179,8 +182,8 @@ def diagnose(
     """
     if isinstance(teacher, Queried):
         raise NotSupportedError(
-            "teacher: a Queried would spend its budget on the labelled rows. Give the model that it asks, with"
-            " query_budget=, if that may be asked about them for nothing."
+            "teacher: a Queried would spend its budget on the labelled rows. Give the model that it wraps, with"
+            " query_budget=, if queries for these rows are free."
         )
     source = read_teacher(teacher, classify=True)
     for role, model in (("teacher", source), ("student", student)):
@@ -205,7 +208,7 @@ def diagnose(
         with naming_the_hop(model.name):
             return training_signal(model, data, cv=cv, seed=derive_seed(seed, "folds"), n_jobs=n_jobs)
 
-    log.info("diagnosis: asking teacher, student and a bag of trees about rows they have not seen")
+    log.info("diagnosis: predictions of teacher, student and a bag of trees on rows they have not seen")
     alone = _student(student, PlainFit(), data, seed)
     says_alone = signal(alone)
     trained, says_trained = alone, says_alone
@@ -222,7 +225,7 @@ def diagnose(
         teacher_size=complexity(fitted.model),
         student_size=complexity(trained.model),
     )
-    facts, doubted = measure(
+    facts, errors = measure(
         data, answers, n_unlabelled=n_unlabelled, query_budget=query_budget, seed=derive_seed(seed, "clusters")
     )
     return Diagnosis(
@@ -239,7 +242,7 @@ def diagnose(
             },
             "facts": facts,
             "recommendations": advise(facts),
-            "doubted_rows": doubted.tolist(),
+            "likely_error_rows": errors.tolist(),
             "versions": package_versions(),
             "data": {"fingerprint": fingerprint(X, y)},
         }
@@ -259,6 +262,6 @@ def _check_budget(query_budget: int | None, n_unlabelled: int) -> None:
     if query_budget is None:
         return
     if not isinstance(query_budget, int | np.integer) or isinstance(query_budget, bool) or query_budget < 0:
-        raise InvalidInputError(f"query_budget={query_budget!r}: expected a number of rows from 0, or None for all.")
+        raise InvalidInputError(f"query_budget={query_budget!r}: expected a number of rows or None for all.")
     if not n_unlabelled:
-        raise InvalidInputError("query_budget: there is no row to ask about; give the pool as X_unlabeled.")
+        raise InvalidInputError("query_budget needs rows to query; give the pool as X_unlabeled.")

@@ -13,11 +13,11 @@ from stepdown.learners import Complexity
 from stepdown.verdict import calibration_error, fidelity
 
 from ._discretise import discretise
-from ._label_errors import doubted_labels
+from ._label_errors import likely_label_errors
 from ._pid import partial_information
 
-# Fewer doubted rows than this say nothing about what the teacher makes of them.
-ENOUGH_DOUBTED = 5
+# With fewer likely label errors, the share that the teacher repeats means nothing.
+ENOUGH_ERRORS = 5
 TINY = 1e-9
 FEW_TREES = 10
 
@@ -38,7 +38,7 @@ class Answers:
 def measure(
     data: TransferSet, answers: Answers, *, n_unlabelled: int, query_budget: int | None, seed: int | None
 ) -> tuple[dict[str, Any], NDArray[np.intp]]:
-    """Return the facts, and the positions of the doubted rows."""
+    """Return the facts, and the positions of likely label errors."""
     assert data.classes is not None
     labels, frozen, hard = data.label_index(), answers.teacher.source == "frozen", answers.teacher.hard
     right = {
@@ -50,7 +50,7 @@ def measure(
     in_sample = float(seen.mean())
     unseen = None if frozen else accuracy["teacher"]
     gaps, lead = right["teacher"] - right["trained"], right["teacher"] - right["bag"]
-    doubted = doubted_labels(data.labels(), answers.bag.values, data.classes)
+    errors = likely_label_errors(data.labels(), answers.bag.values, data.classes)
     facts: dict[str, Any] = {
         "rows": data.n_samples,
         "classes": len(data.classes),
@@ -61,7 +61,7 @@ def measure(
         else n_unlabelled
         if query_budget is None
         else min(query_budget, n_unlabelled),
-        "pool_can_be_asked": query_budget is None or query_budget >= n_unlabelled,
+        "pool_can_be_queried": query_budget is None or query_budget >= n_unlabelled,
         "teacher_frozen": frozen,
         "teacher_signal": answers.teacher.source,
         "hard_answers": hard,
@@ -80,12 +80,12 @@ def measure(
         "complexity_ratio": _ratio(answers.teacher_size, answers.student_size),
         "same_kind": answers.teacher_size.kind == answers.student_size.kind,
         "agreement": fidelity(answers.teacher.values, answers.trained.values),
-        "label_doubt": doubted.share,
-        "repeats_doubted": float(seen[doubted.rows].mean()) if len(doubted.rows) >= ENOUGH_DOUBTED else None,
+        "label_error_share": errors.share,
+        "repeats_label_errors": float(seen[errors.rows].mean()) if len(errors.rows) >= ENOUGH_ERRORS else None,
         **_confidence(data, answers, frozen=frozen, hard=hard),
         **_information(data, answers, seed),
     }
-    return facts, doubted.rows
+    return facts, errors.rows
 
 
 def _confidence(data: TransferSet, answers: Answers, *, frozen: bool, hard: bool) -> dict[str, float | None]:

@@ -11,8 +11,8 @@ from stepdown.verdict._inputs import as_probabilities, label_index
 
 
 @dataclass(frozen=True, slots=True)
-class DoubtedLabels:
-    """What `doubted_labels` found.
+class LabelErrors:
+    """What `likely_label_errors` found.
 
     Parameters
     ----------
@@ -20,14 +20,15 @@ class DoubtedLabels:
         Estimated share of wrong labels, in [0, 1]. Where classes overlap, labels that are right but improbable count
         too, so that it is nearer to an upper estimate.
     rows : array of int
-        Positions of the doubted rows. Fewer than the share says: a row that is like no class is not counted.
+        Positions of the rows whose labels are likely wrong. Fewer than the share suggests: a row that is like no class
+        is not counted.
     """
 
     share: float
     rows: NDArray[np.intp]
 
 
-def doubted_labels(y_true: ArrayLike, proba: ArrayLike, classes: ArrayLike) -> DoubtedLabels:
+def likely_label_errors(y_true: ArrayLike, proba: ArrayLike, classes: ArrayLike) -> LabelErrors:
     r"""Count labels that confident out-of-fold or out-of-bag probabilities contradict (confident learning).
 
     A row counts for class j if its probability of j reaches the mean probability of j over the rows with label j; of
@@ -39,13 +40,13 @@ def doubted_labels(y_true: ArrayLike, proba: ArrayLike, classes: ArrayLike) -> D
     y_true : array-like of shape (n_samples,)
         Labels.
     proba : array-like of shape (n_samples, n_classes)
-        Rows sum to 1; of models that have *not seen* the rows, or else no label is ever contradicted.
+        Rows sum to 1; of models that have *not seen* the rows, otherwise no label is ever contradicted.
     classes : array-like of shape (n_classes,)
-        The labels that the columns stand for.
+        The labels of the columns.
 
     Returns
     -------
-    DoubtedLabels
+    LabelErrors
 
     Raises
     ------
@@ -60,8 +61,8 @@ def doubted_labels(y_true: ArrayLike, proba: ArrayLike, classes: ArrayLike) -> D
     Examples
     --------
     >>> proba = [[0.9, 0.1], [0.8, 0.2], [0.1, 0.9], [0.2, 0.8], [0.1, 0.9]]
-    >>> doubted = doubted_labels(["a", "a", "a", "b", "b"], proba, ["a", "b"])
-    >>> doubted.rows.tolist(), round(doubted.share, 2)
+    >>> found = likely_label_errors(["a", "a", "a", "b", "b"], proba, ["a", "b"])
+    >>> found.rows.tolist(), round(found.share, 2)
     ([2], 0.2)
     """
     values = as_probabilities(proba, "proba")
@@ -79,4 +80,4 @@ def doubted_labels(y_true: ArrayLike, proba: ArrayLike, classes: ArrayLike) -> D
     totals = joint.sum(axis=1)
     wrong = np.divide(totals - np.diag(joint), totals, out=np.zeros(n_classes), where=totals > 0)
     rows = np.flatnonzero(counted & (likely != labels))
-    return DoubtedLabels(float(sizes @ wrong / len(labels)), rows)
+    return LabelErrors(float(sizes @ wrong / len(labels)), rows)

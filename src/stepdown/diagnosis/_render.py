@@ -56,7 +56,7 @@ SECTIONS: dict[str, tuple[Finding, ...]] = {
         Finding("teacher_frozen", "frozen", _yes, "whether it can't be trained again"),
         Finding("hard_answers", "answers only", _yes, "whether it gives labels without probabilities"),
         Finding("teacher_signal", "its answers are", str, "how those on unseen rows were made; frozen: as it says"),
-        Finding("teacher_accuracy_in_sample", "right on these rows", _percent, "fitted to all of them, or as it came"),
+        Finding("teacher_accuracy_in_sample", "right on these rows", _percent, "fitted to all of them, or before"),
         Finding("teacher_accuracy", "right on unseen rows", _percent, "when it had not seen them"),
         Finding("overfit", "over-fit", _points, "the first less the second"),
         Finding("confidence_in_sample", "sure on these rows", _percent, "mean probability of its answer"),
@@ -78,10 +78,10 @@ SECTIONS: dict[str, tuple[Finding, ...]] = {
         Finding("classes", "classes", count, ""),
         Finding("fewest_rows_of_a_class", "rarest class", count, "rows"),
         Finding("bag_accuracy", "a bag of trees", _percent, "right on unseen rows, from the labels alone"),
-        Finding("label_doubt", "doubted labels", _percent, "wrong, or improbable because classes overlap"),
-        Finding("repeats_doubted", "  repeated by teacher", _percent, "much: it has learned them by heart"),
+        Finding("label_error_share", "likely label errors", _percent, "wrong, or improbable because classes overlap"),
+        Finding("repeats_label_errors", "  repeated by teacher", _percent, "many: it has memorised them"),
         Finding("unlabelled_rows", "unlabelled rows", count, "at hand"),
-        Finding("query_budget", "  may be asked", count, "of the teacher"),
+        Finding("query_budget", "  label budget", count, "how many the teacher may label"),
     ),
     INFORMATION: (
         Finding("information_redundant", "both know", _nats, "handed on, or learned by each"),
@@ -114,13 +114,13 @@ def render_diagnosis_text(summary: Mapping[str, Any]) -> str:
     Examples
     --------
     >>> rule = {"role": "way", "advice": "One hop.", "reason": "Nothing speaks for more.", "source": None}
-    >>> summary = {"schema": 1, "n_samples": 300, "facts": {"label_doubt": 0.02}, "recommendations": [rule]}
+    >>> summary = {"schema": 1, "n_samples": 300, "facts": {"label_error_share": 0.02}, "recommendations": [rule]}
     >>> print(render_diagnosis_text(summary))
     300 rows
     <BLANKLINE>
     The rows
-      finding         value  what it means
-      doubted labels   2.0%  wrong, or improbable because classes overlap
+      finding              value  what it means
+      likely label errors   2.0%  wrong, or improbable because classes overlap
     <BLANKLINE>
     Which way to the student
       One hop.
@@ -201,7 +201,7 @@ def _tables(summary: Mapping[str, Any]) -> list[Table]:
         )
         if rows:
             if title == INFORMATION and facts.get("teacher_frozen"):
-                title += ", flattered if the frozen teacher has seen these rows"
+                title += ", optimistically biased if the frozen teacher has seen these rows"
             tables.append(Table(title, ("finding", "value", "what it means"), rows, frozenset({1})))
     return tables
 
@@ -212,15 +212,16 @@ def _remark(summary: Mapping[str, Any]) -> str:
     remarks = []
     unique, bias = facts.get("information_unique_teacher"), facts.get("information_bias")
     if unique is not None and bias is not None and unique <= bias:
-        remarks.append("What only the teacher knows about the label is no more than chance would give.")
+        remarks.append("What only the teacher knows about the label is within what chance would give.")
     if facts.get("teacher_frozen"):
         remarks.append(
-            "The teacher is frozen and may have seen these rows, so nothing is said of its answers on unseen ones."
+            "The teacher is frozen and may have seen these rows, so its answers on unseen rows are not assessed."
         )
-    doubted = summary.get("doubted_rows")
-    if doubted:
-        some = ", ".join(str(row) for row in doubted[:10])
-        remarks.append(f"Doubted rows: {some}{', ...' if len(doubted) > 10 else ''} ({len(doubted)} in all).")
+    errors = summary.get("likely_error_rows")
+    if errors:
+        some = ", ".join(str(row) for row in errors[:10])
+        more = ", ..." if len(errors) > 10 else ""
+        remarks.append(f"Likely label errors in rows {some}{more} ({len(errors)} in all).")
     return " ".join(remarks)
 
 
@@ -234,5 +235,5 @@ def _why(row: Mapping[str, Any]) -> str:
     source = row.get("source")
     if source:
         return f"Why: {row['reason']} (Measured: {source}.)"
-    # What goes without measuring, such as to keep rows for the verdict, stands among the last.
+    # Advice of the last group, such as to keep rows for the verdict, needs no measurement.
     return f"Why: {row['reason']}{'' if row['role'] == 'also' else ' (No committed measurement.)'}"

@@ -22,7 +22,7 @@ from stepdown.core import (
     printing,
 )
 from stepdown.learners import answers, as_estimator, cast_rows, complexity
-from stepdown.oracle import Queried, QueryPolicy
+from stepdown.oracle import Queried, QueryStrategy
 from stepdown.search import Search
 from stepdown.search._inputs import checked_rows, warn_unless_falling
 from stepdown.search._scoring import asked_scorer
@@ -193,7 +193,7 @@ class MultihopClassifier(ClassifierMixin, _Multihop):
         then a ``FrozenEstimator`` or a callable ``f(rows)`` that returns labels or probabilities. A bridge learns the
         answers and labels the rest of the pool. A second `fit` goes on with the same purse. For answers on disk, and
         for one purse for all clones, give ``Queried(teacher, budget, store=...)`` as the teacher instead.
-    queries : QueryPolicy or "auto", default="auto"
+    queries : QueryStrategy or "auto", default="auto"
         Which rows it is asked about: ``Representative()``, which is what "auto" takes, or ``Random()``.
 
     Attributes
@@ -248,7 +248,7 @@ class MultihopClassifier(ClassifierMixin, _Multihop):
         verbose: int = 0,
         keep_rungs: bool = False,
         query_budget: int | None = None,
-        queries: QueryPolicy | str = "auto",
+        queries: QueryStrategy | str = "auto",
     ) -> None:
         super().__init__(
             teacher,

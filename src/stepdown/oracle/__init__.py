@@ -1,6 +1,6 @@
 """A teacher that may be queried only so often: the wrapper, its answer file, and the query strategies."""
 
 from ._queried import Queried
-from ._strategies import PoolState, QueryPolicy, Random, Representative
+from ._strategies import PoolState, QueryStrategy, Random, Representative
 
-__all__ = ["PoolState", "Queried", "QueryPolicy", "Random", "Representative"]
+__all__ = ["PoolState", "Queried", "QueryStrategy", "Random", "Representative"]

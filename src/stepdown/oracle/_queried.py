@@ -62,7 +62,7 @@ class Queried(ClassifierMixin, BaseEstimator):
     Examples
     --------
     >>> asked = Queried(lambda rows: ["warm" if row[0] > 20 else "cold" for row in rows], budget=3)
-    >>> asked.predict([[25.0], [15.0], [25.0]]).tolist(), asked.n_asked, asked.n_left
+    >>> asked.predict([[25.0], [15.0], [25.0]]).tolist(), asked.n_queried, asked.n_left
     (['warm', 'cold', 'warm'], 2, 1)
     """
 
@@ -89,14 +89,14 @@ class Queried(ClassifierMixin, BaseEstimator):
         return self.teacher
 
     @property
-    def n_asked(self) -> int:
+    def n_queried(self) -> int:
         """Rows that were answered, those in `store` included."""
         return len(self._known())
 
     @property
     def n_left(self) -> int:
         """Rows that may still be asked about; 0 for a copy."""
-        return 0 if self._is_copy else max(0, self.budget - self.n_asked)
+        return 0 if self._is_copy else max(0, self.budget - self.n_queried)
 
     @property
     def is_hard(self) -> bool | None:
@@ -257,8 +257,8 @@ class Queried(ClassifierMixin, BaseEstimator):
         if wanted > self.n_left:
             kept = "" if self.store is None else f", those in {str(self.store)!r} included"
             raise InvalidInputError(
-                f"{wanted} rows have no answer, and {self.n_left} of budget={self.budget} are left ({self.n_asked} rows"
-                f" were answered{kept}). Raise the budget, or ask about fewer rows."
+                f"{wanted} rows have no answer, and {self.n_left} of budget={self.budget} are left"
+                f" ({self.n_queried} rows were answered{kept}). Raise the budget, or ask about fewer rows."
             )
 
     # A classifier -----------------------------------------------------------------------------------------------

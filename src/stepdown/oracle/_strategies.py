@@ -82,14 +82,14 @@ def _standardised(values: NDArray[Any]) -> Floats:
     return centred / np.where(deviation > 0, deviation, 1.0)
 
 
-class QueryPolicy(BaseEstimator, ABC):
+class QueryStrategy(BaseEstimator, ABC):
     """Chooses the rows to ask about. A policy may ask in several rounds and look at what came in between.
 
     Examples
     --------
     Ask about the rows that the bridge is least sure of, ten at a time:
 
-    >>> class LeastSure(QueryPolicy):
+    >>> class LeastSure(QueryStrategy):
     ...     def choose(self, state, *, seed=None):
     ...         proba = state.learn()
     ...         if proba is None:
@@ -117,7 +117,7 @@ class QueryPolicy(BaseEstimator, ABC):
         """
 
 
-class Random(QueryPolicy):
+class Random(QueryStrategy):
     """Rows drawn at random, in one round.
 
     Examples
@@ -131,7 +131,7 @@ class Random(QueryPolicy):
         return np.asarray(check_random_state(seed).permutation(state.open)[: state.n_left])
 
 
-class Representative(QueryPolicy):
+class Representative(QueryStrategy):
     """One row for each cluster of the pool: the one next to the centre; in one round.
 
     The pool is split into as many clusters by k-means as rows may be known. With few answers rows that stand for many
@@ -176,10 +176,10 @@ class Representative(QueryPolicy):
         return np.sort(chosen)
 
 
-def ask_pool(
+def query_pool(
     queried: Queried,
     X: Any,
-    policy: QueryPolicy,
+    policy: QueryStrategy,
     learn: Callable[[Ints], Floats | None],
     *,
     classes: NDArray[Any] | None,
@@ -204,7 +204,7 @@ def ask_pool(
         queried.ask(_safe_indexing(X, rows), classes)
     if not len(known):
         raise InvalidInputError(
-            f"no row of the pool may be asked about: {queried.n_asked} rows were answered before, none of them in the"
+            f"no row of the pool may be asked about: {queried.n_queried} rows were answered before, none of them in the"
             f" pool, and budget={queried.budget}. Raise the budget."
         )
     return known

@@ -18,8 +18,8 @@ from sklearn.utils.validation import _num_samples
 from stepdown.core import InvalidInputError, NotSupportedError, Signal, Teacher, TransferSet, derive_seed
 from stepdown.learners import fit_to, predictions, signal_key
 from stepdown.methods._rows import stack_rows
-from stepdown.oracle import Queried, QueryPolicy, Representative
-from stepdown.oracle._strategies import Ints, ask_pool
+from stepdown.oracle import Queried, QueryStrategy, Representative
+from stepdown.oracle._strategies import Ints, query_pool
 
 from ._dynamic import DynamicProgramming
 from ._inputs import check_rows
@@ -96,7 +96,7 @@ def solve_queried(
 
     log.info("querying %d of %d rows", min(queried.n_left, n_unknown), _num_samples(pool))
     started = time.perf_counter()
-    known = ask_pool(queried, pool, policy, learn, classes=classes, seed=seed)
+    known = query_pool(queried, pool, policy, learn, classes=classes, seed=seed)
     # A copy asks nothing: whatever methods, folds and processes do from here on, no further row is paid for.
     data, teacher = _of_answers(copy.copy(queried), own, pool, known, owner.cv)
     _check_answers(data)
@@ -126,8 +126,8 @@ def _choose(search: Search, problem: Task, ways: list[Way], preferred: Way, scor
         return search.choose(problem, ways, preferred, scorer=scorer, n_jobs=n_jobs)
 
 
-def _read_queries(queries: Any) -> QueryPolicy:
-    if isinstance(queries, QueryPolicy):
+def _read_queries(queries: Any) -> QueryStrategy:
+    if isinstance(queries, QueryStrategy):
         return queries
     if queries != "auto":
         raise InvalidInputError(f"queries={queries!r}: expected a policy such as Random(), or 'auto'.")

@@ -32,7 +32,7 @@ def calibration_error(
     proba : array-like of shape (n_samples, n_classes)
         Rows sum to 1.
     classes : array-like of shape (n_classes,)
-        The labels that the columns stand for.
+        The labels of the columns.
     n_bins : int, default=15
         At most so many; empty ones don't count.
     strategy : {"uniform", "quantile"}, default="uniform"

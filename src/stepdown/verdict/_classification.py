@@ -55,8 +55,8 @@ def log_loss(
     """Mean negative logarithm of the probability given to the true class; 0 is perfect.
 
     Probabilities are clipped at the resolution of float64 (2.2e-16), so that one confident error costs 36 and not
-    infinity. The columns may stand in any order, and a class may be missing from `y_true`; that is what
-    ``sklearn.metrics.log_loss`` doesn't take.
+    infinity. The columns may be in any order, and a class may be missing from `y_true`; ``sklearn.metrics.log_loss``
+    accepts neither.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ def log_loss(
     proba : array-like of shape (n_samples, n_classes)
         Rows sum to 1.
     classes : array-like of shape (n_classes,)
-        The labels that the columns stand for.
+        The labels of the columns.
     sample_weight : array-like of shape (n_samples,), optional
 
     Raises
@@ -100,7 +100,7 @@ def brier_score(
     proba : array-like of shape (n_samples, n_classes)
         Rows sum to 1.
     classes : array-like of shape (n_classes,)
-        The labels that the columns stand for.
+        The labels of the columns.
     sample_weight : array-like of shape (n_samples,), optional
 
     Raises

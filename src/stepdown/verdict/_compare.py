@@ -105,7 +105,7 @@ def compare(
         Non-negative. Used in training, and in the score where the scorer takes weights, as the default ones and most of
         scikit-learn's do; ``summary["weighted"]`` says which. The metrics beside the score are not weighted.
     groups : array-like of shape (n_samples,), optional
-        Whole groups stand on one side of every fold.
+        Groups are never split between the two sides of a fold.
     X_unlabeled : array-like of shape (n_unlabeled, n_features), optional
         Further rows, which the teacher may label in every fold; they must be none of those of `X`.
     rope : float, default=0.01
@@ -173,7 +173,7 @@ def compare(
 
 
 def _check_judgement(rope: Any, level: Any) -> None:
-    """The same limits as `compare_paired` has, said before the folds and not after them."""
+    """The limits of `compare_paired`, checked before the folds are fitted."""
     if not (isinstance(rope, int | float | np.number) and 0 <= rope < np.inf):
         raise InvalidInputError(f"rope={rope!r}: expected a half-width in units of the score, at least 0.")
     if not (isinstance(level, int | float | np.number) and 0.5 <= level < 1):

@@ -69,12 +69,12 @@ class ComparisonDisplay:
         ImportError
             If matplotlib is missing, with the line that installs it.
         ValueError
-            If the summary is of another schema or holds no comparison.
+            If the summary is of another schema or has no comparisons.
         """
         check_schema(summary)
         rows = list(summary.get("comparisons") or [])
         if not rows:
-            raise ValueError("summary: it holds no comparison to draw; `stepdown.compare` makes one.")
+            raise ValueError("summary: it has no comparisons to draw; expected a summary of `stepdown.compare`.")
         return cls(rows, scorer=str(summary.get("scorer", "score")), rope=summary.get("rope")).plot(ax)
 
     def plot(self, ax: Axes | None = None) -> Self:

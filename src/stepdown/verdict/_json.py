@@ -58,4 +58,4 @@ def plain(value: Any) -> Any:
         return {str(key): plain(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):
         return [plain(entry) for entry in value]
-    raise TypeError(f"summary: {type(value).__name__} is no JSON type; give plain numbers, texts, lists and dicts.")
+    raise TypeError(f"summary: {type(value).__name__} is not a JSON type; expected numbers, strings, lists and dicts.")

@@ -23,7 +23,7 @@ def classification_metrics(
     proba : array-like of shape (n_samples, n_classes)
         Rows sum to 1; the predicted label is the most probable one, the first on ties.
     classes : array-like of shape (n_classes,)
-        The labels that the columns stand for.
+        The labels of the columns.
     teacher : array-like of shape (n_samples, n_classes), optional
         The teacher's probabilities.
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeGuard
 
-# Scores between 0 and 1 are told in points, hundredths of their range.
+# Scores between 0 and 1 are shown in points, hundredths of their range.
 IN_POINTS = (
     "accuracy",
     "balanced_accuracy",
@@ -78,7 +78,7 @@ def seconds(value: float | None) -> str:
 
 
 def size(complexity: Any) -> str:
-    """Return what is said about a model's complexity, or its comparable size."""
+    """Return the text of a model's complexity, or its size."""
     if isinstance(complexity, Mapping):
         return str(complexity["text"]) if complexity.get("text") else count(complexity.get("size"))
     return NOTHING if complexity is None else str(complexity)

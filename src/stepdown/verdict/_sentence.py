@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ._numbers import Scale
-from ._tables import is_flattered
+from ._tables import is_biased
 
 NAMES = {
     "plain": "the simple model alone",
@@ -22,14 +22,13 @@ NAMES = {
 def summary_sentence(summary: Mapping[str, Any]) -> str:
     """Say in English what a comparison showed.
 
-    Every paired comparison is told with its interval, whatever came out, and then what the control allows one to say:
-    without it nothing that a chain gains can be put down to its teacher.
+    Every paired comparison is reported with its interval, then what the control supports: without it no gain of a chain
+    can be attributed to its teacher.
 
     Parameters
     ----------
     summary : mapping
-        As `stepdown.compare` gives it, or the result of ``stepdown run``, which holds validated scores only and is
-        said to.
+        As `stepdown.compare` gives it, or the result of ``stepdown run``, which holds validated scores only.
 
     Returns
     -------
@@ -79,25 +78,25 @@ def _points(row: Mapping[str, Any], scale: Scale) -> str:
 
 
 def _of_control(comparisons: list[Mapping[str, Any]]) -> list[str]:
-    """What the control allows one to say about the chain; nothing where there is no chain."""
+    """What the control shows about the chain; nothing where there is no chain."""
     if not any(row["a"] == "multihop" for row in comparisons):
         return []
     against = next((row for row in comparisons if row["a"] == "multihop" and row["b"] == "control"), None)
     if against is None:
-        return ["No control was run, so nothing that the chain gains can be put down to its teacher."]
+        return ["No control was run, so no gain of the chain can be attributed to its teacher."]
     return {
         "better": ["So the chain owes part of its score to its teacher."],
         "worse": ["So the chain would do better without its teacher."],
         "no practical difference": ["So the chain does as well without its teacher."],
-    }.get(against["verdict"], ["So no gain of the chain can be put down to its teacher."])
+    }.get(against["verdict"], ["So no gain of the chain can be attributed to its teacher."])
 
 
 def _of_frozen(summary: Mapping[str, Any]) -> list[str]:
     if not summary.get("frozen_teacher"):
         return []
     return [
-        "The teacher came fitted and may have seen the held-out rows; if it has, its own score is not held out, and"
-        " what it hands on is a little flattered."
+        "The teacher was already fitted and may have seen the held-out rows; if so, its own score, and slightly those"
+        " of the students it taught, are optimistically biased."
     ]
 
 
@@ -111,7 +110,6 @@ def _of_validation(summary: Mapping[str, Any], scale: Scale) -> str:
         words += f", scoring {scale.value(chosen['score'])}{' %' if scale.scorer.endswith('accuracy') else ''}"
     best = max((row for row in rows if row.get("score") is not None), key=lambda row: row["score"], default=None)
     if best is not None and best is not chosen and best["score"] > (chosen.get("score") or best["score"]):
-        flattered = is_flattered(best) and not is_flattered(chosen)
-        more = "a score that is optimistic by construction" if flattered else "not clearly more"
+        more = "an optimistically biased score" if is_biased(best) and not is_biased(chosen) else "not clearly more"
         words += f" ({NAMES.get(best['way'], best['way'])} scored {scale.value(best['score'])}, {more})"
-    return f"{words}. These scores helped to choose, so they are no verdict; `compare` gives one."
+    return f"{words}. These scores helped to choose, so they are not a verdict; `compare` gives one."

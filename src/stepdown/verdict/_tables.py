@@ -22,17 +22,17 @@ METRICS = {
 }
 
 
-# The ways that nobody teaches: their validated scores are honest.
-HONEST = ("plain", "labels")
-FLATTERED = (
-    "† optimistic by construction: the models that taught this student have seen labels of the rows that it is scored"
-    " on. Labels alone have no such help; `compare` gives none to any way."
+# Ways without a teacher: their validated scores are unbiased.
+UNBIASED = ("plain", "labels")
+BIASED = (
+    "† optimistically biased: the models that taught this student have seen labels of the rows that it is scored on."
+    " Labels alone have no such help; `compare` gives none to any way."
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One table: its heading, column heads, rows of cells, which columns hold numbers, and what must be said below."""
+    """One table: its heading, column heads, rows of cells, which columns hold numbers, and a note below."""
 
     title: str
     head: tuple[str, ...]
@@ -64,10 +64,11 @@ def headline(summary: Mapping[str, Any]) -> str:
     return ", ".join(part for part in parts if part)
 
 
-def is_flattered(row: Mapping[str, Any]) -> bool:
-    """Whether the validated score of a way is too good; rows say it themselves or by their kind."""
-    said = row.get("flattered")
-    return bool(said) if said is not None else row.get("kind", row["way"]) not in HONEST
+def is_biased(row: Mapping[str, Any]) -> bool:
+    """Whether the validated score of a way is optimistically biased."""
+    if "validated" in row:
+        return row["validated"] == "frozen"
+    return row.get("kind", row["way"]) not in UNBIASED
 
 
 def tables(summary: Mapping[str, Any]) -> Iterator[Table]:
@@ -77,9 +78,9 @@ def tables(summary: Mapping[str, Any]) -> Iterator[Table]:
         yield _ways(summary["ways"], scale)
     if summary.get("comparisons"):
         yield _comparisons(summary["comparisons"], scale)
-    asked = {row.get("question") for row in summary.get("comparisons") or ()}
-    # Parts that stand among the paired differences as a question aren't told twice.
-    if any(row["part"] not in asked for row in summary.get("attribution") or ()):
+    questions = {row.get("question") for row in summary.get("comparisons") or ()}
+    # Parts that are already among the paired differences aren't repeated.
+    if any(row["part"] not in questions for row in summary.get("attribution") or ()):
         yield _attribution(summary["attribution"], scale)
     if summary.get("validation"):
         yield _validation(summary["validation"], scale)
@@ -141,7 +142,7 @@ def _attribution(rows: list[Mapping[str, Any]], scale: Scale) -> Table:
 def _validation(rows: list[Mapping[str, Any]], scale: Scale) -> Table:
     body = tuple(
         (
-            f"{row['way']}{' †' if is_flattered(row) else ''}{' *' if row.get('chosen') else ''}",
+            f"{row['way']}{' †' if is_biased(row) else ''}{' *' if row.get('chosen') else ''}",
             scale.value(row.get("score")),
             scale.spread(row.get("std_error")),
             scale.difference(row.get("difference")),
@@ -151,7 +152,7 @@ def _validation(rows: list[Mapping[str, Any]], scale: Scale) -> Table:
     )
     head = ("way (* chosen)", scale.scorer, "s.e.", "difference", "s.e.")
     title = "Validated on training rows (differences to labels)"
-    note = FLATTERED if any(is_flattered(row) for row in rows) else ""
+    note = BIASED if any(is_biased(row) for row in rows) else ""
     return Table(title, head, body, frozenset({1, 2, 3, 4}), note)
 
 
