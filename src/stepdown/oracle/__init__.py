@@ -1,4 +1,4 @@
-"""A teacher that may be queried only so often: the wrapper, its answer file, and the query strategies."""
+"""A teacher with a label budget: the wrapper, its answer file, and the query strategies."""
 
 from ._queried import Queried
 from ._strategies import PoolState, QueryStrategy, Random, Representative

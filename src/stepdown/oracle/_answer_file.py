@@ -1,7 +1,7 @@
 """Answers on disk, one line each, found again by what the row holds.
 
-The file is only ever appended to, a line at a time, and pushed to the disk before the next question is asked: whatever
-ends the process, at most the line that was being written is lost. JSON lines hold no code.
+The file is only ever appended to, a line at a time, and synced to the disk before the next query: whatever ends the
+process, at most the line that was being written is lost. JSON lines hold no code.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _LARGEST_EXACT = 2**53
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a teacher said about one row."""
+    """What a teacher answered for one row."""
 
     value: Any
     classes: tuple[Any, ...] | None = None
@@ -42,7 +42,7 @@ class Answer:
 
 
 def row_keys(X: Any) -> list[str]:
-    """A digest of what each row holds: equal for equal values, whatever the table that they stand in.
+    """A digest of what each row holds: equal for equal values, in whatever kind of table.
 
     Examples
     --------
@@ -96,14 +96,14 @@ def _digest(content: bytes) -> str:
 class AnswerFile:
     """An append-only file of answers.
 
-    A last line that was cut off is passed over; so is what it becomes when more lines follow it.
+    A last line that was cut off is skipped, also when more lines follow it.
     """
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         if not self.path.parent.is_dir():
             raise InvalidInputError(
-                f"store={str(path)!r}: there is no folder {str(self.path.parent)!r}; make it first."
+                f"store={str(path)!r}: the folder {str(self.path.parent)!r} doesn't exist; create it first."
             )
 
     def read(self) -> dict[str, Answer]:
@@ -130,7 +130,7 @@ class AnswerFile:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Keep other processes from asking at the same time, where the system has such locks."""
+        """Keep other processes from querying at the same time, where the system has such locks."""
         try:
             import fcntl
         except ImportError:  # Windows
@@ -152,10 +152,10 @@ class AnswerFile:
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             if not (line.startswith(_BEGINNING) or _BEGINNING.startswith(line)):
                 raise InvalidInputError(
-                    f"store={str(self.path)!r}: line {number} is no stored answer: {line[:60]!r}. Give the path of a"
+                    f"store={str(self.path)!r}: line {number} is not a stored answer: {line[:60]!r}. Give the path of a"
                     " new file, or of one that was written here."
                 ) from error
-            log.warning("%s: line %d was cut off and is passed over", self.path, number)
+            log.warning("%s: line %d was cut off and is skipped", self.path, number)
 
 
 def _line(key: str, answer: Answer) -> str:
@@ -172,6 +172,6 @@ def _plain(labels: Sequence[Any]) -> list[Any]:
     strange = [label for label in plain if not isinstance(label, str | bool | int | float)]
     if strange:
         raise NotSupportedError(
-            f"labels of type {type(strange[0]).__name__} can't be stored; map them to texts or numbers."
+            f"labels of type {type(strange[0]).__name__} can't be stored; map them to strings or numbers."
         )
     return plain

@@ -1,4 +1,4 @@
-"""Which rows of a pool a teacher is asked about when it may be asked only so often."""
+"""Which rows of a pool a teacher with a label budget is queried for."""
 
 from __future__ import annotations
 
@@ -14,13 +14,9 @@ from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
 from sklearn.cluster import KMeans
 from sklearn.decomposition import TruncatedSVD
-from sklearn.utils import _safe_indexing, check_random_state
+from sklearn.utils import check_random_state
 
-from stepdown.core import InvalidInputError, derive_seed
 from stepdown.methods._rows import CodedTable
-
-from ._answer_file import row_keys
-from ._queried import Queried
 
 Ints = NDArray[np.intp]
 Floats = NDArray[np.float64]
@@ -31,21 +27,21 @@ _MAX_CLUSTERED = 10_000
 
 @dataclass(frozen=True)
 class PoolState:
-    """What a policy sees before a round of questions.
+    """What a strategy sees before a round of queries.
 
     Parameters
     ----------
     X : array-like, sparse matrix or data frame of shape (n_pool, n_features)
         The pool.
     known : array of int
-        Positions of rows that have an answer.
+        Positions of the rows that are labelled.
     open : array of int
-        Positions that may be asked: without an answer, and no two of equal content.
+        Positions that may be queried: not labelled yet, and no two of equal content.
     n_left : int
-        How many of these may still be asked, at least 1.
+        How many of these may still be queried, at least 1.
     learn : callable
-        ``learn()`` fits the bridge to what is known, and returns its probabilities for the whole pool, of shape
-        (n_pool, n_classes); None as long as fewer than two classes are known.
+        ``learn()`` fits the bridge to the known rows and returns its probabilities for the whole pool, of shape
+        (n_pool, n_classes); None while fewer than two classes are known.
     """
 
     X: Any
@@ -83,11 +79,11 @@ def _standardised(values: NDArray[Any]) -> Floats:
 
 
 class QueryStrategy(BaseEstimator, ABC):
-    """Chooses the rows to ask about. A policy may ask in several rounds and look at what came in between.
+    """Chooses the rows to query, in one round or in several, each of which sees the answers so far.
 
     Examples
     --------
-    Ask about the rows that the bridge is least sure of, ten at a time:
+    Query the rows that the bridge is least sure of, ten at a time:
 
     >>> class LeastSure(QueryStrategy):
     ...     def choose(self, state, *, seed=None):
@@ -101,7 +97,7 @@ class QueryStrategy(BaseEstimator, ABC):
 
     @abstractmethod
     def choose(self, state: PoolState, *, seed: int | None = None) -> Ints:
-        """Return the rows to ask about next.
+        """Return the rows to query next.
 
         Parameters
         ----------
@@ -112,8 +108,8 @@ class QueryStrategy(BaseEstimator, ABC):
         Returns
         -------
         array of int
-            Positions, some of ``state.open``, at least one and at most ``state.n_left``. As long as some may be asked,
-            the policy is called again.
+            Positions, some of ``state.open``, at least one and at most ``state.n_left``. The strategy is called again
+            until none is left.
         """
 
 
@@ -134,9 +130,9 @@ class Random(QueryStrategy):
 class Representative(QueryStrategy):
     """One row for each cluster of the pool: the one next to the centre; in one round.
 
-    The pool is split into as many clusters by k-means as rows may be known. With few answers rows that stand for many
-    others are worth more than rows that are hard [1]_ [2]_. A cluster that holds a known row isn't asked about again,
-    so that a run that was broken off goes on with the rows it had chosen.
+    The pool is split by k-means into as many clusters as rows may be known. With few answers, typical rows are worth more
+    than hard ones [1]_ [2]_. A cluster with a known row isn't queried again, so an interrupted run goes on with the rows
+    it had chosen.
 
     References
     ----------
@@ -174,37 +170,3 @@ class Representative(QueryStrategy):
         turn[order] = np.arange(len(order)) - starts[home[order]]
         chosen: Ints = state.open[np.lexsort((far, turn + turns_taken[home]))[: state.n_left]]
         return np.sort(chosen)
-
-
-def query_pool(
-    queried: Queried,
-    X: Any,
-    policy: QueryStrategy,
-    learn: Callable[[Ints], Floats | None],
-    *,
-    classes: NDArray[Any] | None,
-    seed: int | None,
-) -> Ints:
-    """Ask until the budget is spent or every row is known."""
-    first_of_its_kind = np.unique(row_keys(X), return_index=True)[1]
-    while True:
-        is_known = queried.is_known(X)
-        known = np.flatnonzero(is_known)
-        may = np.sort(first_of_its_kind[~is_known[first_of_its_kind]])
-        n_left = min(queried.n_left, len(may))
-        if n_left == 0:
-            break
-        state = PoolState(X, known, may, n_left, lambda known=known: learn(known))  # type: ignore[misc]
-        rows = np.asarray(policy.choose(state, seed=derive_seed(seed, "queries")))
-        if not 1 <= len(rows) <= n_left or len(np.unique(rows)) != len(rows) or not np.isin(rows, may).all():
-            raise InvalidInputError(
-                f"{policy!r} chose {len(rows)} rows; expected 1 to {n_left} different ones of state.open. Nothing was"
-                " asked in this round."
-            )
-        queried.ask(_safe_indexing(X, rows), classes)
-    if not len(known):
-        raise InvalidInputError(
-            f"no row of the pool may be asked about: {queried.n_queried} rows were answered before, none of them in the"
-            f" pool, and budget={queried.budget}. Raise the budget."
-        )
-    return known
