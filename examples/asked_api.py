@@ -1,6 +1,6 @@
-"""A classifier behind an interface that may be asked about 60 rows, 600 rows without a label, and a small tree.
+"""A classifier behind an interface with a label budget of 60 rows, 600 rows without a label, and a small tree.
 
-What it answers is on the disk before the next call: the second run of this script asks nothing.
+Its answers are on the disk before the next call: the second run of this script makes no queries.
 """
 
 import tempfile
@@ -21,7 +21,7 @@ POOL, X_TEST, Y_TEST = X[800:1400], X[1400:], y[1400:]
 
 def api(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     """Stands for a call over the network; probabilities of shape (n_rows, 10)."""
-    print(f"  asked about {len(rows)} rows")
+    print(f"  queried for {len(rows)} rows")
     return BEHIND_THE_INTERFACE.predict_proba(rows)
 
 
@@ -31,7 +31,7 @@ def main() -> None:
     for way in ("plain", "labels", "one-hop", "multihop"):
         clf = MultihopClassifier(teacher, DecisionTreeClassifier(max_depth=5), search=Fixed(way), random_state=0)
         clf.fit(POOL)  # no labels: the teacher is their only source
-        print(f"{way:<18} {clf.score(X_TEST, Y_TEST):.3f}   ({teacher.n_queried} rows answered so far)")
+        print(f"{way:<18} {clf.score(X_TEST, Y_TEST):.3f}   ({teacher.n_queried} rows queried so far)")
     print(f"answers: {store}")
 
 

@@ -1,11 +1,11 @@
-"""A teacher that may be asked about m rows of 500: does a bridge that labels the rest pay, and which rows to ask?
+"""A label budget of m rows of 500: does a bridge that labels the rest pay, and which rows to query?
 
     python -m benchmarks.tabular.queries --out benchmarks/results/queries.json
 
-One run is one data set, seed, budget, kind of answers and policy. The teacher (a forest on even seeds, LightGBM on odd
-ones) is fitted on rows of its own and frozen; 500 other rows are the pool, of which none has a label but by asking; the
-students are scored on rows that neither has seen. All ways but "plain" share the student's trainer, and all
-learn from the same answers. "default" is the way that the gate took; it is worked out for the default policy only.
+One run is one data set, seed, budget, kind of answers and strategy. The teacher (a forest on even seeds, LightGBM on
+odd ones) is fitted on rows of its own and frozen; 500 other rows are the pool, none of them with a label; the students are
+scored on rows that neither has seen. All ways but "plain" share the student's trainer, and all learn from the same
+answers. "default" is the way that the gate took; it is computed for the default strategy only.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class SmallMargin(QueryStrategy):
         return state.open[np.argsort(two[:, 1] - two[:, 0], kind="stable")[: min(state.n_left, a_third)]]
 
 
-POLICIES = {"representative": Representative(), "random": Random(), "small margin": SmallMargin()}
+STRATEGIES = {"representative": Representative(), "random": Random(), "small margin": SmallMargin()}
 CONDITIONS = [
     ("probabilities", "representative"), ("labels", "representative"), ("probabilities", "random"),
     ("labels", "random"), ("probabilities", "small margin"),
@@ -78,13 +78,14 @@ def runs_of(data: str, seed: int, budgets: list[int]) -> list[dict[str, Any]]:
     for answers, queries in CONDITIONS:
         for budget in budgets:
             started = time.process_time()
-            asked = Queried(FrozenEstimator(model if answers == "probabilities" else HardAnswers(model)), budget)
-            chain = MultihopClassifier(asked, STUDENT, queries=POLICIES[queries], random_state=seed)
+            fitted = FrozenEstimator(model if answers == "probabilities" else HardAnswers(model))
+            teacher = Queried(fitted, budget, strategy=STRATEGIES[queries])
+            chain = MultihopClassifier(teacher, STUDENT, random_state=seed)
             whole = queries == "representative"
             if not whole:
                 chain.set_params(search=Fixed())
             problem, choice = solve(chain, pool, None)
-            assert asked.n_queried == budget
+            assert teacher.n_queried == budget
             ways = [way for way in choice.ways if whole or way.kind in ("one-hop", "multihop")]
             scores = {way.kind: float(np.mean(problem.train(way).model.predict(X_test) == y_test)) for way in ways}
             if whole:

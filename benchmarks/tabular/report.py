@@ -97,7 +97,7 @@ def queries(record: dict[str, Any]) -> str:
     budgets = record["arguments"]["budgets"]
     seeds = record["arguments"]["seeds"]
     lines = [
-        "## A teacher that may be asked only so often",
+        "## A teacher with a label budget",
         f"The teacher (100 trees on even seeds, LightGBM on odd ones) answers m of {record['pool']} rows; nothing"
         f" else is labelled. Student: `{record['student']}`, one trainer for all;"
         f" {len(record['arguments']['sets'])} sets, {seeds} seeds (0 to {seeds - 1}). Points of test accuracy,"

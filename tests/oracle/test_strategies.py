@@ -1,4 +1,4 @@
-"""A query budget: which rows are asked about, what is learned from the answers, and that nothing more is ever asked."""
+"""A label budget: which rows are queried, what is learned from the answers, and that no more are ever queried."""
 
 import pickle
 
@@ -56,7 +56,8 @@ def digits():
     return X[250:], y[250:], model
 
 
-def chain(teacher, **changes) -> MultihopClassifier:
+def chain(teacher, budget=None, strategy=None, **changes) -> MultihopClassifier:
+    teacher = teacher if budget is None else Queried(teacher, budget, strategy=strategy)
     return MultihopClassifier(teacher, **{"student": TREE, "trainer": QUICK, "random_state": 0} | changes)
 
 
@@ -158,14 +159,14 @@ def test_the_teacher_may_be_the_only_source_of_labels(digits, hard) -> None:
 
 def test_all_rows_within_the_budget_leave_nothing_for_a_bridge(digits) -> None:
     X, _, model = digits
-    clf = chain(FrozenEstimator(model), query_budget=1000).fit(X[:80])
+    clf = chain(FrozenEstimator(model), budget=1000).fit(X[:80])
     assert {row["kind"] for row in clf.comparison_} == {"plain", "labels", "one-hop"}
     assert clf.teacher_.n_queried == len(np.unique(X[:80], axis=0))
 
 
 def test_a_linear_student_prefers_the_labels_alone(digits) -> None:
     X, _, model = digits
-    clf = chain(FrozenEstimator(model), student=LogisticRegression(max_iter=300), trainer="auto", query_budget=40)
+    clf = chain(FrozenEstimator(model), student=LogisticRegression(max_iter=300), trainer="auto", budget=40)
     problem, choice = solve(clf.set_params(scoring=None), X[:200] / 16, None)
     assert choice.ways[1].kind == "labels"
     assert problem.data.n_samples == 40
@@ -197,7 +198,7 @@ def test_tables_go_to_the_teacher_as_they_are() -> None:
         make_column_transformer((OneHotEncoder(), ["town"]), remainder="passthrough"),
         DecisionTreeClassifier(max_depth=2),
     )
-    clf = chain(service, student=student, trainer="auto", query_budget=40).fit(pool)
+    clf = chain(service, student=student, trainer="auto", budget=40).fit(pool)
     assert list(seen[0].columns) == ["town", "age"]
     assert sum(len(rows) for rows in seen) == 40
     assert clf.score(pool, service(pool)) > 0.9
@@ -209,8 +210,8 @@ def test_tables_go_to_the_teacher_as_they_are() -> None:
 def test_nothing_is_asked_beyond_the_budget_by_anyone(digits) -> None:
     X, y, model = digits
     service = Service(model)
-    asked = Queried(service, 40, classes=model.classes_)
-    clf = chain(asked, n_jobs=2).fit(X[:200])
+    queried = Queried(service, 40, classes=model.classes_)
+    clf = chain(queried, n_jobs=2).fit(X[:200])
     assert service.n_rows == 40
     clf.set_params(n_jobs=None, search=Fixed()).fit(X[:200])
     clone(clf).fit(X[:200])
@@ -218,29 +219,28 @@ def test_nothing_is_asked_beyond_the_budget_by_anyone(digits) -> None:
     assert service.n_rows == 40
     clf.predict_proba(X)
     assert clf.teacher_.n_queried == 40
-    with pytest.raises(ValueError, match="a copy of a Queried, which asks nothing"):
+    with pytest.raises(ValueError, match="a copy of a Queried, which makes no queries"):
         clf.teacher_.predict(X)
     cross_val_score(
-        chain(asked, search=Fixed()), X[:200], y[:200], params={"X_unlabeled": X[:200]}, cv=2, error_score="raise"
+        chain(queried, search=Fixed()), X[:200], y[:200], params={"X_unlabeled": X[:200]}, cv=2, error_score="raise"
     )
     assert service.n_rows == 40
 
 
-def test_a_query_budget_is_the_estimators_own_purse(digits) -> None:
+def test_a_second_fit_goes_on_with_the_budget(digits) -> None:
     X, _, model = digits
     service = Service(model, hard=True)
-    clf = chain(service, query_budget=30).fit(X[:200])
+    clf = chain(service, budget=30).fit(X[:200])
     first = clf.student_
     clf.fit(X[:200])
-    clf.set_params(search=Fixed())
     assert service.n_rows == 30
     np.testing.assert_array_equal(first.predict(X), clf.student_.predict(X))
-    clf.set_params(query_budget=50).fit(X[:200])
+    clf.set_params(teacher__budget=50).fit(X[:200])
     assert service.n_rows == 50
-    with pytest.raises(ValueError, match="no row of the pool may be asked about: 50 rows were answered before"):
+    with pytest.raises(ValueError, match="no query for this pool: 50 rows were queried before"):
         clf.fit(X[300:])
     clone(clf).fit(X[:200])
-    assert service.n_rows == 100
+    assert service.n_rows == 50
     assert pickle.loads(pickle.dumps(clf)).predict(X).shape == (len(X),)
 
 
@@ -249,23 +249,23 @@ def test_a_broken_off_run_asks_the_rest_only(digits, tmp_path, policy) -> None:
     X, _, model = digits
     service = Service(model, fails_at=20)
     store = tmp_path / "answers.jsonl"
-    asked = Queried(service, 40, store=store, classes=model.classes_, batch_size=10)
+    queried = Queried(service, 40, strategy=policy, store=store, classes=model.classes_, batch_size=10)
     with pytest.raises(ConnectionError):
-        chain(asked, queries=policy).fit(X[:200])
+        chain(queried).fit(X[:200])
     paid = service.n_rows
     assert 20 <= paid < 40
-    asked = Queried(service, 40, store=store, classes=model.classes_, batch_size=10)
-    again = chain(asked, queries=policy).fit(X[:200])
+    queried = Queried(service, 40, strategy=policy, store=store, classes=model.classes_, batch_size=10)
+    again = chain(queried).fit(X[:200])
     assert service.n_rows == 40
     if isinstance(policy, Representative):  # it goes on with the rows that it had chosen
-        whole = chain(Queried(Service(model), 40, classes=model.classes_), queries=policy).fit(X[:200])
+        whole = chain(Queried(Service(model), 40, strategy=policy, classes=model.classes_)).fit(X[:200])
         np.testing.assert_array_equal(whole.predict(X), again.predict(X))
 
 
 def test_without_a_store_the_estimator_keeps_what_was_answered(digits) -> None:
     X, _, model = digits
     service = Service(model, hard=True, fails_at=33)
-    clf = chain(service, query_budget=40)
+    clf = chain(service, budget=40)
     with pytest.raises(ConnectionError):
         clf.fit(X[:200])
     assert clf.fit(X[:200]).teacher_.n_queried == 40
@@ -284,13 +284,13 @@ class OneByOne(QueryStrategy):
         return state.open[:10]
 
 
-def test_a_policy_may_look_at_the_answers_between_rounds(digits) -> None:
+def test_a_strategy_may_look_at_the_answers_between_rounds(digits) -> None:
     X, _, model = digits
     policy = OneByOne([])
-    solve(chain(FrozenEstimator(model), queries=policy, query_budget=20, search=Fixed()), X[:100], None)
+    solve(chain(FrozenEstimator(model), strategy=policy, budget=20, search=Fixed()), X[:100], None)
     assert policy.seen == [(0, 20, 100, None), (10, 10, 90, (100, 4))]
     twice = OneByOne([])
-    solve(chain(FrozenEstimator(model), queries=twice, query_budget=20, search=Fixed()), np.vstack([X[:50]] * 2), None)
+    solve(chain(FrozenEstimator(model), strategy=twice, budget=20, search=Fixed()), np.vstack([X[:50]] * 2), None)
     assert twice.seen == [(0, 20, 50, None), (20, 10, 40, (100, 4))]
 
 
@@ -305,36 +305,36 @@ class Closed(QueryStrategy):
 @pytest.mark.parametrize(
     ("changes", "arguments", "message"),
     [
-        ({"query_budget": 0}, {}, "budget=0: expected a number of rows"),
-        ({"query_budget": "all"}, {}, "budget='all'"),
-        ({"queries": "random"}, {}, r"queries='random': expected a policy such as Random\(\)"),
-        ({"queries": Closed()}, {}, r"Closed\(\) chose 2 rows; expected 1 to 40 different"),
+        ({"budget": 0}, {}, "budget=0: expected a number of rows"),
+        ({"budget": "all"}, {}, "budget='all'"),
+        ({"strategy": "random"}, {}, r"strategy='random': expected a query strategy such as Random\(\)"),
+        ({"strategy": Closed()}, {}, r"Closed\(\) chose 2 rows; expected 1 to 40 different"),
         ({"methods": KD()}, {}, "leave methods='auto'"),
-        ({"search": DynamicProgramming()}, {}, r"its methods would ask .* use Gate\(\) or Fixed\(\)"),
+        ({"search": DynamicProgramming()}, {}, r"its methods would query .* use Gate\(\) or Fixed\(\)"),
         ({"search": Fixed("many hops")}, {}, "no such way to the student"),
-        ({"intermediates": [("a", TREE), ("b", TREE)]}, {}, "there is one bridge, which labels the pool; got 2"),
+        ({"intermediates": [("a", TREE), ("b", TREE)]}, {}, "one bridge, which labels the pool; got 2"),
         ({"student": KNeighborsClassifier(), "trainer": "auto"}, {}, "KNeighborsClassifier"),
         ({"student": DecisionTreeRegressor()}, {}, "a classifier is needed"),
         ({"student": FrozenEstimator(TREE)}, {}, "can't be trained"),
         ({"cv": 1}, {}, "cv=1"),
         ({}, {"X_unlabeled": True}, r"X is the pool .* \['X_unlabeled'\] can't be used"),
         ({}, {"sample_weight": True}, r"\['sample_weight'\] can't be used"),
-        ({}, {"y": True}, r"needs rows to ask about: fit\(X, y, X_unlabeled=pool\)"),
+        ({}, {"y": True}, r"needs rows to query: fit\(X, y, X_unlabeled=pool\)"),
     ],
 )
-def test_what_cannot_work_is_refused_before_anything_is_asked(digits, changes, arguments, message) -> None:
+def test_what_cannot_work_is_refused_before_the_first_query(digits, changes, arguments, message) -> None:
     X, y, model = digits
     service = Service(model, hard=True)
     values = {"y": y[:60], "sample_weight": np.ones(60), "X_unlabeled": X[60:]}
     with pytest.raises((ValueError, TypeError), match=message):
-        chain(service, **{"query_budget": 40} | changes).fit(X[:60], **{name: values[name] for name in arguments})
+        chain(service, **{"budget": 40} | changes).fit(X[:60], **{name: values[name] for name in arguments})
     assert service.n_rows == 0
 
 
 def test_the_models_of_the_search_can_be_kept_and_the_teacher_is_none_of_them(digits) -> None:
     X, y, model = digits
     service = Service(model)
-    clf = chain(service, query_budget=20, keep_rungs=True).fit(X[:60], y[:60], X_unlabeled=X[60:200])
+    clf = chain(service, budget=20, keep_rungs=True).fit(X[:60], y[:60], X_unlabeled=X[60:200])
     assert service.n_rows == 20
     names = [rung.name for rung in clf.rungs_]
     assert "teacher" not in names
@@ -345,41 +345,49 @@ def test_the_models_of_the_search_can_be_kept_and_the_teacher_is_none_of_them(di
 def test_labels_that_the_teacher_does_not_know_are_refused(digits) -> None:
     X, y, model = digits
     with pytest.raises(ValueError, match=r"labels \[7\] are unknown to the teacher"):
-        chain(FrozenEstimator(model), query_budget=30).fit(X[:60], np.where(y[:60] == 0, 7, y[:60]), X_unlabeled=X[60:])
+        chain(FrozenEstimator(model), budget=30).fit(X[:60], np.where(y[:60] == 0, 7, y[:60]), X_unlabeled=X[60:])
 
 
 def test_texts_and_numbers_are_not_mixed(digits) -> None:
     X, y, _ = digits
-    with pytest.raises(ValueError, match="texts here and numbers there"):
-        chain(lambda rows: ["one"] * len(rows), query_budget=3).fit(X[:60], y[:60], X_unlabeled=X[60:])
+    with pytest.raises(ValueError, match="strings and numbers"):
+        chain(lambda rows: ["one"] * len(rows), budget=3).fit(X[:60], y[:60], X_unlabeled=X[60:])
 
 
 def test_one_class_only_is_said_and_the_answers_are_kept(digits) -> None:
     X, _, _ = digits
-    clf = chain(lambda rows: ["one"] * len(rows), query_budget=5)
+    clf = chain(lambda rows: ["one"] * len(rows), budget=5)
     with pytest.raises(ValueError, match=r"one class only, \['one'\].* The answers are kept"):
         clf.fit(X[:60])
-    assert clf._queried.n_queried == 5
+    assert clf.teacher.n_queried == 5
 
 
 def test_columns_without_names_end_it_after_one_row(digits) -> None:
     X, _, model = digits
     service = Service(model)
-    with pytest.raises(ValueError, match="nobody has said what they stand for"):
-        chain(service, query_budget=40).fit(X[:60])
+    with pytest.raises(ValueError, match="their classes are unknown"):
+        chain(service, budget=40).fit(X[:60])
     assert service.n_rows == 1
 
 
-def test_the_budget_is_given_once(digits) -> None:
+def test_the_parameters_of_the_first_release_make_a_queried_teacher(digits) -> None:
     X, _, model = digits
-    with pytest.raises(ValueError, match="the teacher is a Queried, which has a budget of its own, 5"):
-        chain(Queried(FrozenEstimator(model), 5), query_budget=5).fit(X)
+    service = Service(model, hard=True)
+    with pytest.warns(DeprecationWarning, match=r"Queried\(teacher, budget=\.\.\., strategy=\.\.\.\)"):
+        clf = MultihopClassifier(service, TREE, trainer=QUICK, query_budget=9, queries=Random(), search=Fixed())
+    assert clone(clf).teacher is clf.teacher
+    assert (clf.teacher.budget, type(clf.teacher.strategy)) == (9, Random)
+    clf.fit(X[:50])
+    assert service.n_rows == 9
+    with pytest.raises(TypeError, match="unexpected keyword argument 'serach'"):
+        MultihopClassifier(service, TREE, serach=Fixed())
+    assert "query_budget" not in clf.get_params()
 
 
 def test_a_teacher_that_could_be_fitted_is_refused(digits) -> None:
     X, y, _ = digits
     with pytest.raises(TypeError, match=r"a fitted model, FrozenEstimator\(model\), or a callable"):
-        chain(RandomForestClassifier(), query_budget=5).fit(X[:60], y[:60], X_unlabeled=X[60:])
+        chain(RandomForestClassifier(), budget=5).fit(X[:60], y[:60], X_unlabeled=X[60:])
 
 
 def test_without_a_budget_labels_are_needed_and_a_callable_is_no_teacher(digits) -> None:
@@ -396,12 +404,11 @@ def test_a_regressor_has_no_query_budget(digits) -> None:
         MultihopRegressor(Queried(FrozenEstimator(model), 5), DecisionTreeRegressor()).fit(X, y)
 
 
-def test_compare_says_that_folds_would_have_to_buy(digits) -> None:
+def test_compare_refuses_a_label_budget(digits) -> None:
     X, y, model = digits
     service = Service(model)
-    for clf in (chain(Queried(service, 5)), chain(service, query_budget=5)):
-        with pytest.raises(TypeError, match="every outer fold would have to buy its own answers"):
-            compare(clf, X, y)
+    with pytest.raises(TypeError, match="every outer fold would need queries of its own"):
+        compare(chain(service, budget=5), X, y)
     assert service.n_rows == 0
 
 
@@ -416,15 +423,15 @@ class Constant(ClassifierMixin):
 
 def test_a_class_that_was_answered_once_is_no_obstacle() -> None:
     rows = np.arange(60.0).reshape(-1, 1)
-    clf = chain(Constant(), query_budget=60).fit(rows)
+    clf = chain(Constant(), budget=60).fit(rows)
     assert clf.classes_.tolist() == [0, 1, 2]
-    few = chain(Constant(), query_budget=2, student=LogisticRegression(), trainer="auto").fit(rows[[2, 4, 31, 33]])
+    few = chain(Constant(), budget=2, student=LogisticRegression(), trainer="auto").fit(rows[[2, 4, 31, 33]])
     assert few.comparison_ == []  # two answers can't be split into folds
 
 
 def test_hard_teachers_of_scikit_learn(digits) -> None:
     X, y, _ = digits
     machine = LinearSVC(max_iter=20_000, random_state=0).fit(X[:200] / 16, y[:200])
-    clf = chain(FrozenEstimator(machine), query_budget=50).fit(X[200:400] / 16)
+    clf = chain(FrozenEstimator(machine), budget=50).fit(X[200:400] / 16)
     assert clf.teacher_.is_hard
     assert clf.score(X[400:] / 16, y[400:]) > 0.7

@@ -69,7 +69,7 @@ LINEAR = 'docs/results.md, "clean: logistic regression"'
 NETWORKS = 'docs/results.md, "clean: 4 hidden units"'
 HARD = 'docs/results.md, "hard answers: tree of depth 4"'
 FROZEN = 'docs/results.md, "frozen, 20 % label noise: tree of depth 4"'
-QUERIES = 'docs/results.md, "A teacher that may be asked only so often"'
+QUERIES = 'docs/results.md, "A teacher with a label budget"'
 STUDY = 'docs/when-hops-help.md, "What each advice of diagnose was worth"'
 
 LABELS_ALONE = "You don't need the teacher: train the student on the labels alone."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any, Self, TypeVar, cast
 
@@ -22,7 +23,7 @@ from stepdown.core import (
     printing,
 )
 from stepdown.learners import answers, as_estimator, cast_rows, complexity
-from stepdown.oracle import Queried, QueryStrategy
+from stepdown.oracle import Queried
 from stepdown.search import Search
 from stepdown.search._inputs import checked_rows, warn_unless_falling
 from stepdown.search._scoring import asked_scorer
@@ -62,8 +63,9 @@ class _Multihop(Selecting, MetaEstimatorMixin, BaseEstimator):
         memory: Any = None,
         verbose: int = 0,
         keep_rungs: bool = False,
+        **former: Any,
     ) -> None:
-        self.teacher = teacher
+        self.teacher = _with_budget(teacher, former) if former else teacher
         self.student = student
         self.methods = methods
         self.intermediates = intermediates
@@ -157,8 +159,9 @@ class MultihopClassifier(ClassifierMixin, _Multihop):
     ----------
     teacher : classifier, or list of classifiers
         The complex model. Fitted here as a clone; wrap a fitted one in ``sklearn.frozen.FrozenEstimator`` to keep it.
-        An object that only has ``predict`` and perhaps ``predict_proba``, or a function of rows, is asked as it is.
-        Several are averaged.
+        An object that only has ``predict`` and perhaps ``predict_proba``, or a function of rows, is used as it is.
+        Several are averaged. ``Queried(teacher, budget=...)`` may be queried for so many rows of a pool (`X_unlabeled`,
+        or X where there is no y); a bridge learns the answers and labels the rest.
     student : classifier
         The simple model; never touched, a clone is trained.
     methods : TransferMethod, list of TransferMethod, or "auto", default="auto"
@@ -188,13 +191,6 @@ class MultihopClassifier(ClassifierMixin, _Multihop):
     keep_rungs : bool, default=False
         Whether to keep every model on the way, for `select` and ``pareto_``. The student is then trained by the best
         way of every kind.
-    query_budget : int, optional
-        Most rows of the pool (`X_unlabeled`, or X where there is no y) that the teacher is asked about; `teacher` is
-        then a ``FrozenEstimator`` or a callable ``f(rows)`` that returns labels or probabilities. A bridge learns the
-        answers and labels the rest of the pool. A second `fit` goes on with the same purse. For answers on disk, and
-        for one purse for all clones, give ``Queried(teacher, budget, store=...)`` as the teacher instead.
-    queries : QueryStrategy or "auto", default="auto"
-        Which rows it is asked about: ``Representative()``, which is what "auto" takes, or ``Random()``.
 
     Attributes
     ----------
@@ -230,43 +226,6 @@ class MultihopClassifier(ClassifierMixin, _Multihop):
     >>> [record.name for record in clf.chain_][-1]
     'student'
     """
-
-    def __init__(
-        self,
-        teacher: Any,
-        student: Any,
-        *,
-        methods: TransferMethod | Sequence[TransferMethod] | str = "auto",
-        intermediates: Sequence[tuple[str, Any]] | str = "auto",
-        trainer: Trainer | str = "auto",
-        search: Search | str = "auto",
-        cv: int = 5,
-        scoring: Any = None,
-        n_jobs: int | None = None,
-        random_state: Any = None,
-        memory: Any = None,
-        verbose: int = 0,
-        keep_rungs: bool = False,
-        query_budget: int | None = None,
-        queries: QueryStrategy | str = "auto",
-    ) -> None:
-        super().__init__(
-            teacher,
-            student,
-            methods=methods,
-            intermediates=intermediates,
-            trainer=trainer,
-            search=search,
-            cv=cv,
-            scoring=scoring,
-            n_jobs=n_jobs,
-            random_state=random_state,
-            memory=memory,
-            verbose=verbose,
-            keep_rungs=keep_rungs,
-        )
-        self.query_budget = query_budget
-        self.queries = queries
 
     @property
     def classes_(self) -> NDArray[Any]:
@@ -320,6 +279,17 @@ class MultihopRegressor(RegressorMixin, _Multihop):
     >>> reg.fit(X, y).student_.get_depth()
     3
     """
+
+
+def _with_budget(teacher: Any, former: dict[str, Any]) -> Any:
+    """The teacher that the first release wrote as ``query_budget=`` and ``queries=``."""
+    unknown = former.keys() - {"query_budget", "queries"}
+    if unknown:
+        raise TypeError(f"unexpected keyword argument {min(unknown)!r}")
+    text = "query_budget= and queries= have moved: give Queried(teacher, budget=..., strategy=...) as the teacher"
+    warnings.warn(text, DeprecationWarning, stacklevel=3)
+    budget, strategy = former.get("query_budget"), former.get("queries", "auto")
+    return teacher if budget is None else Queried(teacher, budget, strategy=None if strategy == "auto" else strategy)
 
 
 def _listed(teacher: Any) -> list[Any]:

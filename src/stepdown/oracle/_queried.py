@@ -173,8 +173,8 @@ class Queried(ClassifierMixin, BaseEstimator):
         Raises
         ------
         InvalidInputError
-            If the budget doesn't suffice for all rows, before any query; or if an answer has a wrong shape or wrong values,
-            after which no more queries are made.
+            If the budget doesn't suffice for all rows, before any query; or if an answer has a wrong shape or wrong
+            values, after which no more queries are made.
         """
         self.check()
         keys = row_keys(X)
@@ -281,7 +281,7 @@ class Queried(ClassifierMixin, BaseEstimator):
 
     @_unless_hard
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
-        """Query what isn't known, and return probabilities of shape (n_samples, n_classes) in the order of ``classes_``.
+        """Return probabilities of shape (n_samples, n_classes), columns as in ``classes_``; query what isn't known.
 
         Raises
         ------
@@ -293,7 +293,7 @@ class Queried(ClassifierMixin, BaseEstimator):
         return self._proba(self._answers(X))[0]
 
     def predict(self, X: Any) -> NDArray[Any]:
-        """Query what isn't known, and return labels of shape (n_samples,): of probabilities the most probable."""
+        """Return labels of shape (n_samples,), of probabilities the most probable; query what isn't known."""
         answers = self._answers(X)
         if self.is_hard:
             return np.asarray([answer.value for answer in answers])

@@ -130,9 +130,9 @@ class Random(QueryStrategy):
 class Representative(QueryStrategy):
     """One row for each cluster of the pool: the one next to the centre; in one round.
 
-    The pool is split by k-means into as many clusters as rows may be known. With few answers, typical rows are worth more
-    than hard ones [1]_ [2]_. A cluster with a known row isn't queried again, so an interrupted run goes on with the rows
-    it had chosen.
+    The pool is split by k-means into as many clusters as rows may be known. With few answers, typical rows are worth
+    more than hard ones [1]_ [2]_. A cluster with a known row isn't queried again, so an interrupted run goes on with
+    the rows it had chosen.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""What `fit` does when the teacher may be asked only so often: ask, and make a problem of the answers."""
+"""What `fit` does for a teacher with a label budget: query, and make a task of the answers."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ from sklearn.utils.validation import _num_samples
 from stepdown.core import InvalidInputError, NotSupportedError, Signal, Teacher, TransferSet, derive_seed
 from stepdown.learners import fit_to, predictions, signal_key
 from stepdown.methods._rows import stack_rows
-from stepdown.oracle import Queried, QueryStrategy, Representative
-from stepdown.oracle._strategies import Ints, query_pool
+from stepdown.oracle import Queried
+from stepdown.oracle._pool import query_pool
+from stepdown.oracle._strategies import Ints
 
 from ._dynamic import DynamicProgramming
 from ._inputs import check_rows
@@ -40,34 +41,15 @@ from ._task import Task, Way
 log = logging.getLogger("stepdown")
 
 
-def queried_of(owner: Any) -> Queried | None:
-    """The teacher that counts; None where it may be asked freely."""
-    budget = getattr(owner, "query_budget", None)
-    if budget is None:
-        return owner.teacher if isinstance(owner.teacher, Queried) else None
-    if isinstance(owner.teacher, Queried):
-        raise InvalidInputError(
-            f"query_budget={budget}: the teacher is a Queried, which has a budget of its own, {owner.teacher.budget}."
-            " Leave query_budget out."
-        )
-    if getattr(getattr(owner, "_queried", None), "teacher", None) is not owner.teacher:
-        owner._queried = Queried(owner.teacher, budget)
-    return owner._queried.set_params(budget=budget)
-
-
-def solve_queried(
-    owner: Any, queried: Queried, X: Any, y: Any, sample_weight: Any, groups: Any, X_unlabeled: Any
-) -> tuple[Task, Choice]:
-    """Everything up to the choice of the way, for a teacher that may be asked only so often.
-
-    Nothing is asked before all that can be known beforehand has been checked.
-    """
+def solve_queried(owner: Any, X: Any, y: Any, sample_weight: Any, groups: Any, X_unlabeled: Any) -> tuple[Task, Choice]:
+    """Everything up to the choice of the way, for a `Queried` teacher; checks come before the first query."""
+    queried: Queried = owner.teacher
     queried.check()
-    policy, search = _read_queries(owner.queries), _checked(owner)
+    search = _checked(owner)
     intermediates = read_intermediates(owner.intermediates, classify=True)
     if intermediates is not None and len(intermediates) > 1:
         raise NotSupportedError(
-            f"intermediates: with a query budget there is one bridge, which labels the pool; got {len(intermediates)}."
+            f"intermediates: a label budget allows one bridge, which labels the pool; got {len(intermediates)}."
         )
     own, pool = _read_rows(owner, queried, X, y, sample_weight, groups, X_unlabeled)
     classes = _expected_classes(queried, own)
@@ -96,8 +78,8 @@ def solve_queried(
 
     log.info("querying %d of %d rows", min(queried.n_left, n_unknown), _num_samples(pool))
     started = time.perf_counter()
-    known = query_pool(queried, pool, policy, learn, classes=classes, seed=seed)
-    # A copy asks nothing: whatever methods, folds and processes do from here on, no further row is paid for.
+    known = query_pool(queried, pool, learn, classes=classes, seed=seed)
+    # A copy makes no queries: whatever methods, folds and processes do from here on, no further row is paid for.
     data, teacher = _of_answers(copy.copy(queried), own, pool, known, owner.cv)
     _check_answers(data)
     check_ways(ways, queried, owner.student, data)
@@ -126,25 +108,17 @@ def _choose(search: Search, problem: Task, ways: list[Way], preferred: Way, scor
         return search.choose(problem, ways, preferred, scorer=scorer, n_jobs=n_jobs)
 
 
-def _read_queries(queries: Any) -> QueryStrategy:
-    if isinstance(queries, QueryStrategy):
-        return queries
-    if queries != "auto":
-        raise InvalidInputError(f"queries={queries!r}: expected a policy such as Random(), or 'auto'.")
-    return Representative()
-
-
 def _checked(owner: Any) -> Search:
     """Refuse parameters that make no sense here; return the search."""
     check_student(owner.student, classify=True)
     if not (isinstance(owner.methods, str) and owner.methods == "auto"):
         raise NotSupportedError(
-            "methods: with a query budget the student learns the answers and the pool; leave methods='auto'."
+            "methods: with a label budget the student learns the answers and the pool; leave methods='auto'."
         )
     search = read_search(owner.search, owner.student)
     if isinstance(search, DynamicProgramming):
         raise NotSupportedError(
-            f"search={type(search).__name__}(): its methods would ask about every row. With a query budget use"
+            f"search={type(search).__name__}(): its methods would query every row. With a label budget use"
             " Gate() or Fixed()."
         )
     signal_key("out-of-fold", owner.cv)
@@ -161,7 +135,7 @@ def _read_rows(
         extra = [name for name, value in given.items() if value is not None]
         if extra:
             raise InvalidInputError(
-                f"fit(X) without labels: X is the pool that the teacher is asked about, and {extra} can't be used."
+                f"fit(X) without labels: X is the pool of rows to query, and {extra} can't be used."
                 " Give labelled rows as X and y, and the pool as X_unlabeled."
             )
         pool = check_rows(owner, X, np.zeros(_num_samples(X)), None, None, models)[0]  # zeros stand for no labels
@@ -171,7 +145,7 @@ def _read_rows(
     pool = check_pool(owner, X, X_unlabeled, models)
     if pool is None:
         raise InvalidInputError(
-            "a query budget needs rows to ask about: fit(X, y, X_unlabeled=pool), or fit(pool) where the teacher is the"
+            "a label budget needs rows to query: fit(X, y, X_unlabeled=pool), or fit(pool) where the teacher is the"
             " only source of labels."
         )
     if _num_samples(pool) < 2:
@@ -180,7 +154,7 @@ def _read_rows(
 
 
 def _expected_classes(queried: Queried, own: TransferSet | None) -> NDArray[Any] | None:
-    """The classes that are known before anything is asked; None where nobody knows any."""
+    """The classes that are known before any query; None where none are."""
     declared = queried.declared_classes
     if own is None or own.classes is None:
         return declared
@@ -198,10 +172,10 @@ def _expected_classes(queried: Queried, own: TransferSet | None) -> NDArray[Any]
 def _of_answers(
     answered: Queried, own: TransferSet | None, pool: Any, known: Ints, cv: int
 ) -> tuple[TransferSet, Teacher]:
-    """The training rows, and a teacher that has said about them what there is to say.
+    """The training rows, and a teacher that knows its answers for them.
 
-    Training rows are the user's own and behind them those that were answered; the others of the pool stay unlabelled.
-    What the teacher says of the user's own rows are their labels: it was not asked about them.
+    Training rows are the user's own, followed by the queried ones; the rest of the pool stays unlabelled. For the
+    user's own rows, which are not queried, the teacher's answers are their labels.
     """
     rows = _safe_indexing(pool, known)
     labels = answered.predict(rows)
@@ -239,8 +213,8 @@ def _all_classes(answered: Queried, own: TransferSet | None, labels: NDArray[Any
     if len(kinds) > 1:
         shown = [part.tolist()[:5] for part in parts]
         raise InvalidInputError(
-            f"the teacher answers with {shown[1]} and the labels are {shown[-1]}: texts here and numbers there. Map one"
-            " to the other; the answers are kept."
+            f"the teacher returned {shown[1]} and the labels are {shown[-1]}: strings and numbers. Map one to the"
+            " other; the answers are kept."
         )
     return np.unique(np.concatenate(parts))
 
@@ -249,6 +223,6 @@ def _check_answers(data: TransferSet) -> None:
     names = np.unique(data.labels())
     if len(names) < 2:
         raise InvalidInputError(
-            f"labels and answers hold one class only, {names.tolist()}: a classifier needs at least two. Raise the"
-            " budget, or give a pool of more kinds of rows. The answers are kept."
+            f"labels and answers are of one class only, {names.tolist()}: a classifier needs at least two. Raise the"
+            " budget, or give a more varied pool. The answers are kept."
         )

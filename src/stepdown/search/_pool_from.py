@@ -1,4 +1,4 @@
-"""The last hop when a teacher may be asked only so often: its answers, and a pool that the bridge has labelled."""
+"""The last hop under a label budget: its answers, and a pool that the bridge has labelled."""
 
 from __future__ import annotations
 

@@ -253,6 +253,6 @@ def bridge_of_answers(student: Any) -> Any:
 
 
 def preferred_of_answers(ways: Sequence[Way], student: Any) -> Way:
-    """As `preferred_way`, where the teacher may be asked only so often."""
+    """As `preferred_way`, for a label budget."""
     order = ("labels",) if _is_linear(student) else ("multihop", "one-hop")
     return next(way for kind in order for way in ways if way.kind == kind)

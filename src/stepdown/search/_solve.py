@@ -13,9 +13,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from stepdown.core import Teacher, TransferSet, as_teacher, derive_seed, naming_the_hop
 from stepdown.learners import peel, told_classes
+from stepdown.oracle import Queried
 
 from ._inputs import check_classes, check_rows, check_targets
-from ._label_budget import queried_of, solve_queried
+from ._label_budget import solve_queried
 from ._parameters import (
     check_model,
     check_pool,
@@ -43,9 +44,8 @@ def solve(
 ) -> tuple[Task, Choice]:
     """Fit the teacher of a `MultihopClassifier` or `MultihopRegressor`, and choose the way to its student."""
     classify = isinstance(owner, ClassifierMixin)  # tags would need models that have been checked
-    queried = queried_of(owner) if classify else None
-    if queried is not None:
-        return solve_queried(owner, queried, X, y, sample_weight, groups, X_unlabeled)
+    if classify and isinstance(owner.teacher, Queried):
+        return solve_queried(owner, X, y, sample_weight, groups, X_unlabeled)
     source = read_teacher(owner.teacher, classify=classify)
     check_model("teacher", source, classify=classify)
     check_student(owner.student, classify=classify)

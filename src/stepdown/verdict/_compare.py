@@ -146,10 +146,10 @@ def compare(
             f" {type(multihop).__name__}."
         )
     classify = isinstance(multihop, ClassifierMixin)
-    if isinstance(multihop.teacher, Queried) or getattr(multihop, "query_budget", None) is not None:
+    if isinstance(multihop.teacher, Queried):
         raise NotSupportedError(
-            "compare: with a query budget every outer fold would have to buy its own answers. Hold labelled rows back,"
-            " and score on them what fit gives with search=Fixed('one-hop'), Fixed('multihop') and so on, and one"
+            "compare: with a label budget every outer fold would need queries of its own. Hold labelled rows back, and"
+            " score on them what fit gives with search=Fixed('one-hop'), Fixed('multihop') and so on, with one"
             " Queried(teacher, budget) as the teacher of all: they share its answers."
         )
     _check_judgement(rope, level)
