@@ -2,10 +2,10 @@
 
     python -m benchmarks.tabular.queries --out benchmarks/results/queries.json
 
-One run is one data set, seed, budget, kind of answers and strategy. The teacher (a forest on even seeds, LightGBM on
-odd ones) is fitted on rows of its own and frozen; 500 other rows are the pool, none of them with a label; the students are
-scored on rows that neither has seen. All ways but "plain" share the student's trainer, and all learn from the same
-answers. "default" is the way that the gate took; it is computed for the default strategy only.
+One run is one data set, seed, budget, kind of answers and strategy. The teacher (a forest on even seeds, LightGBM
+on odd ones) is fitted on rows of its own and frozen; 500 other rows are the pool, none of them with a label; the
+students are scored on rows that neither has seen. All ways but "plain" share the student's trainer, and all learn
+from the same answers. "default" is the way that the gate took; it is computed for the default strategy only.
 """
 
 from __future__ import annotations
