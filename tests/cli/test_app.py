@@ -143,8 +143,8 @@ def test_run_on_parquet_by_regression_with_a_linear_student(call, tmp_path):
         (["--target", "churn", "--bogus"], ["--bogus"]),
         ([], ["--target"]),
         (["--target", "churn", "--teacher-file", "m.skops", "--teacher", "tree"], ["exclude each other"]),
-        (["--target", "churn", "--teacher-file", "m.skops"], ["m.skops: there is file not found"]),
-        (["--target", "churn", "--trust", "a.B"], ["--trust says which types of a --teacher-file"]),
+        (["--target", "churn", "--teacher-file", "m.skops"], ["m.skops: file not found"]),
+        (["--target", "churn", "--trust", "a.B"], ["--trust names types of a --teacher-file"]),
         (["--target", "churn", "--out", "."], ["in use"]),
     ],
 )
@@ -225,13 +225,13 @@ def test_a_fitted_teacher_is_taken_as_it_is(call, table, tmp_path, hard):
     skops.io.dump(fitted(table, model, columns=columns[:0:-1]), tmp_path / "model.skops")
     refused(
         call("run", table, "--target", "churn", "--teacher-file", "model.skops", "--out", "out"),
-        "types that not known to be safe",
+        "not known to be safe",
         "--trust 'numpy.",
     )
     arguments = ("--teacher-file", "model.skops", "--trust", trusted(tmp_path / "model.skops"))
     arguments = (*arguments, "--student", "tree:max_depth=2", "--search", "multihop" if hard else "gate")
     result = fine(call("run", table, "--target", "churn", *arguments, "--out", "out"))
-    assert ("gives answers without probabilities" in result.stderr) == hard
+    assert ("gives labels without probabilities" in result.stderr) == hard
     summary = json.loads((tmp_path / "out" / "result.json").read_text())
     assert summary["settings"]["teacher"] == "fitted, from model.skops"
     assert summary["settings"]["teacher_fingerprint"].startswith("sha256:")
@@ -259,11 +259,11 @@ def test_files_that_hold_no_teacher_for_the_table(call, table, tmp_path):
         return call("run", table, "--target", "churn", "--teacher-file", path, "--out", "out", *options.get("more", ()))
 
     (tmp_path / "model.pkl").write_bytes(pickle.dumps(LogisticRegression()))
-    refused(asked("model.pkl"), "not a model file of skops", "Pickles aren't read")
+    refused(asked("model.pkl"), "not a model file of skops", "Pickles are not read")
     skops.io.dump(LogisticRegression(), tmp_path / "unfitted.skops")
     refused(asked("unfitted.skops"), "isn't fitted")
     skops.io.dump({"a": 1}, tmp_path / "dict.skops")
-    refused(asked("dict.skops"), "holds a dict, expected a model for classification")
+    refused(asked("dict.skops"), "holds a dict; expected a model for classification")
     bare = LogisticRegression().fit(np.arange(8.0).reshape(4, 2), ["yes", "no", "yes", "no"])
     skops.io.dump(bare, tmp_path / "bare.skops")
     refused(asked("bare.skops"), "can't answer rows of the table", "a Pipeline that prepares them itself", code=1)

@@ -105,7 +105,10 @@ def test_compare_takes_unlabelled_rows(call, table, pool):
 def test_a_budget_is_kept_and_what_was_answered_is_not_asked_again(call, table, pool, teacher, tmp_path):
     words = ("run", table, *teacher, "--unlabeled", "pool.csv", "--memory", "mem")
     result = fine(call(*words, "--query-budget", 12, "--search", "one-hop", "--out", "one"))
-    assert "The teacher has answered 12 unlabelled rows of a budget of 12, 12 of them in this run." in result.stdout
+    assert (
+        "The teacher was queried for 12 unlabelled rows of a label budget of 12, 12 of them in this run."
+        in result.stdout
+    )
     queries = summary_of(tmp_path / "one")["queries"]
     assert {name: queries[name] for name in ("budget", "queried", "queried_in_this_run", "unlabeled")} == {
         "budget": 12,
@@ -126,7 +129,7 @@ def test_a_budget_is_kept_and_what_was_answered_is_not_asked_again(call, table, 
 def test_without_memory_the_answers_are_not_kept_and_that_is_said(call, table, pool, teacher, tmp_path):
     words = ("--unlabeled", "pool.csv", "--query-budget", 5, "--search", "one-hop", "--out", "out")
     result = fine(call("run", table, *teacher, *words))
-    assert "the teacher's answers aren't kept; --memory FOLDER keeps them" in result.stderr
+    assert "the teacher's answers are not kept; --memory FOLDER keeps them" in result.stderr
     assert summary_of(tmp_path / "out")["queries"]["store"] is None
 
 
@@ -135,10 +138,10 @@ def test_without_memory_the_answers_are_not_kept_and_that_is_said(call, table, p
     [
         (["--query-budget", "5"], ["give --unlabeled FILE"]),
         (["--query-budget", "0"], ["--query-budget", "greater than or equal to 1"]),
-        (["--query-budget", "5", "--unlabeled", "pool.csv", "--search", "dynamic"], ["take gate, one-hop or multihop"]),
+        (["--query-budget", "5", "--unlabeled", "pool.csv", "--search", "dynamic"], ["use gate, one-hop or multihop"]),
         (["--query-budget", "5", "--unlabeled", "pool.csv", "--student", "knn"], ["knn learns from labels only"]),
         (["--query-budget", "500", "--unlabeled", "pool.csv", "--search", "multihop"], ["nothing is left for a chain"]),
-        (["--query-budget", "5", "--unlabeled", "none.csv"], ["none.csv: there is file not found"]),
+        (["--query-budget", "5", "--unlabeled", "none.csv"], ["none.csv: file not found"]),
     ],
 )
 def test_budgets_that_cannot_be_met(call, table, pool, teacher, tmp_path, words, said):
@@ -155,7 +158,7 @@ def test_a_budget_is_for_classification(call, tmp_path):
     frame.to_csv(tmp_path / "numbers.csv", index=False)
     skops.io.dump(LinearRegression().fit(frame[["a"]], frame["t"]), tmp_path / "line.skops")
     words = ("--target", "t", "--teacher-file", "line.skops", "--unlabeled", "numbers.csv", "--query-budget", "5")
-    refused(call("run", "numbers.csv", *words, "--trust", "numpy.dtype"), "--query-budget does classification")
+    refused(call("run", "numbers.csv", *words, "--trust", "numpy.dtype"), "--query-budget needs classes")
 
 
 @pytest.mark.filterwarnings("ignore:X has feature names")
@@ -183,7 +186,7 @@ def test_a_teacher_that_fails_on_the_first_row_is_told_in_one_line(call, table, 
         (["--student", "tree:max_dept=3"], ["no parameter 'max_dept'; did you mean 'max_depth'"], 2),
         (["--unlabeled", "other.csv"], ["5 of the table's 6 columns are missing"], 1),
         (["--unlabeled", "empty.csv"], ["empty.csv: the file is empty"], 1),
-        (["--unlabeled", "bad.parquet"], ["bad.parquet: this is not a readable Parquet file"], 1),
+        (["--unlabeled", "bad.parquet"], ["bad.parquet: not a readable Parquet file"], 1),
     ],
 )
 def test_bad_words_are_one_line(call, table, tmp_path, words, said, code):

@@ -56,7 +56,7 @@ def check_names(X: Any) -> None:
     """Refuse a data frame in which two columns have the same name: what a model would read is then anybody's guess."""
     repeated = [name for name, count in Counter(getattr(X, "columns", ())).items() if count > 1]
     if repeated:
-        raise InvalidInputError(f"X: columns {repeated[:5]} stand there more than once; give each its own name.")
+        raise InvalidInputError(f"X: columns {repeated[:5]} appear more than once; give each its own name.")
 
 
 def check_columns(X: Any, roles: Sequence[tuple[str, Any]]) -> None:
