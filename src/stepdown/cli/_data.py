@@ -133,7 +133,7 @@ def like_training(frame: pd.DataFrame, kinds: Mapping[str, str], path: Path) -> 
     for name, kind in kinds.items():
         found = kind_of(rows[name])
         if kind and found and found != kind:
-            raise InvalidInputError(f"{path}: column {name!r} holds {found}, and in the table {kind}; fix the file.")
+            raise InvalidInputError(f"{path}: column {name!r} holds {found}, but {kind} in the table; fix the file.")
     return rows
 
 
