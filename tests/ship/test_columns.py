@@ -108,6 +108,8 @@ def test_columns_can_be_overruled() -> None:
         read(["red", "green"], x="number")
     with pytest.raises(InvalidInputError, match=r"dates.*'red'"):
         read(["red", "green"], x="date")
+    with pytest.raises(InvalidInputError, match="dates"):
+        read([1999, 2000], x="date")
     with pytest.raises(InvalidInputError, match=r"no column is left.*one value"):
         TableColumns().fit(pd.DataFrame({"x": [1, 1]}))
 
@@ -117,6 +119,15 @@ def test_the_commonest_categories_are_kept() -> None:
     assert line == 'category, "c0", "c1", "c10", "c11", "c12", ...; 20 rarer values count as none of them'
     assert np.sum(made[0]) == 1
     assert np.sum(made[45]) == 0
+
+
+def test_very_many_plain_numbers_are_one_line() -> None:
+    frame = pd.DataFrame(
+        {f"x{i}": [1.5, 2, 3] for i in range(50)} | {"day": ["2020-01-01", "2020-01-02", "2020-01-01"]}
+    )
+    first, second = TableColumns().fit(frame).notes()
+    assert first == "x0, x1, ... (50 columns): number"
+    assert second.startswith("day: date")
 
 
 def test_rows_may_come_with_other_types_and_further_columns_in_any_order() -> None:

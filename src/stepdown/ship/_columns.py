@@ -19,6 +19,8 @@ from ._cells import Reading, cells_of
 from ._reading import read_column
 from ._text import shown
 
+MOST_LINES = 30
+
 
 class TableColumns(TransformerMixin, BaseEstimator):
     """Read numbers, dates and categories from the raw columns of a table, leaving out what says nothing.
@@ -108,8 +110,11 @@ class TableColumns(TransformerMixin, BaseEstimator):
         return slim
 
     def notes(self) -> list[str]:
-        """One line for every column."""
-        told = [f"{reading.name}: {reading.note}" for reading in self.readings_]
+        """One line for every column; of very many plain numbers one for all."""
+        plain = [reading.name for reading in self.readings_ if reading.note == "number"]
+        many = len(plain) > MOST_LINES
+        told = [f"{plain[0]}, {plain[1]}, ... ({len(plain)} columns): number"] if many else []
+        told += [f"{one.name}: {one.note}" for one in self.readings_ if not many or one.note != "number"]
         told += [f"{name}: left out, {reason}" for name, reason in self.left_out_.items()]
         return [shown(line) for line in told]
 

@@ -20,6 +20,8 @@ from ._text import quoted
 # Fewer rows than this don't show that every row has its own value.
 FEWEST_ROWS = 20
 MOST_VALUES = 30
+RARE = 0.01
+NO_VALUES, ONE_VALUE = "it has no values", "it has one value throughout"
 FEW = 5  # values that a line shows
 OWN_VALUES = 0.9
 KEY = re.compile(r"(?i:^|[\W_])(?i:id|key|uuid|guid|index|nr|no)$|[a-z](?:Id|ID)$")
@@ -30,25 +32,23 @@ SPACES_AND_QUOTES = " \u00a0\u202f\u2009'\u2019"
 
 def read_column(name: str, cells: NDArray[Any], kind: str | None = None) -> Reading | str:
     """How a column is read, or why it is left out; a kind that is given is kept to."""
+    if cells.dtype.kind in "iuf" and kind in (None, "number"):
+        return _of_numbers(name, cells, kind)
     present = [cell for cell in cells.tolist() if not is_gap(cell)]
     counts = Counter(present)
     gaps = len(present) < len(cells)
     if not counts:
-        return "it has no values"
+        return NO_VALUES
     if len(counts) == 1 and not gaps:
-        return "it has one value throughout"
-    if kind is None:
-        key = _is_key(name, cells, present, counts)
-        if key:
-            return key
-    written = _numbers(cells, present) if kind in (None, "number") else None
+        return ONE_VALUE
+    written = _numbers(cells, list(counts)) if kind in (None, "number") else None
     if written is not None:
-        return _filled(name, written, cells, present, gaps)
+        return _filled(name, written, cells, present[0], len(cells) - len(present))
     if kind == "number":
         raise InvalidInputError(f"column {name!r} can't be read as numbers: it holds {_few(present)}")
-    written = _dates(cells, present) if kind in (None, "date") else None
+    written = _dates(cells, list(counts)) if kind in (None, "date") else None
     if written is not None:
-        return _filled(name, written, cells, present, gaps)
+        return _filled(name, written, cells, present[0], len(cells) - len(present))
     if kind == "date":
         raise InvalidInputError(f"column {name!r} can't be read as dates: it holds {_few(present)}")
     if kind is None and len(present) >= FEWEST_ROWS and len(counts) > OWN_VALUES * len(present):
@@ -56,30 +56,38 @@ def read_column(name: str, cells: NDArray[Any], kind: str | None = None) -> Read
     return _categories(name, counts, gaps)
 
 
-def _is_key(name: str, cells: NDArray[Any], present: Sequence[Any], counts: Counter[Any]) -> str:
-    """Why it is a key: whole numbers, each once, that are called so or count the rows."""
-    if cells.dtype.kind not in "iu" or len(counts) < len(cells) or len(cells) < FEWEST_ROWS:
-        return ""
-    low, high = min(present), max(present)
-    if low in (0, 1) and high - low == len(cells) - 1:
-        return "it numbers the rows"
-    return "every row has its own number, and its name is that of a key" if KEY.search(name) else ""
+def _of_numbers(name: str, cells: NDArray[Any], kind: str | None) -> Reading | str:
+    """The same for a column of numbers."""
+    known = cells[~np.isnan(cells)]
+    gaps = len(known) < len(cells)
+    if not len(known):
+        return NO_VALUES
+    low, high = known.min(), known.max()
+    if low == high and not gaps:
+        return ONE_VALUE
+    if kind is None and cells.dtype.kind in "iu" and len(cells) >= FEWEST_ROWS and len(np.unique(cells)) == len(cells):
+        if low in (0, 1) and high - low == len(cells) - 1:
+            return "it numbers the rows"
+        if KEY.search(name):
+            return "every row has its own number, and its name is that of a key"
+    return _filled(name, Written(), cells, low, len(cells) - len(known))
 
 
-def _filled(name: str, written: Written, cells: NDArray[Any], present: Sequence[Any], gaps: bool) -> Reading:
+def _filled(name: str, written: Written, cells: NDArray[Any], first: Any, missing: int) -> Reading:
     numbers = numbers_of(cells, written)
     known = numbers[~np.isnan(numbers)]
     fill = float(np.median(known))
     fill = float(np.floor(fill)) if written.whole_days else fill
-    unread = len(present) - len(known)
-    note = written.kind + (f", written like {present[0]!r}" if isinstance(present[0], str) else "")
+    unread = len(cells) - len(known) - missing
+    note = written.kind + (f", written like {first!r}" if isinstance(first, str) else "")
     note += f"; {unread} cells that hold none count as missing" if unread else ""
-    return Reading(name, written.kind, note, written, fill, marks_gaps=gaps or unread > 0)
+    return Reading(name, written.kind, note, written, fill, marks_gaps=missing + unread > 0)
 
 
 def _categories(name: str, counts: Counter[Any], gaps: bool) -> Reading:
     plain = Counter({_plain(value): count for value, count in counts.items()})
-    common = [value for value, count in plain.most_common(MOST_VALUES) if count > 1 or len(plain) <= MOST_VALUES]
+    fewest = 0 if len(plain) <= MOST_VALUES else max(1, RARE * plain.total())
+    common = [value for value, count in plain.most_common(MOST_VALUES) if count > fewest]
     values = sorted(common, key=lambda value: (isinstance(value, str), value))
     kept = values[1:] if len(plain) == 2 else values
     listed = ", ".join(quoted(value) for value in values[:FEW]) + ", ..." * (len(values) > FEW)
@@ -95,11 +103,12 @@ def _plain(value: Any) -> Category:
 
 def _numbers(cells: NDArray[Any], present: Sequence[Any]) -> Written | None:
     """How numbers are written, where every cell that isn't an obvious gap holds one."""
-    if cells.dtype.kind == "b" or all(isinstance(cell, bool) for cell in present):
+    if cells.dtype.kind == "m":
+        return Written()
+    if all(isinstance(cell, bool) for cell in present):
         return None
-    if cells.dtype.kind in "iufm" or not any(isinstance(cell, str) for cell in present):
-        numeric = cells.dtype.kind in "iufm" or all(np.isfinite(number_of(cell, Written())) for cell in present)
-        return Written() if numeric else None
+    if not any(isinstance(cell, str) for cell in present):
+        return Written() if all(np.isfinite(number_of(cell, Written())) for cell in present) else None
     texts = {str(cell).strip() for cell in present}
     texts -= {text for text in texts if text.lower() in NO_NUMBERS}
     signs = {frozenset(sign for sign in text if sign == "%" or unicodedata.category(sign) == "Sc") for text in texts}
