@@ -174,7 +174,8 @@ def flattery(runs: list[dict[str, Any]]) -> str:
             means = [sum(values) / len(values) for values in gaps.values()]
             rows.append(f"| {condition} | {size} | {kind} | {sign(sum(means) / len(means))} | {sign(max(means), 1)} |")
     return (
-        "### How far validated scores flatter\nThe gate's advantage of a way over labels alone, minus its advantage on"
+        "### How far validated scores flatter\nBefore the gate made teachers and bridges again in every fold:"
+        " its advantage of a way over labels alone, minus its advantage on"
         " test rows, in points, all students together: mean over data sets, and the most flattered set. `compare` has"
         " no such leak.\n\n| condition | rows | way | mean | most |\n|---|---|---|---|---|\n" + "\n".join(rows)
     )

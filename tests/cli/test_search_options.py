@@ -274,12 +274,13 @@ def test_a_run_that_was_killed_goes_on(call, table, tmp_path):
     """The process kills itself when it has kept three things; the next one takes these and ends as if undisturbed."""
     code = """
 import os, signal
+from pathlib import Path
 from stepdown.search import _store as _resume
 from stepdown.cli import main
 save = _resume.Store.save
 def dying(self, *args):
     save(self, *args)
-    if sum(1 for _ in self.folder.parent.rglob("*.pkl")) == 3:
+    if sum(1 for _ in Path("mem").rglob("*.pkl")) == 3:
         os.kill(os.getpid(), signal.SIGKILL)
 _resume.Store.save = dying
 main()

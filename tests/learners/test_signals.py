@@ -286,7 +286,7 @@ def test_arguments_are_checked_before_anything_is_fitted():
         training_signal(teacher, DATA, signals="oof")
     with pytest.raises(InvalidInputError, match="at least 2"):
         training_signal(teacher, DATA, cv=1)
-    with pytest.raises(InvalidInputError, match="4 rows can't be split into cv=5"):
-        training_signal(teacher, DATA.take(np.arange(4)))
-    with pytest.raises(InvalidInputError, match="2 groups can't be split into cv=5"):
-        training_signal(teacher, DATA.replace(groups=Y % 2))
+    with pytest.raises(InvalidInputError, match="1 row can't be split into folds"):
+        training_signal(teacher, DATA.take(np.arange(1)))
+    with pytest.raises(InvalidInputError, match="1 group can't be split into folds"):
+        training_signal(teacher, DATA.replace(groups=np.zeros(len(Y))))

@@ -23,7 +23,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, ExtraTre
 from stepdown import KD, DynamicProgramming, Fixed, MultihopClassifier, MultihopRegressor, compare
 from stepdown.core import SignalWarning, TransferSet
 from stepdown.methods import Dense, ModelCompression, Munge, NoTransfer
-from stepdown.search._recipes import further_rows
+from stepdown.search._recipes import maker_of_rows
 
 HIGH = HistGradientBoostingRegressor(max_iter=30, max_leaf_nodes=6, loss="quantile", quantile=0.9, random_state=0)
 FOREST = RandomForestRegressor(20, min_samples_leaf=3, random_state=0)
@@ -190,7 +190,7 @@ def test_limits_count_rows_of_the_user(two_classes, votes, student, least) -> No
 )
 def test_no_rows_are_made_up_where_limits_would_count_them(two_classes, student, makes) -> None:
     data = TransferSet.for_classification(*two_classes)
-    assert (further_rows(data, student, 0) is not None) == makes
+    assert (maker_of_rows(data, student) is not None) == makes
 
 
 def test_made_up_rows_beside_a_limit_are_refused(two_classes) -> None:

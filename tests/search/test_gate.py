@@ -11,7 +11,7 @@ from sklearn.tree import DecisionTreeClassifier
 from stepdown import MultihopClassifier
 from stepdown.core import TransferSet, as_teacher
 from stepdown.learners import BaggedTreesClassifier
-from stepdown.methods import KD, ModelCompression, NoTransfer
+from stepdown.methods import KD, ModelCompression, NoTransfer, Synthesiser
 from stepdown.search._recipes import preferred_way
 from stepdown.search._search import Choice, leave_home, margin_among
 from stepdown.search._task import Task, Way
@@ -23,43 +23,44 @@ ONE = Way("one", "one-hop", KD(), PlainFit())
 TWO = Way("two", "multihop", KD(), PlainFit())
 
 
-def scores(*gains: float) -> WayScores:
+def scores(*gains: float, biased: tuple[bool, ...] = ()) -> WayScores:
     """Paired scores over 400 rows whose differences have a standard error of about 0.02 times sqrt(2)."""
     rng = np.random.default_rng(0)
     noise = [row - row.mean() for row in rng.normal(0.0, 0.4, (len(gains), 400))]
-    return WayScores(np.array([gain + row for gain, row in zip(gains, noise, strict=True)]), "row")
+    return WayScores(np.array([gain + row for gain, row in zip(gains, noise, strict=True)]), "row", biased=biased)
 
 
 @pytest.mark.parametrize(
-    ("ways", "gains", "chosen"),
+    ("biased", "gains", "chosen"),
     [
-        ([ONE, TWO], (0.0, 0.04), 0),  # flattered alike: two standard errors are 0.057
-        ([ONE, TWO], (0.0, 0.07), 1),
-        ([ONE, LABELS], (0.0, 0.001), 1),  # an honest score needs no margin
-        ([ONE, LABELS], (0.0, -0.001), 0),
-        ([LABELS, ONE], (0.0, 0.07), 0),  # against an honest one the flattered one needs twice the margin
-        ([LABELS, ONE], (0.0, 0.13), 1),
-        ([ONE, TWO, LABELS], (0.0, 0.07, 0.08), 2),
+        ((), (0.0, 0.04), 0),  # two standard errors are 0.057
+        ((), (0.0, 0.07), 1),
+        ((True, True), (0.0, 0.04), 0),
+        ((True, True), (0.0, 0.07), 1),
+        ((True, False), (0.0, 0.001), 1),  # an honest score needs no margin
+        ((True, False), (0.0, -0.001), 0),
+        ((False, True), (0.0, 0.07), 0),  # against an honest one the biased one needs twice the margin
+        ((False, True), (0.0, 0.13), 1),
+        ((True, True, False), (0.0, 0.07, 0.08), 2),
     ],
 )
-def test_home_is_left_for_what_is_clearly_better(ways, gains, chosen) -> None:
-    assert leave_home(ways, scores(*gains), 0, range(len(ways)), 2.0) == chosen
+def test_home_is_left_for_what_is_clearly_better(biased, gains, chosen) -> None:
+    assert leave_home(scores(*gains, biased=biased), 0, range(len(gains)), 2.0) == chosen
 
 
 def test_margins_at_the_ends() -> None:
-    assert leave_home([ONE, TWO], scores(0.0, 0.001), 0, range(2), 0.0) == 1
-    assert leave_home([ONE, TWO], scores(0.0, 0.9), 0, range(2), np.inf) == 0
+    assert leave_home(scores(0.0, 0.001), 0, range(2), 0.0) == 1
+    assert leave_home(scores(0.0, 0.9), 0, range(2), np.inf) == 0
 
 
 def test_many_rivals_do_not_win_by_being_many() -> None:
     """Thirty ways that are equally good: home is left for one of them as seldom as for a single one."""
-    ways = [Way(f"way {number}", "multihop", KD(), PlainFit()) for number in range(31)]
     rng = np.random.default_rng(0)
     left = {"one margin": 0, "for so many": 0}
     for _ in range(200):
         equal = WayScores(rng.normal(size=(31, 100)), "row")
         for name, margin in [("one margin", 2.0), ("for so many", margin_among(2.0, 30))]:
-            left[name] += leave_home(ways, equal, 0, range(31), margin) != 0
+            left[name] += leave_home(equal, 0, range(31), margin) != 0
     assert left["for so many"] <= 12 < 35 < left["one margin"] < 65  # of 200; docs/search.md says a quarter
     assert margin_among(2.0, 1) == pytest.approx(2.0)
     assert (margin_among(0.0, 30), margin_among(np.inf, 30)) == (0.0, np.inf)
@@ -71,11 +72,6 @@ def test_of_a_kind_the_first_is_the_best_unless_another_is_clearly_better() -> N
     far = Choice(ONE, None, [ONE, TWO, other], scores(0.0, 0.0, 0.09), margin=2.0)
     assert (near.best("multihop"), far.best("multihop"), near.best("control")) == (TWO, other, None)
     assert Choice(other, None, [ONE, TWO, other]).best("multihop") is other
-
-
-def test_who_is_flattered() -> None:
-    bridge_on_labels = Way("c", "control", KD(), PlainFit(), before=("hop",), uses_teacher=False)
-    assert [way.is_flattered for way in (LABELS, ONE, TWO, bridge_on_labels)] == [False, True, True, True]
 
 
 def test_rows_count_by_their_weights() -> None:
@@ -113,6 +109,11 @@ class KeepsItsRows(BaggedTreesClassifier):
         return super().fit_soft(X, targets, classes, sample_weight)
 
 
+class Twice(Synthesiser):
+    def synthesise(self, X, *, seed=None):
+        return np.tile(X, (2, 1))
+
+
 def test_no_row_made_of_a_validation_row_is_learned_from() -> None:
     X, y = load_iris(return_X_y=True)
     data = TransferSet.for_classification(X, y)
@@ -120,11 +121,13 @@ def test_no_row_made_of_a_validation_row_is_learned_from() -> None:
     forest = RandomForestClassifier(5, random_state=0).fit(X, y)
     way = Way("one", "one-hop", ModelCompression(), PlainFit())
     known = np.arange(0, 150, 2)
-    of_them = Task(as_teacher(forest), KeepsItsRows(2), data, seed=0).fit(way, known).rows_
+    problem = Task(as_teacher(forest), KeepsItsRows(2), data, seed=0, maker=Twice().synthesise)
+    of_them = problem.within(known, 0).fitting(way)().rows_
     assert len(of_them) == 75 * 3
     assert {row.tobytes() for row in of_them} == {row.tobytes() for row in X[known]}
-    pool = Task(as_teacher(forest), KeepsItsRows(2), data, seed=0, own_rows_only=False).fit(way, known).rows_
-    assert len(pool) == 75 + 300
+    assert len(problem.within(known, 0).fitting(way, quick=True)().rows_) == 75 * 2
+    pool = Task(as_teacher(forest), KeepsItsRows(2), data, seed=0).within(known, 0)
+    assert len(pool.fitting(way)().rows_) == 75 + 300
 
 
 @pytest.mark.parametrize(

@@ -372,24 +372,27 @@ def validated():
     """The rows of a fit as they are, not as a test would write them."""
     from sklearn.datasets import load_wine
     from sklearn.ensemble import RandomForestClassifier
+    from sklearn.frozen import FrozenEstimator
     from sklearn.tree import DecisionTreeClassifier
 
     from stepdown import MultihopClassifier
 
-    clf = MultihopClassifier(RandomForestClassifier(10), DecisionTreeClassifier(max_depth=2), random_state=0)
-    rows = clf.fit(*load_wine(return_X_y=True)).comparison_
+    X, y = load_wine(return_X_y=True)
+    frozen = FrozenEstimator(RandomForestClassifier(10, random_state=0).fit(X, y))
+    clf = MultihopClassifier(frozen, DecisionTreeClassifier(max_depth=2), random_state=0)
+    rows = clf.fit(X, y).comparison_
     return {"schema": 1, "task": "classification", "scorer": "accuracy", "validation": rows}
 
 
-def test_the_scores_that_a_teacher_flatters_are_marked(validated):
+def test_scores_of_rows_that_a_frozen_teacher_may_have_seen_are_marked(validated):
     lines = render_text(validated).splitlines()
     start = next(place for place, line in enumerate(lines) if line.startswith("Validated on training rows"))
     marked = {row["way"]: "†" in line for row, line in zip(validated["validation"], lines[start + 2 :], strict=False)}
     assert marked["plain"] is False
     assert marked["labels"] is False
     assert marked["one-hop"] is True
-    assert marked["control"] is True
-    assert sum(marked.values()) == len(marked) - 2
+    assert marked["control"] is False
+    assert sum(marked.values()) == len(marked) - 3
     assert sum("*" in line for line in lines[start + 2 : start + 2 + len(marked)]) == 1
     assert "† optimistically biased" in render_text(validated)
     assert "–" not in "".join(lines[start + 2 : start + 2 + len(marked)])  # every number of the table is there
@@ -411,10 +414,10 @@ def printed(drawn):
     return capture.get()
 
 
-def test_labels_alone_are_not_called_worse_than_a_flattered_score():
+def test_labels_alone_are_not_called_worse_than_a_biased_score():
     rows = [
         {"way": "labels", "kind": "labels", "score": 0.9, "chosen": True},
-        {"way": "one-hop", "kind": "one-hop", "score": 0.92, "chosen": False},
+        {"way": "one-hop", "kind": "one-hop", "score": 0.92, "chosen": False, "validated": "frozen"},
     ]
     text = summary_sentence({"schema": 1, "scorer": "accuracy", "validation": rows})
     assert "1-hop transfer scored 92.0, an optimistically biased score" in text

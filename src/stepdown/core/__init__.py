@@ -3,6 +3,7 @@
 Nothing here knows a class of model; this room imports no other.
 """
 
+from ._counting import BudgetSpentError, count_fits, counting, is_counting
 from ._errors import ComplexityWarning, InvalidInputError, NotSupportedError, SignalWarning, StepdownError
 from ._hops import Chain, Hop, HopRecord, naming_the_hop, run_hops, student_as_teacher
 from ._lesson import Lesson, Supervision, rows_of
@@ -15,6 +16,7 @@ from ._transfer_set import TransferSet
 from ._versions import fingerprint, package_versions
 
 __all__ = [
+    "BudgetSpentError",
     "Chain",
     "ComplexityWarning",
     "Hop",
@@ -34,8 +36,11 @@ __all__ = [
     "TransferSet",
     "WayRow",
     "as_teacher",
+    "count_fits",
+    "counting",
     "derive_seed",
     "fingerprint",
+    "is_counting",
     "naming_the_hop",
     "printing",
     "package_versions",

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, final
 
 from sklearn.base import BaseEstimator
 
+from ._counting import count_fits
 from ._lesson import Supervision
 from ._teacher import Teacher, as_teacher
 from ._transfer_set import TransferSet
@@ -108,6 +109,7 @@ class TransferMethod(BaseEstimator, ABC):
             ``type(result) is type(student)``.
         """
         supervision = self.supervise([as_teacher(teacher) for teacher in teachers], student, data, seed=seed)
+        count_fits()
         return (Trainer.default() if trainer is None else trainer).fit(student, supervision, seed=seed)
 
     def asks(self, teachers: Sequence[Teacher]) -> Sequence[Teacher]:
@@ -116,18 +118,6 @@ class TransferMethod(BaseEstimator, ABC):
         The last, the nearest, unless a method says otherwise.
         """
         return teachers[-1:]
-
-    def extra_fits(self, n_teachers: int) -> int:
-        """How many models a hop by this method makes for its own ends: beside the student and the teachers' signals.
-
-        Searches keep to their budgets by it. None, unless a method says otherwise.
-
-        Parameters
-        ----------
-        n_teachers : int
-            How many models stand before the student.
-        """
-        return 0
 
     def check_student(self, student: Any, data: TransferSet) -> None:
         """Raise where the parameters, the student or the task can't work, whatever the teachers say.

@@ -22,7 +22,7 @@ from ._networks import (
 )
 from ._pipelines import Peeled, clone_with_seed, fit_steps, peel, supports_weight, with_final
 from ._regression_classifier import RegressionClassifier
-from ._signals import fold_rows, predictions, signal_key, training_signal
+from ._signals import fold_rows, made_again, predictions, signal_key, training_signal
 from ._soft_expanded import limits_in_rows
 from ._soft_fit import fit_to, soft_fit_support
 from ._soft_support import SoftFitSupport
@@ -61,6 +61,7 @@ __all__ = [
     "learned_property",
     "limits_in_rows",
     "live_kd",
+    "made_again",
     "mixed_lessons",
     "network_trainer",
     "peel",

@@ -10,6 +10,7 @@ import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from sklearn.base import is_classifier
+from sklearn.dummy import DummyClassifier
 from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
 
 from stepdown.core import (
@@ -20,6 +21,8 @@ from stepdown.core import (
     SignalWarning,
     Teacher,
     TransferSet,
+    count_fits,
+    is_counting,
 )
 
 from ._networks import cast_rows, net_of
@@ -180,7 +183,7 @@ def training_signal(
     Raises
     ------
     InvalidInputError
-        For an unknown `signals`, a `cv` below 2, fewer rows or groups than folds.
+        For an unknown `signals`, a `cv` below 2, a single row or group.
 
     Warns
     -----
@@ -254,10 +257,19 @@ def out_of_fold(
 
     def answer(train: NDArray[np.intp], test: NDArray[np.intp]) -> list[tuple[NDArray[np.float64], bool]]:
         part = data.take(train)
-        return ask(refit(part, train), data.take(test).X, part)
+        # Some classifiers refuse to learn a single class, which leaves but one thing to say.
+        single = part.is_classification and len(np.unique(part.label_index())) == 1
+        model = DummyClassifier().fit(part.X, part.labels()) if single else refit(part, train)
+        return ask(model, data.take(test).X, part)
 
     folds = list(fold_rows(data, cv, seed))
-    answers = Parallel(n_jobs=n_jobs)(delayed(answer)(train, test) for train, test in folds)
+    if isinstance(teacher.refit, RefitOnLabels):
+        count_fits(len(folds))
+        answers = Parallel(n_jobs=n_jobs)(delayed(answer)(train, test) for train, test in folds)
+    elif is_counting():  # what hops make beside their students is heard here only
+        answers = [answer(train, test) for train, test in folds]
+    else:
+        answers = Parallel(n_jobs=n_jobs)(delayed(answer)(train, test) for train, test in folds)
     together = []
     for parts in zip(*answers, strict=True):
         first = parts[0][0]
@@ -266,6 +278,13 @@ def out_of_fold(
             values[test] = part
         together.append((values, parts[0][1]))
     return together
+
+
+def made_again(teacher: Teacher, rows: NDArray[np.intp], part: TransferSet, seed: int | None) -> Teacher:
+    """A teacher that isn't frozen as if it had been fitted to some of its rows only, `part`."""
+    refit = _refit_of(teacher, seed)
+    assert refit is not None
+    return Teacher(refit(part, rows), teacher.refit, teacher.name)
 
 
 def _refit_of(teacher: Teacher, seed: int | None) -> Any:
@@ -286,7 +305,7 @@ def _refit_of(teacher: Teacher, seed: int | None) -> Any:
 def fold_rows(
     data: TransferSet, cv: int, seed: int | None = None
 ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
-    """Training and test positions of shuffled folds: stratified by the labels, groups kept together.
+    """Training and test positions of shuffled folds, at most as many as rows or groups: stratified, groups together.
 
     Parameters
     ----------
@@ -301,7 +320,7 @@ def fold_rows(
     Raises
     ------
     InvalidInputError
-        If there are fewer rows, or groups, than folds.
+        If there is only one row, or one group.
 
     Examples
     --------
@@ -310,11 +329,10 @@ def fold_rows(
     [[0, 1], [0, 1]]
     """
     n_units = data.n_samples if data.groups is None else len(np.unique(data.groups))
-    if n_units < cv:
-        units = "rows" if data.groups is None else "groups"
-        raise InvalidInputError(
-            f"{n_units} {units} can't be split into cv={cv} folds; give more {units} or fewer folds."
-        )
+    if n_units < 2:
+        units = "row" if data.groups is None else "group"
+        raise InvalidInputError(f"{n_units} {units} can't be split into folds; give at least 2 {units}s.")
+    cv = min(cv, n_units)
     rows = np.empty((data.n_samples, 0))
     index = data.label_index() if data.is_classification else None
     # A class with fewer rows than folds is missing from some test parts, which costs nothing here; sklearn refuses

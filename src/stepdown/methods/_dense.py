@@ -51,9 +51,6 @@ class Dense(TransferMethod):
         for teacher in teachers:
             self.method.check_teachers([teacher], data)
 
-    def extra_fits(self, n_teachers: int) -> int:
-        return n_teachers * self.method.extra_fits(1)
-
     def asks(self, teachers: Sequence[Teacher]) -> Sequence[Teacher]:
         return teachers
 

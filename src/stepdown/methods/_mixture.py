@@ -53,9 +53,6 @@ class Mixture(TransferMethod):
             if share > 0:
                 method.check_teachers(teachers, data)
 
-    def extra_fits(self, n_teachers: int) -> int:
-        return sum(method.extra_fits(n_teachers) for share, method in self._checked() if share > 0)
-
     def asks(self, teachers: Sequence[Teacher]) -> Sequence[Teacher]:
         asked = {id(teacher) for share, method in self._checked() if share > 0 for teacher in method.asks(teachers)}
         return [teacher for teacher in teachers if id(teacher) in asked]

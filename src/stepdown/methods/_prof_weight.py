@@ -73,9 +73,6 @@ class ProfWeight(TransferMethod):
         check_margin(self.margin)
         self._way().check()
 
-    def extra_fits(self, n_teachers: int) -> int:
-        return (1 + (0 if self.signals == "in-sample" else self.cv)) * (1 + self._way().n_losses)
-
     def check_teachers(self, teachers: Sequence[Any], data: TransferSet) -> None:
         require_confidence(self, teachers[-1])
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stepdown.core import NotSupportedError, Signal, SignalWarning, Teacher, TransferMethod, TransferSet
+from stepdown.core import NotSupportedError, Signal, SignalWarning, Teacher, TransferMethod, TransferSet, count_fits
 from stepdown.learners import fit_to, peel, supports_weight, training_signal
 
 from ._base import require_classification
@@ -46,11 +46,11 @@ def student_signal(student: Any, data: TransferSet, *, signals: str, cv: int, se
     """
 
     def refit(part: TransferSet, rows: NDArray[np.intp]) -> Any:
+        count_fits()
         return fit_to(student, part, seed=seed)
 
-    return training_signal(
-        Teacher(fit_to(student, data, seed=seed), refit, "the student"), data, signals=signals, cv=cv, seed=seed
-    )
+    alone = Teacher(refit(data, np.arange(data.n_samples)), refit, "the student")
+    return training_signal(alone, data, signals=signals, cv=cv, seed=seed)
 
 
 def error_rate(signal: Signal, data: TransferSet) -> float:

@@ -84,9 +84,6 @@ class SRatio(TransferMethod):
                 "use ConfWeight or KD."
             )
 
-    def extra_fits(self, n_teachers: int) -> int:
-        return 1 + (0 if self.signals == "in-sample" else self.cv)
-
     def check_teachers(self, teachers: Sequence[Any], data: TransferSet) -> None:
         require_confidence(self, teachers[-1])
 

@@ -8,7 +8,7 @@ from typing import Any, Self, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, RegressorMixin, is_classifier
+from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, RegressorMixin
 from sklearn.utils import get_tags
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted
@@ -26,7 +26,6 @@ from stepdown.learners import answers, as_estimator, cast_rows, complexity
 from stepdown.oracle import Queried
 from stepdown.search import Search
 from stepdown.search._inputs import checked_rows, warn_unless_falling
-from stepdown.search._scoring import asked_scorer
 from stepdown.search._search import Choice
 from stepdown.search._solve import solve
 from stepdown.search._task import Task, Trained
@@ -97,8 +96,7 @@ class _Multihop(Selecting, MetaEstimatorMixin, BaseEstimator):
         self.comparison_ = _comparison(choice)
         self.candidates_ = choice.candidates
         if self.keep_rungs:
-            scorer = asked_scorer(self.scoring, problem.data.labels(), self.student, classify=is_classifier(self))
-            self.rungs_ = rungs_of(problem, choice, trained, scorer)
+            self.rungs_ = rungs_of(problem, choice, trained)
         elif hasattr(self, "rungs_"):
             del self.rungs_
         warn_unless_falling(self.chain_, constructed=isinstance(self.intermediates, str))
@@ -317,6 +315,7 @@ def _comparison(choice: Choice) -> Table:
                     "std_error": choice.scores.std_error(place),
                     "difference": gain,
                     "difference_std_error": error,
+                    "validated": "frozen" if choice.scores.biased[place] else "cross-validation",
                     "chosen": way is choice.way,
                 }
             )

@@ -9,10 +9,8 @@ from typing import Any
 from sklearn.utils.validation import check_is_fitted
 
 from stepdown.core import InvalidInputError, Table
-from stepdown.learners import Complexity, cast_rows, complexity, latency, training_signal
+from stepdown.learners import Complexity, cast_rows, complexity, latency
 from stepdown.oracle import Queried
-from stepdown.search._answers import check_scores_signals, value_of
-from stepdown.search._scoring import Scorer
 from stepdown.search._search import Choice
 from stepdown.search._task import Task, Trained, Way
 
@@ -36,7 +34,7 @@ class Rung:
     score : float or None
         Validated; None where nothing was.
     validated : str
-        On what: "out-of-bag", "out-of-fold", "cross-validation", "frozen" (the teacher may have seen the rows) or "".
+        How: "cross-validation", "frozen" (the same, but the frozen teacher may have seen the rows) or "".
     """
 
     name: str
@@ -60,53 +58,39 @@ class Rung:
         }
 
 
-def rungs_of(problem: Task, choice: Choice, chosen: Trained, scorer: Scorer | None) -> list[Rung]:
+def rungs_of(problem: Task, choice: Choice, chosen: Trained) -> list[Rung]:
     """All rungs, from the largest to the smallest: the teacher, the best of each intermediate, a student of each kind.
 
-    Intermediates are asked out of bag or out of fold where the search didn't; students that it only validated are
-    trained.
+    All are scored in the folds in which the search has scored the ways to the student; students that it only validated
+    are trained.
     """
-    can_value = True
-    try:
-        check_scores_signals(scorer, problem.data)
-    except InvalidInputError:
-        can_value = False
 
-    def said(way: Way) -> tuple[Way, float | None, str]:
-        teachers = problem.lead_up(way)[1]
-        if not can_value:
-            return way, None, ""
-        signal = training_signal(teachers[-1], problem.data, cv=problem.cv, seed=problem.seed)
-        problem.keep_signals(way, teachers)
-        return way, value_of(signal.values, problem.data, scorer), signal.source
+    def judged(way: Way) -> float | None:
+        return None if choice.validation is None else choice.validation.before_student(way)
 
-    found: dict[Any, tuple[Way, float | None, str]] = {}
-    for node in choice.nodes:
-        way = replace(choice.way, name=node.name, before=node.route, uses_teacher=node.uses_teacher)
-        found[way.route] = (way, node.value, node.validated)
+    nodes = {node.name: node for node in sorted(choice.nodes, key=lambda node: node.value)}
+    routes = [replace(choice.way, name=n.name, before=n.route, uses_teacher=n.uses_teacher) for n in nodes.values()]
     for way in choice.ways if choice.scores is not None else [choice.way]:
-        for place, hop in enumerate(way.before, start=1):
-            way = replace(way.cut(place), name=hop.name)
-            if way.route not in found:
-                found[way.route] = said(way)
-    best: dict[str, tuple[Way, float | None, str]] = {}
+        routes += [replace(way.cut(place), name=hop.name) for place, hop in enumerate(way.before, start=1)]
     if not isinstance(problem.teacher.model, Queried):  # which can't be asked about new rows, so it can't ship
-        best["teacher"] = said(replace(choice.way, name="teacher", before=(), uses_teacher=True))
-    for one in found.values():
-        known = best.setdefault(one[0].name, one)
-        if one[1] is not None and (known[1] is None or one[1] > known[1]):
-            best[one[0].name] = one
-    rungs = [_rung(problem, name, problem.lead_up(way)[1][-1].model, *rest) for name, (way, *rest) in best.items()]
+        routes.append(replace(choice.way, name="teacher", before=(), uses_teacher=True))
+    best: dict[str, tuple[Way, float | None]] = {}
+    for way in {way.route: way for way in routes}.values():
+        score = judged(way)
+        known = best.setdefault(way.name, (way, score))[1]
+        if score is not None and known is not None and score > known:
+            best[way.name] = (way, score)
+    rungs = [_rung(problem, way, name, problem.lead_up(way)[1][-1].model, score) for name, (way, score) in best.items()]
     ways = [choice.way, *(mine for kind in KINDS if (mine := choice.best(kind)) is not None)]
     for way in {mine.name: mine for mine in ways}.values() if choice.scores is not None else [choice.way]:
         model = chosen.model if way is choice.way else problem.train(way).model
         score = None if choice.scores is None else choice.scores.mean(choice.ways.index(way))
-        validated = "" if score is None else "cross-validation"
-        rungs.append(_rung(problem, f"student, {way.name}", model, score, validated))
+        rungs.append(_rung(problem, way, f"student, {way.name}", model, score))
     return sorted(rungs, key=lambda rung: -(rung.complexity.bytes or 0))
 
 
-def _rung(problem: Task, name: str, model: Any, score: Any, validated: Any) -> Rung:
+def _rung(problem: Task, way: Way, name: str, model: Any, score: float | None) -> Rung:
+    validated = "" if score is None else "frozen" if problem.is_biased(way) else "cross-validation"
     speed = latency(model, cast_rows(model, problem.data.X), repeats=3)
     return Rung(name, model, complexity(model), speed, score, validated)
 
@@ -148,8 +132,7 @@ class Selecting:
     ) -> Rung:
         """Return the best validated model within limits; of equal scores the smaller.
 
-        Scores of the teacher and of intermediates are of answers out of bag or out of fold, those of students are
-        cross-validated with a cheap version of their trainer; see `Rung` and the guide.
+        All are cross-validated in the same folds, students with a cheap version of their trainer; see `Rung`.
         """
         limits = {
             "rules": max_rules,

@@ -7,25 +7,15 @@ from typing import Any
 from stepdown.core import TransferMethod
 
 
-def hop_row(
-    source: str,
-    target: str,
-    method: TransferMethod,
-    score: float | None,
-    validated: str,
-    *,
-    std_error: float | None = None,
-    fits: int = 0,
-    seconds: float = 0.0,
-) -> dict[str, Any]:
-    """One hop of a search."""
+def hop_row(source: str, target: str, method: TransferMethod) -> dict[str, Any]:
+    """One hop of a search, of which nothing is known yet."""
     return {
         "source": source,
         "target": target,
         "method": repr(method),
-        "score": score,
-        "std_error": std_error,
-        "validated": validated,
-        "fits": fits,
-        "seconds": seconds,
+        "score": None,
+        "std_error": None,
+        "validated": "",
+        "fits": 0,
+        "seconds": 0.0,
     }

@@ -8,30 +8,31 @@ from __future__ import annotations
 import logging
 import time
 import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
 from stepdown.core import (
+    BudgetSpentError,
     Hop,
     InvalidInputError,
     NotSupportedError,
     SignalWarning,
     Table,
     TransferMethod,
-    naming_the_hop,
+    counting,
 )
-from stepdown.learners import Complexity, between, complexity, training_signal
+from stepdown.learners import Complexity, between, complexity, signal_key
 from stepdown.trainers import PlainFit
 
 from ._answers import check_scores_signals, value_of
-from ._budget import Budget, Ledger
+from ._budget import Budget
 from ._candidates import hop_row
 from ._recipes import constructed_ladder
 from ._scoring import Scorer
 from ._task import Task, Way
-from ._validate import Validation, WayScores
+from ._validate import FoldScore, Validation, WayScores
 
 log = logging.getLogger("stepdown")
 
@@ -71,9 +72,8 @@ class Exploration:
         self.nodes: list[Node] = []
         self.ways: list[Way] = []
         self._scorer = scorer
-        self._validation = Validation(problem, folds=folds, scorer=scorer, n_jobs=n_jobs)
+        self.validation = Validation(problem, folds=folds, scorer=scorer, n_jobs=n_jobs)
         self._folds: list[list[Any]] = []
-        self._ledger = Ledger(problem)
         self._row_of: dict[Any, dict[str, Any]] = {}
         try:
             check_scores_signals(scorer, problem.data)
@@ -89,9 +89,10 @@ class Exploration:
         candidates = problem.intermediates
         if candidates is None:
             candidates = constructed_ladder(problem.teacher.model, problem.student, problem.data, problem.seed)
-        if not candidates or not self.budget.take(1):
+        if not candidates or not self.budget.allows(1):
             return []
-        simple = complexity(problem.fit_whole(plain)[0])
+        with counting(self.budget.count):
+            simple = complexity(problem.fit_whole(plain)[0])
         nodes = {}
         for name, estimator in candidates:
             node = self.visit(name, estimator, plain.method, None, taught=False)
@@ -104,26 +105,42 @@ class Exploration:
         self, name: str, estimator: Any, method: TransferMethod, source: Node | None, *, taught: bool = True
     ) -> Node | None:
         """Fit a candidate by one hop, and value it by what it says about rows that it has not seen."""
-        problem, hop = self.problem, Hop(estimator, method, None, name)
+        hop = Hop(estimator, method, None, name)
         route = (hop,) if source is None else (*source.route, hop)
         way = Way(name, "multihop", method, PlainFit(), route, taught if source is None else source.uses_teacher)
-        if not self._suits(method, estimator, way.cut(len(route) - 1)):
+        if not self.budget.allows(1) or not self._suits(method, estimator, way.cut(len(route) - 1)):
             return None
-        most = self._ledger.most(way, own_signal=True)
-        if not self.budget.take(most):
-            return None
-        key = ("visit", *way.content)
-        done = None if problem.store is None else problem.store.load(*key)
-        if done is None:
-            done = self._visit(way)
-            if problem.store is not None:
-                problem.store.save(done, *key)
-        size, value, validated, fits, seconds, entries = done
-        self._ledger.enter(way, entries)
-        self.budget.give_back(most - fits)
-        self._note_hop(way, value, validated, fits, seconds)
-        self.nodes.append(Node(name, estimator, route, way.uses_teacher, size, value, validated))
-        return self.nodes[-1]
+        row = self._row_of_hop(way)
+        with suppress(BudgetSpentError), self._spending(row):
+            record = self.problem.lead_up(way)[0][-1]
+            signal = self.problem.own_signal(way)
+            row |= {"score": value_of(signal.values, self.problem.data, self._scorer), "validated": signal.source}
+            node = Node(name, estimator, route, way.uses_teacher, record.complexity, row["score"], signal.source)
+            self.nodes.append(node)
+            return node
+        return None
+
+    def _row_of_hop(self, way: Way) -> dict[str, Any]:
+        """One row a hop to an intermediate, however often the search comes back to it."""
+        before = way.cut(len(way.before) - 1)
+        new = hop_row(_source(before), way.before[-1].name, way.before[-1].method)
+        return self._row_of.setdefault(way.route, new)
+
+    @contextmanager
+    def _spending(self, row: dict[str, Any]) -> Iterator[None]:
+        """Note fits and seconds in the row of a hop."""
+        spent, started = self.budget.spent, time.perf_counter()
+        try:
+            with counting(self.budget.count):
+                yield
+        except BudgetSpentError:
+            row["validated"] = "budget spent"
+            raise
+        finally:
+            row["fits"] += self.budget.spent - spent
+            row["seconds"] += time.perf_counter() - started
+            if row["fits"] and not any(row is known for known in self.rows):
+                self.rows.append(row)
 
     def _suits(self, method: TransferMethod, student: Any, before: Way) -> bool:
         """Whether a method can teach a model behind others: candidates of several kinds don't suit every method."""
@@ -138,116 +155,86 @@ class Exploration:
             return False
         return True
 
-    def _visit(self, way: Way) -> tuple[Complexity, float, str, int, float, list[Any]]:
-        problem, started = self.problem, time.perf_counter()
-        records, teachers = problem.lead_up(way)
-        with naming_the_hop(f"what {way.name} says about its training rows"):
-            signal = training_signal(teachers[-1], problem.data, cv=problem.cv, seed=problem.seed)
-        problem.keep_signals(way, teachers)
-        value = value_of(signal.values, problem.data, self._scorer)
-        fits, entries = self._ledger.settle(way, teachers, own_signal=True)
-        return records[-1].complexity, value, signal.source, fits, time.perf_counter() - started, entries
-
     # Ways to the student ----------------------------------------------------------------------------------------
 
     def score(self, ways: Sequence[Way], *, rival: Way | None = None) -> None:
-        """Cross-validate ways to the student that haven't been, as far as the budget allows."""
-        begun = [(way, *start) for way in ways if way not in self.ways and (start := self._begin(way)) is not None]
-        n_folds = len(self._validation.splits)
-        pilots, rest = ([], range(n_folds)) if rival is None else ([0], range(1, n_folds))
-        looks = self._validation.folds_of([way for way, *_ in begun], pilots)
-        kept = [
-            number
-            for number, look in enumerate(looks)
-            if rival is None or self._mean_of_first(look[0][0]) >= self._mean_of_first(self._folds_of(rival)[0])
-        ]
-        full = dict(zip(kept, self._validation.folds_of([begun[number][0] for number in kept], rest), strict=True))
-        for number, (way, fits, seconds) in enumerate(begun):
-            results = [*looks[number], *full.get(number, [])]
-            seconds += sum(spent for _, spent in results)
-            self.budget.give_back(n_folds - len(results))
-            self._note(way, [score for score, _ in results], fits + len(results), seconds)
+        """Cross-validate ways to the student that haven't been, as far as the budget allows.
+
+        One that is worse than its rival in the first fold is given up.
+        """
+        places = range(len(self.validation.splits))
+        begun = {way: row for way in ways if way not in self.ways and (row := self._begin(way)) is not None}
+        looks = self._folds_of(begun, places if rival is None else places[:1])
+        for (way, row), results in zip(begun.items(), looks, strict=True):
+            if rival is not None and results:
+                home = self._folds[self.ways.index(rival)][0]
+                if self.validation.mean_of_fold(0, results[0].score) >= self.validation.mean_of_fold(0, home):
+                    results += self._folds_of({way: row}, places[1:])[0]
+            self._note(way, row, results)
+
+    def _folds_of(self, ways: Mapping[Way, dict[str, Any]], places: Sequence[int]) -> list[list[FoldScore]]:
+        """Their scores in some of the folds; none where the budget ends before all are made."""
+        if not ways:
+            return []
+        spent = self.budget.spent
+        try:
+            with counting(self.budget.count), quietly():  # on all rows it has been said
+                return self.validation.folds_of(list(ways), places)
+        except BudgetSpentError:
+            row = next(iter(ways.values()))  # a budget is spent on one way at a time
+            row |= {"fits": row["fits"] + self.budget.spent - spent, "validated": "budget spent"}
+            return [[] for _ in ways]
 
     def scores(self, ways: Sequence[Way]) -> WayScores:
         """Of ways that have been scored in all folds."""
-        return self._validation.together([self._folds_of(way) for way in ways])
+        return self.validation.together(ways, [self._folds[self.ways.index(way)] for way in ways])
 
-    def _begin(self, way: Way) -> tuple[int, float] | None:
-        """Run what stands before the student, and reserve the fits of its folds."""
+    def _begin(self, way: Way) -> dict[str, Any] | None:
+        """Run what stands before the student and make what it is told: its row, or None where that can't be done."""
         problem = self.problem
-        if not self._suits(way.method, problem.student, way):
+        if not self.budget.allows(len(self.validation.splits)) or not self._suits(way.method, problem.student, way):
             return None
-        folds = len(self._validation.splits)
-        most = self._ledger.most(way, own_signal=False)
-        if not self.budget.take(most + folds):
-            return None
-        key = ("way", way.name, *way.content, way.method, way.trainer)
-        done = None if problem.store is None else problem.store.load(*key)
-        if done is None:
-            done = self._prepare(way)
-            if problem.store is not None:
-                problem.store.save(done, *key)
-        fits, seconds, entries, hops = done
-        self._ledger.enter(way, entries)
-        self.budget.give_back(most - fits)
-        for place, value, validated, cost, spent in hops:
-            self._note_hop(way.cut(place), value, validated, cost, spent)
-            fits -= cost
-        return fits, seconds
+        for place in range(1, len(way.before) + 1):
+            part = way.cut(place)
+            if part.route not in self._row_of:
+                with suppress(BudgetSpentError), self._spending(self._row_of_hop(part)):
+                    problem.lead_up(part)
+        row = hop_row(_source(way), "student", way.method)
+        with suppress(BudgetSpentError), self._spending(row):
+            problem.supervised(way)
+            self._value_hops(way)
+            return row
+        return None
 
-    def _note_hop(self, way: Way, value: float | None, validated: str, fits: int, seconds: float) -> None:
-        """One row a hop to an intermediate, however often the search comes back to it."""
-        row = self._row_of.get(way.route)
-        if row is None:
-            place = len(way.before)
-            row = hop_row(_before(way, place - 1), way.before[-1].name, way.before[-1].method, None, "")
-            self._row_of[way.route] = row
-            self.rows.append(row)
-        row |= {"score": value, "validated": validated}
-        row |= {"fits": row["fits"] + fits, "seconds": row["seconds"] + seconds}
+    def _value_hops(self, way: Way) -> None:
+        """Value the models before the student by what they were asked: nothing else is, for that could cost fits."""
+        teachers = self.problem.lead_up(way)[1][-len(way.before) :] if way.before else []
+        for place, teacher in enumerate(teachers, start=1):
+            row = self._row_of[way.cut(place).route]
+            signal = teacher.recall(signal_key("out-of-fold", self.problem.cv), self.problem.data)
+            if row["score"] is None and signal is not None and self._can_value:
+                value = value_of(signal.values, self.problem.data, self._scorer)
+                row |= {"score": value, "validated": signal.source}
 
-    def _prepare(self, way: Way) -> tuple[int, float, list[Any], list[Any]]:
-        """Fits, seconds and entries of a way up to what the student is told, and its hops that are new."""
-        problem = self.problem
-        new = self._ledger.new_hops(way)
-        records, teachers = problem.lead_up(way)
-        started = time.perf_counter()
-        problem.supervised(way)
-        seconds = time.perf_counter() - started
-        hops = []
-        for place, cost in new:
-            # Nothing is asked that the student's method didn't ask: that could cost refits.
-            signal = teachers[place - (not way.uses_teacher)].recall(f"out-of-fold:{problem.cv}", problem.data)
-            value, validated = None, ""
-            if signal is not None and self._can_value:
-                value, validated = value_of(signal.values, problem.data, self._scorer), signal.source
-            hops.append((place, value, validated, cost, records[place - 1].seconds))
-        fits, entries = self._ledger.settle(way, teachers, own_signal=False)
-        return fits, seconds, entries, hops
-
-    def _note(self, way: Way, folds: list[Any], fits: int, seconds: float) -> None:
-        row = hop_row(
-            _before(way, len(way.before)), "student", way.method, None, "cross-validation", fits=fits, seconds=seconds
-        )
-        if len(folds) == len(self._validation.splits):
+    def _note(self, way: Way, row: dict[str, Any], results: Sequence[FoldScore]) -> None:
+        row["fits"] += sum(result.fits for result in results)
+        row["seconds"] += sum(result.seconds for result in results)
+        folds = [result.score for result in results]
+        if len(folds) == len(self.validation.splits):
             self.ways.append(way)
             self._folds.append(folds)
-            alone = self._validation.together([folds])
-            row |= {"score": alone.mean(0), "std_error": alone.std_error(0)}
-        else:
-            row |= {"score": self._mean_of_first(folds[0]), "validated": "first fold"}
-        self.rows.append(row)
-
-    def _folds_of(self, way: Way) -> list[Any]:
-        return self._folds[self.ways.index(way)]
-
-    def _mean_of_first(self, score: Any) -> float:
-        return self._validation.mean_of_fold(0, score)
+            alone = self.validation.together([way], [folds])
+            how = "frozen" if self.problem.is_biased(way) else "cross-validation"
+            row |= {"score": alone.mean(0), "std_error": alone.std_error(0), "validated": how}
+        elif folds:
+            row |= {"score": self.validation.mean_of_fold(0, folds[0]), "validated": "first fold"}
+        if row["fits"] and not any(row is known for known in self.rows):
+            self.rows.append(row)
 
 
-def _before(way: Way, place: int) -> str:
-    """Who teaches the hop that stands behind `place` intermediates."""
-    return way.before[place - 1].name if place else ("teacher" if way.uses_teacher else "labels")
+def _source(way: Way) -> str:
+    """Who teaches the hop behind a way's intermediates."""
+    return way.before[-1].name if way.before else ("teacher" if way.uses_teacher else "labels")
 
 
 @contextmanager

@@ -91,7 +91,6 @@ def solve_queried(owner: Any, X: Any, y: Any, sample_weight: Any, groups: Any, X
         teacher_seconds=time.perf_counter() - started,
         intermediates=intermediates,
         cv=owner.cv,
-        own_rows_only=False,
     )
     choice = _choose(search, problem, ways, preferred_of_answers(ways, owner.student), scorer, owner.n_jobs)
     log.info("chosen: %s", choice.way.name)

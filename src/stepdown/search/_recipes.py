@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sklearn.base import clone, is_classifier
@@ -27,7 +27,17 @@ from stepdown.learners import (
     supports_weight,
     wider_nets,
 )
-from stepdown.methods import KD, ConfWeight, Dense, Mixture, ModelCompression, Munge, NoTransfer, Resample, SRatio
+from stepdown.methods import (
+    KD,
+    ConfWeight,
+    Dense,
+    Mixture,
+    ModelCompression,
+    Munge,
+    NoTransfer,
+    Resample,
+    SRatio,
+)
 from stepdown.trainers import PlainFit
 
 from ._pool_from import PoolFrom
@@ -136,8 +146,8 @@ def _wider_nets(
     return [("bridge", wider[0][1])] if len(wider) == 1 else wider
 
 
-def further_rows(data: TransferSet, student: Any, seed: int | None) -> Any:
-    """Make rows without a label, near those there are, for a teacher or a bridge to answer.
+def maker_of_rows(data: TransferSet, student: Any) -> Callable[..., Any] | None:
+    """What makes rows without a label, near those there are, for a teacher or a bridge to answer.
 
     None where that is not affordable, the rows are of a kind that nothing can be made of, or limits of the student's
     count rows: they mean rows of the user's.
@@ -146,8 +156,7 @@ def further_rows(data: TransferSet, student: Any, seed: int | None) -> Any:
         return None
     copies = 2 if data.n_samples <= MOST_ROWS_TO_MULTIPLY // 3 else 1
     makers = (Munge(copies), Resample(copies))
-    maker = next((maker for maker in makers if maker.takes(data.X)), None)
-    return None if maker is None else maker.synthesise(data.X, seed=seed)
+    return next((maker.synthesise for maker in makers if maker.takes(data.X)), None)
 
 
 def _default_ways(

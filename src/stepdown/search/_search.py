@@ -17,7 +17,7 @@ from stepdown.core import InvalidInputError
 from ._explore import Exploration, Node
 from ._scoring import Scorer
 from ._task import Task, Way
-from ._validate import WayScores
+from ._validate import Validation, WayScores
 
 log = logging.getLogger("stepdown")
 
@@ -45,6 +45,7 @@ class Choice:
     candidates: list[dict[str, Any]] = field(default_factory=list)
     margin: float = 0.0
     nodes: list[Node] = field(default_factory=list)
+    validation: Validation | None = None
 
     def best(self, kind: str) -> Way | None:
         """The way of a kind: the first, unless another of the kind is validated as better by the margin."""
@@ -56,20 +57,20 @@ class Choice:
         if self.scores is None:
             return self.ways[places[0]]
         margin = margin_among(self.margin, len(places) - 1)
-        return self.ways[leave_home(self.ways, self.scores, places[0], places, margin)]
+        return self.ways[leave_home(self.scores, places[0], places, margin)]
 
 
-def leave_home(ways: Sequence[Way], scores: WayScores, home: int, places: Sequence[int], margin: float) -> int:
+def leave_home(scores: WayScores, home: int, places: Sequence[int], margin: float) -> int:
     """The best scored of the ways that clearly beat `home`; `home` if there is none.
 
-    Clearly is by more than `margin` standard errors, between ways whose scores are flattered alike. A way whose score
-    is honest (labels alone) needs no margin against one that is flattered, and twice the margin is asked the other
-    way round: at 300 rows flattery is worth about two points, and five under a frozen teacher (docs/results.md).
+    Clearly is by more than `margin` standard errors, between ways whose scores are equally honest. A way without the
+    teacher needs no margin against one whose frozen teacher may have seen the rows, and twice the margin is asked the
+    other way round: at 300 rows that bias was worth about five points (docs/results.md).
     """
     chosen = home
     for place in places:
         gain, error = scores.difference(place, home)
-        handicap = int(ways[place].is_flattered) - int(ways[home].is_flattered)
+        handicap = int(scores.biased[place]) - int(scores.biased[home]) if scores.biased else 0
         if gain > (1 + handicap) * margin * error and scores.mean(place) > scores.mean(chosen):
             chosen = place
     return chosen
@@ -94,9 +95,9 @@ def concluded(found: Exploration, ways: Sequence[Way], home: Way, margin: float)
     scores = found.scores(ways)
     own = [place for place, way in enumerate(ways) if way in ways]
     further = [place for place, way in enumerate(ways) if way not in ways]
-    chosen = leave_home(ways, scores, ways.index(home), own, margin)
-    chosen = leave_home(ways, scores, chosen, further, margin_among(margin, len(further)))
-    return Choice(ways[chosen], scores.mean(chosen), ways, scores, found.rows, margin, found.nodes)
+    chosen = leave_home(scores, ways.index(home), own, margin)
+    chosen = leave_home(scores, chosen, further, margin_among(margin, len(further)))
+    return Choice(ways[chosen], scores.mean(chosen), ways, scores, found.rows, margin, found.nodes, found.validation)
 
 
 class Search(BaseEstimator, ABC):
@@ -131,10 +132,10 @@ class Search(BaseEstimator, ABC):
 class Gate(Search):
     """A small gate: take the preferred way unless another is validated as clearly better.
 
-    All ways are cross-validated with a cheap version of their trainer, on the same folds. The preferred way is left
-    only for one whose mean paired advantage exceeds `margin` standard errors; for labels alone any advantage is
-    enough, because they have none of the flattery that validated scores of the other ways contain, and labels alone
-    are left for another way only at twice the margin.
+    All ways are cross-validated with a cheap version of their trainer, on the same folds, in which the teacher and the
+    bridges are made again. The preferred way is left only for one whose mean paired advantage exceeds `margin` standard
+    errors. Scores of ways with a frozen teacher are optimistic where it has seen the rows: any advantage of a way
+    without it is enough, and such a way is left for one with it only at twice the margin.
 
     Parameters
     ----------

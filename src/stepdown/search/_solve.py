@@ -30,11 +30,11 @@ from ._parameters import (
     read_teacher,
     read_trainer,
 )
-from ._recipes import build_ways, further_rows, preferred_way
+from ._recipes import build_ways, maker_of_rows, preferred_way
 from ._scoring import asked_scorer
 from ._search import Choice
 from ._store import Store, fit_once
-from ._task import Task
+from ._task import Task, with_made_rows
 
 log = logging.getLogger("stepdown")
 
@@ -59,8 +59,8 @@ def solve(
     trainer, search = read_trainer(owner.trainer, owner.student), read_search(owner.search, owner.student)
     seed = read_seed(owner.random_state)
     frozen, pool = is_frozen(source), X_unlabeled is not None
-    if frozen and not pool and methods is None:
-        data = data.replace(X_unlabeled=further_rows(data, owner.student, derive_seed(seed, "further rows")))
+    maker = maker_of_rows(data, owner.student) if frozen and not pool and methods is None else None
+    data = with_made_rows(data, maker, seed)
     ways = build_ways(
         source, owner.student, data, trainer, methods, intermediates, frozen=frozen, cv=owner.cv, seed=seed
     )
@@ -79,7 +79,7 @@ def solve(
         methods=methods,
         intermediates=intermediates,
         cv=owner.cv,
-        own_rows_only=not pool,
+        maker=maker,
         store=_store_of(owner, data, source, seed),
     )
     preferred = preferred_way(ways, owner.student, frozen=frozen, pool=pool, n_samples=data.n_samples)

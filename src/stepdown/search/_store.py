@@ -11,6 +11,7 @@ import hashlib
 import os
 import pickle
 import warnings
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -76,6 +77,12 @@ class Store:
 
     def __init__(self, folder: Path | str, *root: Any) -> None:
         self.folder = Path(folder) / hash_of(package_versions(), *root)
+
+    def room(self, *name: Any) -> Store:
+        """A store inside this one, for a part of the rows."""
+        inner = copy(self)
+        inner.folder = self.folder / "-".join(map(str, name))
+        return inner
 
     @classmethod
     def where_possible(cls, memory: Any, data: TransferSet, *root: Any) -> Store | None:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,22 +19,28 @@ from numpy.typing import NDArray
 from stepdown.core import (
     Hop,
     HopRecord,
+    Lesson,
+    Signal,
     Supervision,
     Teacher,
     Trainer,
     TransferMethod,
     TransferSet,
+    count_fits,
+    counting,
     derive_seed,
     naming_the_hop,
     run_hops,
     student_as_teacher,
 )
-from stepdown.learners import complexity
+from stepdown.learners import complexity, made_again, training_signal
 from stepdown.trainers._size import no_larger_than_own_fit
 
 from ._store import Store
 
 log = logging.getLogger("stepdown")
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,15 +53,6 @@ class Way:
     trainer: Trainer
     before: tuple[Hop, ...] = ()
     uses_teacher: bool = True
-
-    @property
-    def is_flattered(self) -> bool:
-        """Whether its validated score is too good.
-
-        What a model says about a row, be it out-of-bag, comes from trees or folds that have seen the rows of the
-        validation fold. Labels have no such leak.
-        """
-        return self.uses_teacher or bool(self.before)
 
     @property
     def route(self) -> tuple[Any, ...]:
@@ -82,9 +81,16 @@ class Trained:
     records: list[HopRecord]
 
 
+def with_made_rows(data: TransferSet, maker: Callable[..., Any] | None, seed: int) -> TransferSet:
+    """The rows, and those that are made of them for the teacher to answer."""
+    if maker is None:
+        return data
+    return data.replace(X_unlabeled=maker(data.X, seed=derive_seed(seed, "further rows")))
+
+
 @dataclass(eq=False)
 class Task:
-    """One task: the fitted teacher, the student to be taught, the training rows."""
+    """One task: the fitted teacher, the student to be taught, the training rows, and what made the unlabelled ones."""
 
     teacher: Teacher
     student: Any
@@ -94,14 +100,10 @@ class Task:
     methods: list[TransferMethod] | None = None
     intermediates: list[tuple[str, Any]] | None = None
     cv: int = 5
-    own_rows_only: bool = True
+    maker: Callable[..., Any] | None = None
     store: Store | None = None
     _routes: dict[Any, tuple[list[HopRecord], list[Teacher]]] = field(default_factory=dict, repr=False)
     _supervised: dict[str, Supervision] = field(default_factory=dict, repr=False)
-    _kept: dict[int, int] = field(default_factory=dict, repr=False)
-
-    def __post_init__(self) -> None:
-        self._read_signals((True, []), self.teacher)
 
     def lead_up(self, way: Way) -> tuple[list[HopRecord], list[Teacher]]:
         """Run the hops before the student's, once for all ways that share them.
@@ -123,76 +125,101 @@ class Task:
     def _hop(self, way: Way, teachers: list[Teacher]) -> tuple[HopRecord, list[Teacher]]:
         """The last hop of a route: read, or run and kept."""
         hop, data, seed = way.before[-1], self.data, self.seed
-        record = None if self.store is None else self.store.load("hop", *way.content)
-        if record is None:
-            [record], teachers = run_hops(teachers, [hop], data, seed=seed, measure=complexity, first=len(way.before))
-            if self.store is not None:
-                # First what it was told: who asks a teacher first decides the seed, and a read hop asks nobody.
-                self.keep_signals(way, teachers)
-                self.store.save(record, "hop", *way.content)
-            return record, teachers
-        # The methods and trainers that were read are copies of those that were given.
-        record = replace(record, method=hop.method, trainer=hop.trainer)
-        last = student_as_teacher(record.model, hop, teachers, data, seed=seed)
-        self._read_signals(way.content, last)
-        return record, [*teachers, last]
 
-    def keep_signals(self, way: Way, teachers: list[Teacher]) -> None:
-        """Write what the teachers of a route remember, where it is more than what is on disk."""
+        def run() -> HopRecord:
+            return run_hops(teachers, [hop], data, seed=seed, measure=complexity, first=len(way.before))[0][0]
+
+        # The methods and trainers of a record that was read are copies of those that were given.
+        record = replace(self._once(run, teachers, "hop", *way.content), method=hop.method, trainer=hop.trainer)
+        return record, [*teachers, student_as_teacher(record.model, hop, teachers, data, seed=seed)]
+
+    def _once(self, make: Callable[[], T], teachers: Sequence[Teacher], *key: Any) -> T:
+        """What is made, or was made when the search ran before; its fits count, and its teachers know what they said.
+
+        A search that goes on thus finds everything as it was: what is spent, and what a teacher has been asked for,
+        whose first asker decides the seed.
+        """
         if self.store is None:
-            return
-        first = 0 if way.uses_teacher else 1
-        for place, teacher in enumerate(teachers, start=first):
-            mine = {key: signal for (key, rows), (_, signal) in teacher.memo.items() if rows == id(self.data.X)}
-            content = way.cut(place).content
-            if len(mine) > self._kept.get(id(teacher), 0):
-                self.store.save(mine, "signals", *content)
-                self._kept[id(teacher)] = len(mine)
-
-    def _read_signals(self, content: Any, teacher: Teacher) -> None:
-        mine = None if self.store is None else self.store.load("signals", *content)
-        for key, signal in (mine or {}).items():
-            teacher.remember(key, self.data, signal)
-        self._kept[id(teacher)] = len(mine or {})
+            return make()
+        done = self.store.load(*key)
+        if done is None:
+            known, fits = [set(teacher.memo) for teacher in teachers], list[int]()
+            with counting(fits.append):
+                made = make()
+            said = [
+                {name: signal for (name, rows), (_, signal) in teacher.memo.items() if (name, rows) not in before}
+                for teacher, before in zip(teachers, known, strict=True)
+            ]
+            if not isinstance(made, Lesson):  # which holds live networks, and is made in no time
+                self.store.save((made, sum(fits), said), *key)
+            return made
+        made, spent, said = done
+        count_fits(spent)
+        for teacher, signals in zip(teachers, said, strict=True):
+            for name, signal in signals.items():
+                teacher.remember(name, self.data, signal)
+        return cast("T", made)
 
     def supervised(self, way: Way) -> Supervision:
         """What the student of a way is told."""
         if way.name not in self._supervised:
             teachers = self.lead_up(way)[1]
-            with naming_the_hop(self.describe(way)):
-                seed = derive_seed(self.seed, "hop", "student")
-                self._supervised[way.name] = way.method.supervise(teachers, self.student, self.data, seed=seed)
-            self.keep_signals(way, teachers)
+
+            def tell() -> Supervision:
+                with naming_the_hop(self.describe(way)):
+                    seed = derive_seed(self.seed, "hop", "student")
+                    told = way.method.supervise(teachers, self.student, self.data, seed=seed)
+                # Rows are never kept twice.
+                return told.replace(X=None) if isinstance(told, TransferSet) and told.X is self.data.X else told
+
+            told = self._once(tell, teachers, "supervision", way.name, *way.content, way.method)
+            if isinstance(told, TransferSet) and told.X is None:
+                told = told.replace(X=self.data.X)
+            self._supervised[way.name] = told
         return self._supervised[way.name]
 
-    def fit(self, way: Way, rows: NDArray[np.intp] | None = None, *, quick: bool = False) -> Any:
-        """Fit the student by a way."""
+    def own_signal(self, way: Way) -> Signal:
+        """What the last model before the student says about the training rows that it hasn't seen."""
+        teachers = self.lead_up(way)[1]
+
+        def ask() -> Signal:
+            with naming_the_hop(f"what {way.name} says about its training rows"):
+                return training_signal(teachers[-1], self.data, cv=self.cv, seed=self.seed)
+
+        return self._once(ask, teachers, "signal", *way.content)
+
+    def within(self, rows: NDArray[np.intp], place: int) -> Task:
+        """The task on a part of its rows: nothing there has seen the others, but for a frozen teacher."""
+        data = with_made_rows(self.data.take(rows), self.maker, self.seed)
+        if data.groups is not None and len(np.unique(data.groups)) < 2:
+            data = data.replace(groups=None)  # there is nothing to keep apart
+        store = None if self.store is None else self.store.room("fold", place)
+        part = replace(self, data=data, store=store, _routes={}, _supervised={})
+
+        def again() -> Teacher:
+            count_fits()
+            return made_again(self.teacher, rows, data, derive_seed(self.seed, "teacher"))
+
+        if self.teacher.is_frozen:
+            part.teacher = self.teacher.restrict(self.data, rows, data)
+        else:
+            part.teacher = part._once(again, [], "refit")
+        return part
+
+    def is_biased(self, way: Way) -> bool:
+        """Whether validated scores are optimistic: a frozen teacher may have seen the rows that it is scored on."""
+        return way.uses_teacher and self.teacher.is_frozen
+
+    def fitting(self, way: Way, *, quick: bool = False) -> Callable[[], Any]:
+        """The fit of the student by a way, ready to be made here or in another process."""
         trainer = way.trainer.quick() if quick else way.trainer
-        seed = derive_seed(self.seed, "hop", "student")
-        supervised = self.supervised(way)
-        with naming_the_hop(self.describe(way)):
-            if rows is not None:
-                supervised = supervised.take(np.concatenate([rows, self._added(supervised, rows, quick)]))
-            model = trainer.fit(self.student, supervised, seed=seed)
-            part = self.data if rows is None else self.data.take(rows)
-            return no_larger_than_own_fit(model, self.student, part, seed=seed) if way.is_flattered else model
-
-    def alone(self, way: Way) -> Task:
-        """The problem as far as fitting one way needs it: small enough to be sent to another process."""
-        supervised = self.supervised(way)
-        nobody = Teacher(None, None, self.teacher.name)
-        return replace(self, teacher=nobody, store=None, _routes={}, _supervised={way.name: supervised}, _kept={})
-
-    def _added(self, supervised: Supervision, rows: NDArray[np.intp], quick: bool) -> NDArray[np.intp]:
-        """Positions of the rows that a method added and that may be learned from together with `rows`."""
-        n_rows = self.data.n_samples
-        added = np.arange(n_rows, supervised.n_samples)
-        if self.own_rows_only:
-            # Synthesisers make copies of the whole set, in its order: a row made of a validation row is too near it.
-            known = np.zeros(n_rows, dtype=bool)
-            known[rows] = True
-            added = added[known[added % n_rows]]
-        return added[: n_rows // 2] if quick else added
+        seed, supervised = derive_seed(self.seed, "hop", "student"), self.supervised(way)
+        # For a comparison, as many further rows as there are rows say enough.
+        most = 2 * self.data.n_samples
+        if quick and supervised.n_samples > most:
+            supervised = supervised.take(np.arange(most))
+        bound = self.data if way.uses_teacher or way.before else None
+        return partial(_fit, trainer, self.student, supervised, bound, seed)
 
     def train(self, way: Way, score: float | None = None) -> Trained:
         """Fit the student on all rows, for shipping, and write down its hops."""
@@ -205,18 +232,25 @@ class Task:
 
     def fit_whole(self, way: Way) -> tuple[Any, float]:
         """The student fitted on all rows, and the seconds that it took; kept where there is a store."""
-        key = ("student", *way.content, way.method, way.trainer)
-        done = None if self.store is None else self.store.load(*key)
-        if done is None:
+
+        def run() -> tuple[Any, float]:
             started = time.perf_counter()
-            model = self.fit(way)
-            done = (model, time.perf_counter() - started)
-            if self.store is not None:
-                self.store.save(done, *key)
-        return done
+            fit = self.fitting(way)
+            count_fits()
+            with naming_the_hop(self.describe(way)):
+                model = fit()
+            return model, time.perf_counter() - started
+
+        return self._once(run, self.lead_up(way)[1], "student", way.name, *way.content, way.method, way.trainer)
 
     def describe(self, way: Way) -> str:
         """Name the student's hop for messages."""
         names = [self.teacher.name] if way.uses_teacher else ["labels"]
         names += [hop.name for hop in way.before]
         return f"hop {len(names)} ({names[-1]} -> student, {type(way.method).__name__})"
+
+
+def _fit(trainer: Trainer, student: Any, supervised: Supervision, bound: TransferSet | None, seed: int | None) -> Any:
+    """The student; no larger than by its own fit to the rows in `bound`."""
+    model = trainer.fit(student, supervised, seed=seed)
+    return model if bound is None else no_larger_than_own_fit(model, student, bound, seed=seed)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
 
-from stepdown.core import TransferSet, derive_seed
+from stepdown.core import TransferSet, count_fits, counting, derive_seed, naming_the_hop
 from stepdown.learners import answers, cast_rows
 
 from ._scoring import Scorer, takes_weight
@@ -21,11 +21,12 @@ from ._task import Task, Way
 
 @dataclass(frozen=True, slots=True)
 class WayScores:
-    """Validated scores of several ways on the same units."""
+    """Validated scores of several ways on the same units, and which are optimistically biased."""
 
     values: NDArray[np.float64]
     unit: str
     weights: NDArray[np.float64] | None = None
+    biased: tuple[bool, ...] = ()
 
     def mean(self, way: int) -> float:
         return float(np.average(self.values[way], weights=self.weights))
@@ -47,12 +48,19 @@ class WayScores:
         return float(np.sqrt(spread * len(values) / (len(values) - 1)))
 
 
-class Validation:
-    """Cross-validation of the last hop, a way or a fold at a time, all on the same folds.
+class FoldScore(NamedTuple):
+    """What a way scores in a fold, and the fits and seconds that this took."""
 
-    Teacher signals are those of the whole training set: out-of-fold or out-of-bag, so that a row's target was never
-    made by a model that saw the row's label. (Targets of *other* rows may depend on it; that second-order leak is
-    the price of not re-fitting the teacher in every fold, and every way with a teacher pays it alike.)
+    score: Any
+    fits: int
+    seconds: float
+
+
+class Validation:
+    """Cross-validation of ways, a way or a fold at a time, all on the same folds.
+
+    In every fold all that leads to a student's targets is made from the training part alone: the teacher, unless it is
+    frozen, its signals, the bridges.
     """
 
     def __init__(
@@ -66,38 +74,64 @@ class Validation:
     ) -> None:
         self.problem, self.scorer, self.quick, self.n_jobs = problem, scorer, quick, n_jobs
         self.splits = split_rows(problem.data, folds, derive_seed(problem.seed, "gate"))
+        self._parts: dict[int, Task] = {}
 
-    def folds_of(self, ways: Sequence[Way], places: Sequence[int]) -> list[list[tuple[Any, float]]]:
-        """Scores and seconds of each way in some of the folds; those on disk are read."""
-        problem, store = self.problem, self.problem.store
+    def part(self, place: int) -> Task:
+        """The task on the training part of a fold."""
+        if place not in self._parts:
+            self._parts[place] = self.problem.within(self.splits[place][0], place)
+        return self._parts[place]
+
+    def folds_of(self, ways: Sequence[Way], places: Sequence[int]) -> list[list[FoldScore]]:
+        """What each way scores in some of the folds; what is on disk is read."""
+        store = self.problem.store
+        found: dict[int, Any] = {}
+        began: list[tuple[int, float]] = []
+        jobs: dict[int, Any] = {}
         tasks = [(way, place) for way in ways for place in places]
-        found: dict[int, tuple[Any, float]] = {}
-        if store is not None:
-            for number, (way, place) in enumerate(tasks):
-                known = store.load(*self._key(way, place))
-                if known is not None:
-                    found[number] = known
-        missing = [number for number in range(len(tasks)) if number not in found]
-        wanted = {tasks[number][0].name: tasks[number][0] for number in missing}
-        alone = {name: problem.alone(way) for name, way in wanted.items()}
-
-        def work(number: int) -> Any:
-            way, place = tasks[number]
-            return delayed(_score_fold)(alone[way.name], way, *self.splits[place], self.scorer, self.quick)
-
-        made = Parallel(n_jobs=self.n_jobs, return_as="generator")(work(number) for number in missing)
-        for number, result in zip(missing, made, strict=True):
+        for number, (way, place) in enumerate(tasks):
+            started, fits = time.perf_counter(), list[int]()
+            # Also where the score is known: so that all is counted, and asked for, in the same order.
+            with counting(fits.append):
+                part = self.part(place)
+                fit = part.fitting(way, quick=self.quick)
+            began.append((sum(fits) + 1, time.perf_counter() - started))
+            found[number] = None if store is None else store.load(*self._key(way, place))
+            if found[number] is None:
+                held_out = self.problem.data.take(self.splits[place][1])
+                jobs[number] = delayed(_score_fold)(fit, part.describe(way), held_out, self.scorer)
+        count_fits(len(tasks))
+        made = Parallel(n_jobs=self.n_jobs, return_as="generator")(jobs.values())
+        for number, result in zip(jobs, made, strict=True):
             found[number] = result
             if store is not None:
                 store.save(result, *self._key(*tasks[number]))
-        width = len(places)
-        return [[found[row * width + column] for column in range(width)] for row in range(len(ways))]
+        results = [
+            FoldScore(found[number][0], fits, seconds + found[number][1])
+            for number, (fits, seconds) in enumerate(began)
+        ]
+        return [results[start : start + len(places)] for start in range(0, len(results), len(places))]
 
-    def together(self, folds: Sequence[Sequence[Any]]) -> WayScores:
+    def before_student(self, way: Way) -> float | None:
+        """Mean score of the model that teaches the student of a way, made again in every fold.
+
+        None where the user's scorer reads from students what this model hasn't got, such as leaves.
+        """
+        models = [self.part(place).lead_up(way)[1][-1].model for place in range(len(self.splits))]
+        held_out = [self.problem.data.take(test) for _, test in self.splits]
+        try:
+            scores = [_score(model, rows, self.scorer) for model, rows in zip(models, held_out, strict=True)]
+        except Exception:
+            if self.scorer is None:
+                raise
+            return None
+        return self.together([way], [scores]).mean(0)
+
+    def together(self, ways: Sequence[Way], folds: Sequence[Sequence[Any]]) -> WayScores:
         """Scores of ways from their scores in all folds."""
-        data = self.problem.data
+        data, biased = self.problem.data, tuple(self.problem.is_biased(way) for way in ways)
         if self.scorer is not None:
-            return WayScores(np.array(folds, dtype=float), "fold")
+            return WayScores(np.array(folds, dtype=float), "fold", biased=biased)
         values = np.empty((len(folds), data.n_samples))
         for row, parts in enumerate(folds):
             for (_, test), part in zip(self.splits, parts, strict=True):
@@ -107,7 +141,7 @@ class Validation:
             y = np.asarray(data.y, dtype=np.float64)
             variance = float(np.average((y - np.average(y, weights=weights)) ** 2, weights=weights))
             values = 1.0 + values / max(variance, np.finfo(float).tiny)
-        return WayScores(values, "row", weights)
+        return WayScores(values, "row", weights, biased)
 
     def mean_of_fold(self, place: int, score: Any) -> float:
         """What a fold says by itself: to be compared with other ways in the same fold, and with nothing else."""
@@ -121,29 +155,23 @@ class Validation:
         return ("fold", way.name, *way.content, way.method, way.trainer, place, self.quick)
 
 
-def _score_fold(
-    problem: Task,
-    way: Way,
-    train: NDArray[np.intp],
-    test: NDArray[np.intp],
-    scorer: Scorer | None,
-    quick: bool,
-) -> tuple[Any, float]:
+def _score_fold(fit: Callable[[], Any], hop: str, held_out: TransferSet, scorer: Scorer | None) -> tuple[Any, float]:
     started = time.perf_counter()
-    held_out = problem.data.take(test)
+    with naming_the_hop(hop):
+        model = fit()
+    return _score(model, held_out, scorer), time.perf_counter() - started
+
+
+def _score(model: Any, held_out: TransferSet, scorer: Scorer | None) -> Any:
+    """The scorer's score, or else one value a row: whether the class is right, the squared error with a minus."""
     truth = held_out.labels()
-    model = problem.fit(way, train, quick=quick)
-    score: Any
     if scorer is not None:
-        keywords = {}
-        if held_out.sample_weight is not None and takes_weight(scorer):
-            keywords["sample_weight"] = held_out.weights()
-        score = float(scorer(model, cast_rows(model, held_out.X), truth, **keywords))
-    elif problem.data.is_classification:
-        score = (answers(model, held_out.X) == truth).astype(float)
-    else:
-        score = -((answers(model, held_out.X) - truth) ** 2)
-    return score, time.perf_counter() - started
+        weighted = held_out.sample_weight is not None and takes_weight(scorer)
+        keywords = {"sample_weight": held_out.weights()} if weighted else {}
+        return float(scorer(model, cast_rows(model, held_out.X), truth, **keywords))
+    if held_out.is_classification:
+        return (answers(model, held_out.X) == truth).astype(float)
+    return -((answers(model, held_out.X) - truth) ** 2)
 
 
 def split_rows(data: TransferSet, folds: int, seed: int | None) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
