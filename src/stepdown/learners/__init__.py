@@ -3,7 +3,7 @@
 from ._bagged_trees import BaggedTreesClassifier, BaggedTreesRegressor
 from ._categories import category_columns, reads_categories
 from ._class_weight import with_class_weight
-from ._complexity import Complexity, complexity, latency
+from ._complexity import complexity, latency
 from ._families import bagged_bridge, between, grown, shrunk
 from ._foreign import as_estimator, told_classes
 from ._grades import Grade, graded_signals, grades
@@ -23,12 +23,15 @@ from ._networks import (
 from ._pipelines import Peeled, clone_with_seed, fit_steps, peel, supports_weight, with_final
 from ._regression_classifier import RegressionClassifier
 from ._signals import fold_rows, made_again, predictions, signal_key, training_signal
+from ._sizes import Complexity
 from ._soft_expanded import limits_in_rows
 from ._soft_fit import fit_to, soft_fit_support
 from ._soft_support import SoftFitSupport
 from ._trees import cut_back
+from .adapters import Adapter, adapter_of, register
 
 __all__ = [
+    "Adapter",
     "BaggedTreesClassifier",
     "BaggedTreesRegressor",
     "Complexity",
@@ -37,6 +40,7 @@ __all__ = [
     "Peeled",
     "RegressionClassifier",
     "SoftFitSupport",
+    "adapter_of",
     "answers",
     "as_estimator",
     "bagged_bridge",
@@ -67,6 +71,7 @@ __all__ = [
     "peel",
     "predictions",
     "reads_categories",
+    "register",
     "shrunk",
     "signal_key",
     "soft_fit_support",

@@ -10,6 +10,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 from sklearn.utils import check_array
 
 from ._pipelines import peel
+from .adapters import adapter_of
 
 
 def category_columns(X: Any) -> list[Any]:
@@ -20,8 +21,10 @@ def category_columns(X: Any) -> list[Any]:
 def reads_categories(model: Any) -> bool:
     """Whether a model takes columns of categories in a data frame as they are."""
     learner = peel(model).learner
-    theirs = type(learner).__module__.partition(".")[0] in ("lightgbm", "xgboost", "catboost")
-    return theirs or isinstance(learner, HistGradientBoostingClassifier | HistGradientBoostingRegressor)
+    adapter = adapter_of(learner)
+    if adapter is not None:
+        return adapter.reads_categories
+    return isinstance(learner, HistGradientBoostingClassifier | HistGradientBoostingRegressor)
 
 
 def known_categories(X: Any) -> dict[Any, list[Any]]:

@@ -2,90 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import pickle
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import issparse
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.tree import BaseDecisionTree
 from sklearn.utils.validation import _num_samples
 
 from ._bagged_trees import BaggedTreesClassifier, BaggedTreesRegressor
-from ._networks import n_parameters
 from ._pipelines import peel
-
-TREES = "trees"
-LINEAR = "linear"
-NETWORK = "network"
-NEIGHBORS = "neighbors"
-BAYES = "naive Bayes"
-COMPOSITE = "composite"
-OTHER = "other"
-
-
-@dataclass(frozen=True, slots=True)
-class Complexity:
-    """How complex a fitted model is. What doesn't apply to its kind is None.
-
-    Parameters
-    ----------
-    kind : str
-        "trees" (a tree or an ensemble of them), "linear", "network", "neighbors", "naive Bayes", "composite" (models
-        of several kinds) or "other". Sizes of one kind compare well, others roughly.
-    size : float
-        The number to compare: nodes of all trees, non-zero coefficients of a linear model (intercepts not counted),
-        parameters of a network or of naive Bayes, stored numbers of neighbours; of a composite the sum; else bytes.
-    trees : int or None
-    nodes : int or None
-    leaves : int or None
-    rules : int or None
-        Paths from a root to a leaf: the rules that someone would have to read.
-    depth : int or None
-        Of the deepest tree.
-    nonzero_coefficients : int or None
-    parameters : int or None
-        Stored numbers that fitting has set, where these are not nodes.
-    bytes : int or None
-        Of the model as pickled; None where it can't be.
-
-    Examples
-    --------
-    >>> from sklearn.datasets import load_iris
-    >>> from sklearn.tree import DecisionTreeClassifier
-    >>> print(complexity(DecisionTreeClassifier(max_depth=2, random_state=0).fit(*load_iris(return_X_y=True))))
-    1 tree, 5 nodes, 3 rules, depth 2
-    """
-
-    kind: str
-    size: float
-    trees: int | None = None
-    nodes: int | None = None
-    leaves: int | None = None
-    rules: int | None = None
-    depth: int | None = None
-    nonzero_coefficients: int | None = None
-    parameters: int | None = None
-    bytes: int | None = None
-
-    def __str__(self) -> str:
-        parts = []
-        if self.trees is not None:
-            parts.append("1 tree" if self.trees == 1 else f"{self.trees:,} trees")
-            parts += [f"{self.nodes:,} nodes", f"{self.rules:,} rules", f"depth {self.depth}"]
-        if self.nonzero_coefficients is not None:
-            parts.append(f"{self.nonzero_coefficients:,} coefficients")
-        elif self.parameters is not None:
-            unit = "stored numbers" if self.kind == NEIGHBORS else "parameters"
-            parts.append(f"{self.parameters:,} {unit}")
-        if not parts:
-            parts.append("size unknown" if self.bytes is None else f"{self.bytes:,} bytes")
-        return ", ".join(parts)
+from ._sizes import BAYES, COMPOSITE, LINEAR, NEIGHBORS, NETWORK, OTHER, Complexity, of_trees
+from .adapters import adapter_of
 
 
 def complexity(model: Any) -> Complexity:
@@ -175,17 +107,12 @@ def _count(model: Any) -> Complexity | None:
     model = peel(model).learner
     if hasattr(type(model), "model_that_counts"):  # a wrapper of ours that stands above this room
         return _count(model.model_that_counts)
+    if (adapter := adapter_of(model)) is not None:
+        return adapter.size(model)
     for known, count in _COUNTERS:
         if known(model):
             return count(model)
     return None
-
-
-def of_trees(nodes: NDArray[np.intp], leaves: NDArray[np.intp], depths: Iterable[int]) -> Complexity:
-    """The complexity of trees from their numbers of nodes and leaves, and their depths."""
-    n_nodes, n_leaves = int(np.sum(nodes)), int(np.sum(leaves))
-    depth = max(depths, default=0)
-    return Complexity(TREES, n_nodes, len(nodes), n_nodes, n_leaves, n_leaves, int(depth))
 
 
 def _sum_of(models: Iterable[Any]) -> Complexity | None:
@@ -229,50 +156,9 @@ def _histogram_boosting(model: Any) -> Complexity:
     return of_trees(nodes, leaves, [tree.get_max_depth() for tree in trees])
 
 
-def _lightgbm(model: Any) -> Complexity:
-    booster = model.booster_ if hasattr(model, "booster_") else model
-    roots = [tree["tree_structure"] for tree in booster.dump_model()["tree_info"]]
-    return _of_nested(roots, ("left_child", "right_child"))
-
-
-def _xgboost(model: Any) -> Complexity | None:
-    booster = model.get_booster() if hasattr(model, "get_booster") else model
-    if json.loads(booster.save_config())["learner"]["gradient_booster"]["name"] == "gblinear":
-        return None
-    return _of_nested([json.loads(text) for text in booster.get_dump(dump_format="json")], ("children",))
-
-
-def _of_nested(roots: list[Any], child_keys: tuple[str, ...]) -> Complexity:
-    """Trees as nested dicts: a node's children stand under `child_keys`, one a key or several in a list."""
-    nodes, leaves, depths = [], [], []
-    for root in roots:
-        n_nodes = n_leaves = depth = 0
-        level = [root]
-        while level:
-            n_nodes += len(level)
-            below = []
-            for node in level:
-                children = [node[key] for key in child_keys if key in node]
-                if not children:
-                    n_leaves += 1
-                for child in children:
-                    below.extend(child if isinstance(child, list) else [child])
-            level = below
-            depth += bool(level)
-        nodes.append(n_nodes)
-        leaves.append(n_leaves)
-        depths.append(depth)
-    return of_trees(np.array(nodes), np.array(leaves), depths)
-
-
 def _network(model: Any) -> Complexity:
     n = sum(array.size for array in [*model.coefs_, *model.intercepts_])
     return Complexity(NETWORK, n, parameters=int(n))
-
-
-def _torch_network(model: Any) -> Complexity:
-    n = n_parameters(model)
-    return Complexity(NETWORK, n, parameters=n)
 
 
 def _linear(model: Any) -> Complexity:
@@ -311,14 +197,11 @@ def _from(model: Any, *modules: str) -> bool:
     return any(cls.__module__.startswith(modules) for cls in type(model).__mro__)
 
 
-# In order: what is a tree before what holds trees. Other libraries' models are known by their module.
+# In order: what is a tree before what holds trees.
 _COUNTERS: list[tuple[Any, Any]] = [
     (lambda model: isinstance(model, BaseDecisionTree), _tree),
     (lambda model: hasattr(model, "_predictors") and _from(model, "sklearn.ensemble._hist"), _histogram_boosting),
-    (lambda model: _from(model, "lightgbm."), _lightgbm),
-    (lambda model: _from(model, "xgboost."), _xgboost),
     (lambda model: isinstance(model, MLPClassifier | MLPRegressor), _network),
-    (lambda model: peel(model).is_network, _torch_network),
     (lambda model: hasattr(model, "calibrated_classifiers_"), _calibrated),
     (lambda model: hasattr(model, "estimators_"), _sklearn_ensemble),
     (lambda model: isinstance(model, BaggedTreesClassifier | BaggedTreesRegressor), lambda model: _trees(model.trees_)),

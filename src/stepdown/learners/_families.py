@@ -11,14 +11,16 @@ from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.tree import BaseDecisionTree
 
 from ._bagged_trees import BaggedTreesClassifier, BaggedTreesRegressor
-from ._complexity import Complexity
 from ._pipelines import peel, with_final
+from ._sizes import Complexity
+from .adapters import adapter_of
 
 SMALL = 500
 
-# Parameters that count the members of an ensemble, by what the libraries call them.
-_MEMBER_COUNTS = ("n_estimators", "max_iter", "iterations")
 _FEWEST_MEMBERS = 5
+
+# Parameters that count the members of scikit-learn's ensembles.
+_MEMBERS = ("n_estimators", "max_iter")
 
 
 def bagged_bridge(student: Any, n_rows: int, *, n_trees: int | None = None) -> Any:
@@ -175,11 +177,12 @@ def _widths(network: Any, factor: float) -> tuple[int, ...]:
 
 def _member_count(model: Any) -> str | None:
     """The parameter that counts the members of an ensemble; None for what is no ensemble of that kind."""
-    module = type(model).__module__
-    if not module.startswith(("sklearn.ensemble", "lightgbm.", "xgboost.")):
+    adapter = adapter_of(model)
+    named = _MEMBERS if adapter is None else adapter.members
+    if adapter is None and not type(model).__module__.startswith("sklearn.ensemble"):
         return None
     params = model.get_params(deep=False)
-    return next((name for name in _MEMBER_COUNTS if isinstance(params.get(name), int | np.integer)), None)
+    return next((name for name in named if isinstance(params.get(name), int | np.integer)), None)
 
 
 def _changed(owner: Any, final: Any, change: dict[str, Any]) -> Any:

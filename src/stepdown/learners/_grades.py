@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import clone
 from sklearn.ensemble import (
     GradientBoostingClassifier,
     GradientBoostingRegressor,
@@ -34,6 +32,7 @@ from ._out_of_bag import (
 from ._pipelines import peel, with_final
 from ._probes import is_mlp, probes
 from ._signals import IN_SAMPLE, OUT_OF_FOLD, out_of_fold, predictions, signal_key, training_signal
+from .adapters import PartOf, adapter_of, rounds_named
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +109,6 @@ def _probes(model: Any, data: TransferSet, n_grades: int) -> list[tuple[str, Any
     return network_probes(model, data, n_grades - 1) if peel(model).is_network else probes(model, data, n_grades)
 
 
-PartOf = Callable[[int], tuple[str, Any]]
-
-
 def _sized_parts(model: Any, data: TransferSet | None) -> tuple[int, PartOf] | None:
     """The number of members, and what makes the model of the first so many; None for what has no prefixes."""
     final = peel(model).learner
@@ -123,15 +119,8 @@ def _sized_parts(model: Any, data: TransferSet | None) -> tuple[int, PartOf] | N
         return len(final.estimators_), partial(_first_stages, final)
     if isinstance(final, HistGradientBoostingClassifier | HistGradientBoostingRegressor):
         return int(final.n_iter_), partial(_first_iterations, final)
-    module = type(final).__module__
-    if module.startswith("lightgbm.") and hasattr(final, "booster_"):
-        return final.best_iteration_ or final.n_estimators_, partial(_first_rounds_lightgbm, final)
-    if module.startswith("xgboost.") and final.get_params().get("booster") != "gblinear":
-        # Early stopping leaves rounds behind the best one that predictions don't use.
-        best = getattr(final, "best_iteration", None)
-        rounds = final.get_booster().num_boosted_rounds() if best is None else best + 1
-        return rounds, partial(_first_rounds_xgboost, final)
-    return None
+    adapter = adapter_of(final)
+    return None if adapter is None else adapter.rounds(final)
 
 
 def worst_first(model: Any, data: TransferSet) -> NDArray[np.intp]:
@@ -176,34 +165,17 @@ def _first_members(forest: Any, order: NDArray[np.intp], count: int) -> tuple[st
     return "1 member" if count == 1 else f"{count} members", part
 
 
-def _rounds(count: int) -> str:
-    return "1 round" if count == 1 else f"{count} rounds"
-
-
 def _first_stages(boosting: Any, count: int) -> tuple[str, Any]:
     part = copy.copy(boosting)
     part.estimators_ = boosting.estimators_[:count]
     part.n_estimators_ = count
-    return _rounds(count), part
+    return rounds_named(count), part
 
 
 def _first_iterations(boosting: Any, count: int) -> tuple[str, Any]:
     part = copy.copy(boosting)
     part._predictors = boosting._predictors[:count]
-    return _rounds(count), part
-
-
-def _first_rounds_lightgbm(model: Any, count: int) -> tuple[str, Any]:
-    part = copy.deepcopy(model)
-    part.booster_.model_from_string(model.booster_.model_to_string(num_iteration=count))
-    return _rounds(count), part
-
-
-def _first_rounds_xgboost(model: Any, count: int) -> tuple[str, Any]:
-    part = clone(model)
-    part.load_model(bytearray(model.get_booster()[:count].save_raw("ubj")))
-    part.set_params(**model.get_params(deep=False))  # loading writes over some
-    return _rounds(count), part
+    return rounds_named(count), part
 
 
 # Signals of grades ------------------------------------------------------------------------------------------------

@@ -205,10 +205,5 @@ def _holds_a_loss(method: Any) -> bool:
     return any(cls.__module__ == "stepdown.nn._method" for part in parts for cls in type(part).__mro__)
 
 
-def n_parameters(net: Any) -> int:
-    """How many parameters a fitted net has."""
-    return sum(int(parameter.numel()) for parameter in net.module_.parameters())
-
-
 def _room(name: str) -> Any:
     return import_module(f"stepdown.nn.{name}")

@@ -30,6 +30,7 @@ from ._expansion import (
 )
 from ._pipelines import learning_parts, supports_weight
 from ._soft_support import SoftFitSupport
+from .adapters import adapter_of
 
 NAIVE_BAYES = (BernoulliNB, CategoricalNB, ComplementNB, GaussianNB, MultinomialNB)
 
@@ -93,8 +94,8 @@ def _is_exact(model: Any) -> bool:
 
 
 def _what_differs(model: Any) -> str:
-    module = type(model).__module__.partition(".")[0]
-    if module in ("lightgbm", "xgboost", "catboost") or isinstance(model, HistGradientBoostingClassifier):
+    adapter = adapter_of(model)
+    if isinstance(model, HistGradientBoostingClassifier) or (adapter is not None and adapter.bins_rows):
         return "histogram bins and the counts of rows in leaves see the rows of all classes"
     if _counts_rows(model):
         return "its limits on the number of rows are kept on average only"

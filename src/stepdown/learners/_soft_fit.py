@@ -31,14 +31,11 @@ from ._networks import (
 )
 from ._pipelines import clone_with_seed, fit_steps, peel, supports_weight
 from ._regression_classifier import RegressionClassifier
-from ._soft_boosters import boosts_log_odds, fit_soft_booster
 from ._soft_expanded import expansion_support, fit_by_expansion
 from ._soft_logistic import fit_soft_logistic, has_smooth_penalty
-from ._soft_support import SoftFitSupport
+from ._soft_support import Realisation, SoftFitSupport
 from ._soft_trees import FOREST_REGRESSORS, TREE_REGRESSORS, fit_soft_forest, fit_soft_tree, grows_by_gini
-
-# model, X, Q, sample_weight, classes, seed -> fitted model; the model may be fitted in place
-Realisation = Callable[[Any, Any, NDArray[np.float64], "NDArray[np.float64] | None", NDArray[Any], "int | None"], Any]
+from .adapters import adapter_of
 
 _SUM_TOLERANCE = 1e-6
 
@@ -219,8 +216,8 @@ def _realisation(model: Any, n_classes: int) -> tuple[SoftFitSupport, Realisatio
         return SoftFitSupport("exact", how), _folded(fit_soft_forest)
     if kind is LogisticRegression and has_smooth_penalty(model):
         return SoftFitSupport("exact", "minimises the log-loss on the soft targets"), _folded(fit_soft_logistic)
-    if n_classes == 2 and boosts_log_odds(model):
-        return SoftFitSupport("exact", "boosts the log-loss on the probability of the second class"), fit_soft_booster
+    if (adapter := adapter_of(model)) is not None and (own := adapter.soft_fit(model, n_classes)) is not None:
+        return own
     support = expansion_support(model)
     return support, None if support.kind == "refused" else fit_by_expansion
 

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+# model, X, Q, sample_weight, classes, seed -> fitted model; the model may be fitted in place
+Realisation = Callable[[Any, Any, NDArray[np.float64], "NDArray[np.float64] | None", NDArray[Any], "int | None"], Any]
 
 
 @dataclass(frozen=True, slots=True)
