@@ -38,9 +38,9 @@ TEACHERS = {
 TRAINERS = {"": TreeSearch(Effort()), ", local search": TreeSearch(Effort(rounds=20))}
 # Of the same wheel; none is among those that recipes were designed on, or made from one of them.
 OTHER = [
-    "bands", "breast", "bupa", "chess", "ecoli1", "ecoli2", "flare-F", "glass0", "glass1", "haberman", "hayes-roth",
-    "housevotes", "ionosphere", "iris", "mammographic", "marketing", "monk-2", "mushroom", "page-blocks0", "penbased",
-    "ring", "saheart", "tae", "tic-tac-toe", "twonorm", "wdbc", "wine", "winequality-red-3_vs_5", "wisconsin", "yeast1",
+    "bands", "breast", "bupa", "chess", "hayes-roth", "housevotes", "ionosphere", "iris", "mammographic", "marketing",
+    "monk-2", "mushroom", "penbased", "ring", "saheart", "tae", "tic-tac-toe", "titanic", "twonorm", "wdbc", "wine",
+    "wisconsin",
 ]  # fmt: skip
 
 
