@@ -19,7 +19,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from stepdown.core import InvalidInputError, NotSupportedError, TransferSet, as_teacher
+from stepdown.core import InvalidInputError, NotSupportedError, TransferSet, as_teacher, counting
 from stepdown.methods import Blend, Interpolate
 from stepdown.methods._blend_sources import best_exponent, calibrated, least_squares_weights, mixture_weights
 
@@ -110,6 +110,15 @@ class HardAnswers(ClassifierMixin, BaseEstimator):
 
     def predict(self, X):
         return self.model.predict(X)
+
+
+@pytest.mark.parametrize(("frozen", "fits"), [(False, 2 + 1 + 3), (True, 2 + 1 + 3 + 1)])
+def test_every_fit_is_counted(frozen, fits):
+    data, _ = noisy(60)
+    teacher, made = forest(data), []
+    with counting(made.append):
+        told(Blend(cv=3), FrozenEstimator(teacher) if frozen else teacher, data)
+    assert sum(made) == fits
 
 
 def test_further_rows_have_the_weight_that_was_asked_for():

@@ -86,9 +86,6 @@ class Blend(TransferMethod):
         self.use_unlabeled = use_unlabeled
         self.cv = cv
 
-    def extra_fits(self, n_teachers: int) -> int:
-        return 3 + self.cv if self.weight > 0 else 0
-
     def check_student(self, student: Any, data: TransferSet) -> None:
         check_share(self, "weight", self.weight)
         if not isinstance(self.cv, int | np.integer) or self.cv < 2:

@@ -16,7 +16,7 @@ from scipy.sparse import issparse
 from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
-from stepdown.core import Teacher, TransferSet, derive_seed
+from stepdown.core import Teacher, TransferSet, count_fits, derive_seed
 from stepdown.learners import (
     BaggedTreesClassifier,
     BaggedTreesRegressor,
@@ -102,8 +102,12 @@ def _own_models(student: Any, data: TransferSet, seed: int | None) -> list[Teach
 
 def _model(name: str, model: Any, student: Any, data: TransferSet, seed: int | None) -> Teacher:
     model, seed = clone(with_final(student, model)), derive_seed(seed, name)
-    fitted = fit_to(model, data, seed=seed)
-    return Teacher(fitted, lambda part, rows: fit_to(model, part, seed=seed), name)
+
+    def made(part: TransferSet, rows: NDArray[np.intp] | None = None) -> Any:
+        count_fits()
+        return fit_to(model, part, seed=seed)
+
+    return Teacher(made(data), made, name)
 
 
 def _boosting(data: TransferSet) -> Any:
