@@ -13,11 +13,10 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from stepdown import methods
-from stepdown.core import InvalidInputError, Lesson, NotSupportedError, Trainer, TransferSet, as_teacher
-from stepdown.learners import between_twins, completed
+from stepdown.core import InvalidInputError, Lesson, NotSupportedError, Trainer, TransferSet, as_teacher, counting
+from stepdown.learners import between_twins, completed, fit_to
 from stepdown.nn import KD, PKT, Dense, GlobalBatch, InformationFlow, Staged, WeightedSum, WithHead
 from stepdown.nn.contrib import Hint, Logit
-from stepdown.search._budget import _signals_of
 from stepdown.trainers import PlainFit, Restarts, TreeSearch
 
 PAIRS = [("0", "0")]
@@ -132,9 +131,7 @@ class Rows(Trainer):
     """Somebody's, that knows nothing of lessons."""
 
     def fit(self, student, data, *, seed=None):
-        from stepdown.core import rows_of
-
-        return PlainFit().fit(student, rows_of(data), seed=seed)
+        return fit_to(student, data, seed=seed)
 
 
 @pytest.mark.parametrize("trainer", [TreeSearch(), Restarts(), Rows()], ids=str)
@@ -192,9 +189,12 @@ def test_pairs_become_those_of_twins_wherever_they_are(wrap):
     assert repr(between_twins(wrap(PKT([("body", "0")])))) == repr(wrap(PKT((("0", "0"),))))
 
 
-def test_live_signals_cost_no_fits():
-    assert _signals_of(methods.KD(signals="live")) == {}
-    assert _signals_of(methods.KD(cv=4)) == {"out-of-fold:4": 4}
+@pytest.mark.parametrize(("signals", "fits"), [("live", 0), ("in-sample", 0), ("out-of-fold", 3)])
+def test_live_signals_cost_no_fits(signals, fits, teachers, data):
+    made: list[int] = []
+    with counting(made.append):
+        methods.KD(signals=signals, cv=3).supervise([as_teacher(teachers[0])], net(), data, seed=0)
+    assert sum(made) == fits
 
 
 class Augmenting(DataLoader):

@@ -16,7 +16,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 
-from stepdown.core import InvalidInputError, NotSupportedError, TransferSet
+from stepdown.core import InvalidInputError, NotSupportedError, TransferSet, rows_of
 
 from ._bagged_trees import BaggedTreesClassifier
 from ._class_weight import with_class_weight
@@ -75,7 +75,7 @@ def fit_to(student: Any, data: TransferSet, *, seed: int | None = None) -> Any:
     >>> fit_to(DecisionTreeClassifier(max_leaf_nodes=2), data).predict_proba([[0.5]])
     array([[0.875, 0.125]])
     """
-    _check(student, data)
+    _check(student, rows_of(data))
     model = renewed(clone_with_seed(student, seed), student, seed)
     if isinstance(model, FrozenEstimator):
         return model
