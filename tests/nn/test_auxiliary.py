@@ -345,3 +345,37 @@ def test_a_builder_makes_what_cannot_be_traced():
 def test_the_factor_is_positive(factor):
     with pytest.raises(InvalidInputError, match="expected a positive number"):
         auxiliary(Plain(), factor, example=example())
+
+
+class Tied(nn.Module):
+    def __init__(self, width=16):
+        super().__init__()
+        self.a, self.b, self.c = nn.Linear(8, 16), nn.Linear(16, width), nn.Linear(width, 16)
+        self.again = self.b
+        self.head = nn.Linear(16, 3)
+        if width == 16:
+            self.c.weight = self.b.weight
+
+    def forward(self, x):
+        return self.head(self.c(self.again(self.a(x).relu()).relu()).relu())
+
+
+def test_what_the_student_shares_the_auxiliary_shares():
+    made = auxiliary(Tied(), 2.0, example=torch.randn(4, 8))
+    assert made.b.weight.shape == (32, 32)
+    assert made.c.weight is made.b.weight
+    assert made.again is made.b
+
+
+def test_a_shared_parameter_that_would_need_two_shapes_is_refused():
+    class Ends(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b = nn.Linear(8, 8), nn.Linear(8, 8)
+            self.b.weight = self.a.weight
+
+        def forward(self, x):
+            return self.b(self.a(x).relu())
+
+    with pytest.raises(NotSupportedError, match=r"'b\.weight' is the same parameter as 'a\.weight'.*builder="):
+        auxiliary(Ends(), 2.0, example=torch.randn(4, 8))

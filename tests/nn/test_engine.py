@@ -11,8 +11,9 @@ from sklearn.datasets import load_digits
 from sklearn.frozen import FrozenEstimator
 from sklearn.tree import DecisionTreeClassifier
 from skorch import NeuralNetClassifier, NeuralNetRegressor
-from skorch.callbacks import Checkpoint, LoadInitState
-from skorch.dataset import ValidSplit
+from skorch.callbacks import Checkpoint, EarlyStopping, LoadInitState, LRScheduler
+from skorch.dataset import Dataset, ValidSplit
+from skorch.helper import predefined_split
 from torch import nn
 
 from stepdown.core import Hop, InvalidInputError, NotSupportedError, TransferSet, run_hops
@@ -22,6 +23,7 @@ from stepdown.nn import (
     FrozenNetwork,
     InformationFlow,
     NonFiniteLossError,
+    Phases,
     Staged,
     Taps,
     TrainingStoppedError,
@@ -487,3 +489,73 @@ def test_buffers_that_training_makes_infinite_are_a_fault(teacher, data):
 
     with pytest.raises(TrainingStoppedError, match=r"broken the student's weights: total"):
         KD().transfer([teacher], net(module=Overflowing), data, seed=0)
+
+
+def test_a_last_row_is_left_out_of_the_validation_loss(teacher, digits):
+    X, y = digits
+
+    def valid_loss(n_valid):
+        rows = np.r_[np.arange(32), np.arange(32, 32 + n_valid)]
+        held_out = predefined_split(Dataset(X[32 : 32 + n_valid], y[32 : 32 + n_valid].astype(np.int64)))
+        student = net(train_split=held_out, iterator_train__drop_last=True)
+        out = PKT(PAIRS[1:]).transfer([teacher], student, TransferSet.for_classification(X[rows], y[rows]), seed=0)
+        return out.history[:, "valid_loss"]
+
+    assert valid_loss(65) == pytest.approx(valid_loss(64))
+    with pytest.raises(InvalidInputError, match=r"batch of one row came.*train_split"):
+        valid_loss(1)
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        InformationFlow(PAIRS),
+        InformationFlow(PAIRS, Phases((2,))),
+        WeightedSum([(1.0, KD()), (1.0, InformationFlow(PAIRS))]),
+    ],
+)
+def test_a_student_that_learns_nothing_does_not_get_better(method, teacher, digits):
+    """The weights of a schedule fall, and the monitored loss must not fall with them."""
+    X, y = digits
+
+    class Still(nn.Sequential):
+        def __init__(self):
+            super().__init__()
+            self.conv1 = nn.Conv2d(1, 4, 3)
+            self.fc1 = nn.Sequential(nn.Flatten(), nn.Linear(144, 16))
+            self.fc2 = nn.Linear(16, 10)
+
+    stop = EarlyStopping(patience=2, threshold=1e-3)
+    student = net(module=Still, lr=0.0, max_epochs=5, train_split=ValidSplit(4), callbacks=[("stop", stop)])
+    losses = method.transfer([teacher], student, TransferSet.for_classification(X[:N], y[:N]), seed=0).history
+    assert losses[:, "valid_loss"] == pytest.approx([losses[0, "valid_loss"]] * len(losses))
+    assert len(losses) == 3
+
+
+def test_callbacks_have_each_stage_to_themselves(teacher, digits):
+    X, y = digits
+    given = TransferSet.for_classification(X[:N], y[:N])
+
+    def history(*callbacks, lr=0.01, stages=((4, KD(weight=0.0)), (None, PKT(PAIRS[1:])))):
+        student = net(max_epochs=8, lr=lr, train_split=ValidSplit(4), callbacks=list(callbacks))
+        return Staged(list(stages)).transfer([teacher], student, given, seed=0).history
+
+    rates = history(("lr", LRScheduler("CosineAnnealingLR", T_max=4)))[:, "event_lr"]
+    assert rates[4:] == pytest.approx(rates[:4])
+    best = history()[:, "valid_loss_best"]
+    assert best[0] and best[4]  # noqa: PT018
+    assert len(history(("stop", EarlyStopping(patience=1, threshold=10.0)), lr=0.0)) == 2 + 2
+    plain = history(stages=[(None, KD(weight=0.0))])
+    assert history()[:4, "train_loss"] == plain[:4, "train_loss"]
+
+
+class Interrupted(OwnNet):
+    def train_step(self, batch, **kwargs):
+        if len(self.history) == 2:
+            raise KeyboardInterrupt
+        return super().train_step(batch, **kwargs)
+
+
+def test_an_interruption_by_hand_ends_all_stages(teacher, data):
+    staged = Staged([(4, KD()), (None, PKT(PAIRS[1:]))])
+    assert len(staged.transfer([teacher], net(kind=Interrupted, max_epochs=8), data, seed=0).history) == 2

@@ -7,8 +7,9 @@ from torch.nn.utils.rnn import pack_padded_sequence
 from torch.utils.checkpoint import checkpoint
 
 from stepdown.core import InvalidInputError
-from stepdown.nn import KD, PKT, CachedTeacher, InformationFlow, Transfer, WeightedSum
-from stepdown.nn.contrib import SP, Hint, Logit
+from stepdown.nn import KD, PKT, CachedTeacher, Constant, InformationFlow, Transfer, WeightedSum
+from stepdown.nn.contrib import SP, VID, Hint, Logit
+from stepdown.nn.functional import at, attention_map
 
 
 def mlp(width=16, outputs=3):
@@ -156,3 +157,61 @@ def test_kept_features_are_for_one_array_of_numbers(tmp_path):
         loss(CachedTeacher(teacher, {"x": x}, tmp_path), mlp(), KD(), x)
     kept = loss(CachedTeacher(teacher, x.double().numpy(), tmp_path), student := mlp(), KD(), x)
     torch.testing.assert_close(kept, loss(teacher, student, KD(), x))
+
+
+class Words(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.words, self.layer, self.head = nn.Embedding(30, width), nn.Linear(width, width), nn.Linear(width, 3)
+
+    def forward(self, x):
+        return self.head(self.layer(self.words(x)).mean(1))
+
+
+@pytest.mark.parametrize("method", [Hint, VID])
+@pytest.mark.parametrize("widths", [(32, 16), (16, 16)])
+def test_tokens_have_their_features_last(method, widths):
+    teacher, student = map(Words, widths)
+    ids = torch.randint(30, (8, 12))
+    with Transfer(teacher, student, method([("layer", "layer")]), example=ids) as transfer:
+        assert all(isinstance(part, nn.Linear) for part in transfer.adapters.modules() if hasattr(part, "weight"))
+        for n_tokens in (12, 9):
+            x = ids[:, :n_tokens]
+            transfer.loss(x, student(x), epoch=0).backward()
+
+
+@pytest.mark.parametrize("method", [Hint, VID])
+def test_the_axis_of_channels_follows_the_shapes_or_is_given(method):
+    def adapter(student, teacher, **rest):
+        made = method([("a", "a")], **rest).adapter(torch.randn(student), torch.randn(teacher))
+        first = next(part for part in made.modules() if hasattr(part, "weight"))
+        return type(first), first.weight.shape[1]
+
+    assert adapter((5, 4, 9), (5, 6, 9)) == (nn.Conv1d, 4)
+    assert adapter((5, 9, 9), (5, 9, 9), channels=1) == (nn.Conv1d, 9)
+    assert adapter((5, 4, 3, 3), (5, 6, 3, 3)) == (nn.Conv2d, 4)
+    assert adapter((5, 3, 3, 4), (5, 3, 3, 6)) == (nn.Linear, 4)
+    assert adapter((5, 3, 3, 3), (5, 3, 3, 3), channels=-1) == (nn.Linear, 3)
+    assert adapter((5, 4), (5, 6)) == (nn.Linear, 4)
+    with pytest.raises(InvalidInputError, match=r"position by position"):
+        adapter((5, 4, 9), (5, 6, 8))
+    made = method([("a", "a")]).adapter(torch.randn(5, 7, 4), torch.randn(5, 7, 6))
+    method([("a", "a")]).layer_loss(torch.randn(5, 7, 4), torch.randn(5, 7, 6), made).backward()
+
+
+def test_attention_of_tokens_and_maps():
+    tokens, maps = torch.rand(4, 10, 16), torch.rand(4, 8, 3, 3)
+    expected = tokens.square().mean(2)
+    torch.testing.assert_close(attention_map(tokens), expected / expected.norm(dim=1, keepdim=True))
+    torch.testing.assert_close(attention_map(tokens.transpose(1, 2), channels=1), attention_map(tokens))
+    assert at(maps, maps.movedim(1, -1).contiguous().movedim(-1, 1)) < 1e-12
+    last = at(maps.movedim(1, -1), torch.rand(4, 5, 5, 2), channels=-1)
+    assert last > 0
+    assert at(tokens, tokens[..., :7].contiguous().expand(4, 10, 7)) > 0
+
+
+def test_a_pair_given_twice_counts_twice():
+    teacher, student, x = mlp(), mlp(8), torch.randn(16, 8)
+    once = loss(teacher, student, InformationFlow([("3", "3")]), x)
+    twice = loss(teacher, student, InformationFlow([("3", "3"), ("3", "3")], Constant()), x)
+    torch.testing.assert_close(twice, 2 * once)

@@ -146,7 +146,26 @@ class _Widening:
             new = _grown(old, layer, self.factor).train(old.training)
             like = next((values for values in old.state_dict().values() if values.is_floating_point()), None)
             setattr(made.get_submodule(owner), child, new if like is None else new.to(like.device, like.dtype))
+        self._tie(made)
         return made
+
+    def _tie(self, made: nn.Module) -> None:
+        """Let the network share the layers and the parameters that the student shares."""
+        first: dict[int, str] = {}
+        for name, module in self.student.named_modules(remove_duplicate=False):
+            shared = first.setdefault(id(module), name)
+            if shared in self.layers and name != shared:
+                owner, _, child = name.rpartition(".")
+                setattr(made.get_submodule(owner), child, made.get_submodule(shared))
+        for name, values in self.student.named_parameters(remove_duplicate=False):
+            shared = first.setdefault(id(values), name)
+            ours = made.get_parameter(shared)
+            if ours.shape != made.get_parameter(name).shape:
+                raise _unable(
+                    self.student, f"{name!r} is the same parameter as {shared!r}, and would be of another shape"
+                )
+            owner, _, child = name.rpartition(".")
+            made.get_submodule(owner).register_parameter(child, ours)
 
     def _traced(self) -> fx.GraphModule:
         inputs = self.example if isinstance(self.example, tuple | list) else (self.example,)

@@ -110,6 +110,10 @@ class Staged(_Combined):
             start += length
         return len(self.methods) - 1, epoch - start
 
+    def stage_starts(self, epochs: int) -> tuple[int, ...]:
+        stages = [self.stage(epoch)[0] for epoch in range(epochs)]
+        return (0, *(epoch for epoch in range(1, epochs) if stages[epoch] != stages[epoch - 1]))
+
     def terms(self, student: Outputs, teacher: Outputs, target: Tensor | None, *, epoch: int) -> dict[str, Tensor]:
         number, own_epoch = self.stage(epoch)
         _, method = self.methods[number]

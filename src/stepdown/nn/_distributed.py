@@ -73,6 +73,9 @@ class GlobalBatch(LossMethod):
     def wants_pairs(self) -> bool:
         return self.method.wants_pairs()
 
+    def stage_starts(self, epochs: int) -> tuple[int, ...]:
+        return self.method.stage_starts(epochs)
+
     def reads_outputs(self) -> bool:
         return self.method.reads_outputs()
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from contextlib import ExitStack
+from itertools import pairwise
 from typing import Any
 
+import numpy as np
 from sklearn.base import clone
 from skorch import NeuralNet
 from skorch.utils import to_tensor
@@ -62,6 +64,7 @@ class _Training:
         self.classes = data.classes
         self.transfer: Transfer | None = None
         self.unbounded: set[str] = set()
+        self.stage_end, self.skipped, self.new_stage, self.last_epoch = 0, 0, False, -1
         self.good: dict[str, Tensor] | None = None
         self._open = ExitStack()
 
@@ -69,7 +72,7 @@ class _Training:
         """Train the net in place and return it; after an error nothing of the lesson stays in it either."""
         with lent(net, _LiveSteps, self):
             try:
-                net.fit(self.X, self.y)
+                self._stages(net)
             except NonFiniteLossError as error:
                 self._restore(net)
                 when = "no epoch was finished" if self.good is None else "the last good one is the error's `student`"
@@ -79,6 +82,20 @@ class _Training:
             finally:
                 self._end(net)
         return net
+
+    def _stages(self, net: NeuralNet) -> None:
+        """One stage after another in one training; the user's callbacks, schedules of rates among them, begin anew."""
+        for start, self.stage_end in pairwise([*self.method.stage_starts(net.max_epochs), net.max_epochs]):
+            if start == 0:
+                net.fit(self.X, self.y, **({"epochs": self.stage_end} if self.stage_end < net.max_epochs else {}))
+                continue
+            if self.last_epoch != len(net.history) - 1:  # interrupted by hand; callbacks stop behind an epoch
+                return
+            self.skipped, self.new_stage = max(0, start - len(net.history)), True
+            for group in net.optimizer_.param_groups:
+                group["lr"] = group.pop("initial_lr", group["lr"])
+            net.initialize_callbacks()
+            net.partial_fit(self.X, self.y, epochs=self.stage_end - start)
 
     def begin(self, net: NeuralNet) -> nn.ModuleDict:
         """Open the transfer to the module that skorch has just made; return what is to be trained besides."""
@@ -97,18 +114,23 @@ class _Training:
         self._open.enter_context(self.transfer)
         return self.transfer.adapters
 
-    def loss(self, net: NeuralNet, x: Any, out: Any, y: Any) -> Tensor:
-        """The method's loss of a batch."""
+    def loss(self, net: NeuralNet, x: Any, out: Any, y: Any, *, training: bool) -> Tensor:
+        """The method's loss of a batch; in validation that of the stage's last epoch, so that epochs can be compared."""
         assert self.transfer is not None
         target = None if y is None else to_tensor(y, device=net.device)
         try:
-            return self.transfer.loss(arguments(x, net.device), out, target, epoch=max(len(net.history) - 1, 0))
+            epoch = max(len(net.history) - 1 + self.skipped, 0 if training else self.stage_end - 1)
+            return self.transfer.loss(arguments(x, net.device), out, target, epoch=epoch)
         except InvalidInputError as error:
             if len(main_tensor(out)) > 1:
                 raise
-            raise InvalidInputError(
-                f"a batch of one row came: {error} Take another batch_size, or iterator_train__drop_last=True."
-            ) from error
+            before = [] if training else [batch for batch in net.history[-1]["batches"] if "valid_loss" in batch]
+            if before:  # the mean of what came before leaves a last row out of the epoch's mean
+                rows = sum(batch["valid_batch_size"] for batch in before)
+                mean = sum(batch["valid_loss"] * batch["valid_batch_size"] for batch in before) / rows
+                return main_tensor(out).new_tensor(mean)
+            other = "iterator_train__drop_last=True" if training else "a larger part for validation (train_split)"
+            raise InvalidInputError(f"a batch of one row came: {error} Take another batch_size, or {other}.") from error
 
     def keep(self, epoch: int) -> None:
         """Remember the student as it is; stop, before any callback writes a checkpoint, if its weights are broken."""
@@ -120,7 +142,7 @@ class _Training:
                 f"the loss was finite in epoch {epoch} and its last step has broken the student's weights: "
                 f"{', '.join(broken[:5])}."
             )
-        self.good = copy.deepcopy(state)
+        self.good, self.last_epoch = copy.deepcopy(state), epoch
 
     def _end(self, net: NeuralNet) -> None:
         """Take the hooks and the adapters out of the net and of its optimiser."""
@@ -162,7 +184,15 @@ class _LiveSteps(Steps):
             self._criteria = criteria
 
     def get_loss(self, y_pred: Any, y_true: Any, X: Any = None, training: bool = False) -> Tensor:
-        return self.lesson.loss(self, X, y_pred, y_true)
+        return self.lesson.loss(self, X, y_pred, y_true, training=training)
+
+    def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
+        super().on_epoch_begin(net, **kwargs)
+        if self.lesson.new_stage:  # what was best before was so by another loss
+            self.lesson.new_stage = False
+            for _, callback in self.callbacks_:
+                if hasattr(callback, "best_score_"):
+                    callback.best_score_ = np.inf if callback.lower_is_better else -np.inf
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         super().on_epoch_end(net, **kwargs)

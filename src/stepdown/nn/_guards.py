@@ -87,11 +87,3 @@ def _is_made_from(values: Tensor, part: Tensor) -> bool:
             seen.add(node)
             left.extend(parent for parent, _ in node.next_functions)
     return False
-
-
-def reads_outputs(method: Any) -> bool:
-    """Whether some part of a method reads what the networks return, and no layers."""
-    parts = getattr(method, "methods", None)
-    if parts is not None:
-        return any(reads_outputs(part) for _, part in parts)
-    return not method.wants_pairs() and method.layers() == ((), ())

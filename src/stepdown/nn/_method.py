@@ -106,6 +106,10 @@ class LossMethod(TransferMethod, ABC):
         """The method with the layers paired that were left open."""
         return self
 
+    def stage_starts(self, epochs: int) -> tuple[int, ...]:
+        """In which epochs of a training another loss begins; 0 first."""
+        return (0,)
+
     def reads_outputs(self) -> bool:
         """Whether the loss reads what the networks return, so that it teaches the student's head."""
         return not self.wants_pairs() and self.layers() == ((), ())
@@ -211,9 +215,9 @@ class LayerMethod(LossMethod, ABC):
                 continue
             with naming_the_layers(theirs, mine):
                 adapter = student.adapters.get(str(number))
-                found[f"{theirs} -> {mine}"] = weight * self.layer_loss(
-                    student.layers[mine], teacher.layers[theirs], adapter
-                )
+                term = weight * self.layer_loss(student.layers[mine], teacher.layers[theirs], adapter)
+                name = f"{theirs} -> {mine}"
+                found[name] = found[name] + term if name in found else term
         return found
 
     def loss(self, student: Outputs, teacher: Outputs, target: Tensor | None, *, epoch: int) -> Tensor:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from stepdown.core import InvalidInputError, StepdownError
 
 from ._cached_teacher import CachedTeacher
-from ._guards import expect_gradients, expect_logits, expect_one_output, expect_rows, reads_outputs
+from ._guards import expect_gradients, expect_logits, expect_one_output, expect_rows
 from ._method import LossMethod, Outputs, total
 from ._networks import evaluating, in_the_type_of, quietly, run
 from ._pairs import propose_pairs
@@ -259,7 +259,7 @@ class Transfer:
     def _check_first(self, student: Outputs, teacher: Outputs, out: Any) -> None:
         """What one batch says about all."""
         expect_gradients(student)
-        if reads_outputs(self.method):
+        if self.method.reads_outputs():
             expect_one_output(out)
             expect_logits("student", student.logits)
             expect_logits("teacher", teacher.logits)

@@ -23,6 +23,8 @@ class AT(LayerMethod):
         Of the activations.
     reduction : {"mean", "row"}
         As in `functional.at`.
+    channels : int, optional
+        As in `functional.at`.
 
     Examples
     --------
@@ -30,10 +32,13 @@ class AT(LayerMethod):
     AT(pairs=[('layer2', 'conv2')])
     """
 
-    def __init__(self, pairs: Pairs | str, power: float = 2.0, reduction: Reduction = "mean") -> None:
+    def __init__(
+        self, pairs: Pairs | str, power: float = 2.0, reduction: Reduction = "mean", channels: int | None = None
+    ) -> None:
         self.pairs = pairs
         self.power = power
         self.reduction = reduction
+        self.channels = channels
 
     def layer_loss(self, student: Tensor, teacher: Tensor, adapter: nn.Module | None) -> Tensor:
-        return at(student, teacher, power=self.power, reduction=self.reduction)
+        return at(student, teacher, power=self.power, reduction=self.reduction, channels=self.channels)

@@ -45,15 +45,17 @@ def hint(prediction: Tensor, teacher: Tensor, *, reduction: Reduction = "mean") 
     return reduced((prediction - teacher) ** 2, reduction)
 
 
-def attention_map(features: Tensor, *, power: float = 2.0) -> Tensor:
+def attention_map(features: Tensor, *, power: float = 2.0, channels: int | None = None) -> Tensor:
     """Where a layer is active: mean over channels of |activation|^power, flattened, rows of norm 1.
 
     Parameters
     ----------
-    features : tensor of shape (n_rows, n_channels, ...)
+    features : tensor of shape (n_rows, n_channels, ...) or (n_rows, n_tokens, n_channels)
         At least one axis of positions.
     power : float
         Positive.
+    channels : int, optional
+        Axis of the channels; by default -1 of three axes and 1 of more.
 
     Returns
     -------
@@ -67,21 +69,29 @@ def attention_map(features: Tensor, *, power: float = 2.0) -> Tensor:
 
     Examples
     --------
-    >>> attention_map(torch.tensor([[[0.0, 2.0]]]))
+    >>> attention_map(torch.tensor([[[0.0], [2.0]]]))
     tensor([[0., 1.]])
     """
     if features.ndim < 3:
         raise InvalidInputError(
             f"features of shape {tuple(features.shape)} have no map of attention; expected (n_rows, n_channels, "
-            "positions...). For flat layers use Hint, PKT or InformationFlow."
+            "positions...) or (n_rows, n_tokens, n_channels). For flat layers use Hint, PKT or InformationFlow."
         )
-    energy = features.abs().pow(power).mean(1).flatten(1)
+    axis = _channels(features, channels)
+    energy = features.abs().pow(power).mean(axis).flatten(1)
     norms = masked_sqrt((energy**2).sum(1, keepdim=True))
     return energy / torch.where(norms > 0, norms, 1.0)
 
 
 @full_precision
-def at(student: Tensor, teacher: Tensor, *, power: float = 2.0, reduction: Reduction = "mean") -> Tensor:
+def at(
+    student: Tensor,
+    teacher: Tensor,
+    *,
+    power: float = 2.0,
+    reduction: Reduction = "mean",
+    channels: int | None = None,
+) -> Tensor:
     """Squared distance of the attention maps, or with reduction "row" their distance.
 
     Zagoruyko & Komodakis, "Paying More Attention to Attention", ICLR 2017, eq. 2. The larger map is averaged down to
@@ -89,13 +99,15 @@ def at(student: Tensor, teacher: Tensor, *, power: float = 2.0, reduction: Reduc
 
     Parameters
     ----------
-    student, teacher : tensor of shape (n_rows, n_channels, height, width)
+    student, teacher : tensor of shape (n_rows, n_channels, height, width) or (n_rows, n_tokens, n_channels)
         Channels may differ.
     power : float
         Positive.
     reduction : {"mean", "row"}
         "mean" of the squares over all elements is what most published code does; "row" is the paper's norm of the
         difference, averaged over the rows.
+    channels : int, optional
+        Axis of the channels; by default -1 of three axes (tokens and sequences) and 1 of more (maps).
 
     Returns
     -------
@@ -115,10 +127,13 @@ def at(student: Tensor, teacher: Tensor, *, power: float = 2.0, reduction: Reduc
     student, teacher = _full(student), _full(teacher.detach())
     if len(student) != len(teacher):
         raise InvalidInputError(f"the student has {len(student)} rows and the teacher {len(teacher)}.")
+    if student.ndim == teacher.ndim == 4:
+        student, teacher = (side.movedim(_channels(side, channels), 1) for side in (student, teacher))
+        channels = 1
     if student.ndim == teacher.ndim == 4 and student.shape[2:] != teacher.shape[2:]:
         size = (min(student.shape[2], teacher.shape[2]), min(student.shape[3], teacher.shape[3]))
         student, teacher = functional.adaptive_avg_pool2d(student, size), functional.adaptive_avg_pool2d(teacher, size)
-    mine, theirs = _same_shape(attention_map(student, power=power), attention_map(teacher, power=power))
+    mine, theirs = _same_shape(*(attention_map(side, power=power, channels=channels) for side in (student, teacher)))
     difference = mine - theirs
     if reduction == "mean":
         return (difference**2).mean()
@@ -221,6 +236,10 @@ def strongest_filters(weight: Tensor, proportion: float) -> Tensor:
     if not 0 <= removed < len(norms):
         raise InvalidInputError(f"proportion={proportion} removes {removed} of {len(norms)} filters; some must stay.")
     return norms.argsort(stable=True)[removed:].sort().values
+
+
+def _channels(features: Tensor, channels: int | None) -> int:
+    return (-1 if features.ndim == 3 else 1) if channels is None else channels
 
 
 def _full(features: Tensor) -> Tensor:
