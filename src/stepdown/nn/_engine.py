@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from sklearn.base import clone
 from skorch import NeuralNet
+from skorch.history import History
 from skorch.utils import to_tensor
 from torch import Tensor, nn
 
@@ -64,7 +65,9 @@ class _Training:
         self.classes = data.classes
         self.transfer: Transfer | None = None
         self.unbounded: set[str] = set()
-        self.stage_end, self.skipped, self.new_stage, self.last_epoch = 0, 0, False, -1
+        self.history: History | None = None
+        self.skipped: int | None = None
+        self.stage_end, self.last_epoch = 0, -1
         self.good: dict[str, Tensor] | None = None
         self._open = ExitStack()
 
@@ -85,17 +88,17 @@ class _Training:
 
     def _stages(self, net: NeuralNet) -> None:
         """One stage after another in one training; the user's callbacks, schedules of rates among them, begin anew."""
-        for start, self.stage_end in pairwise([*self.method.stage_starts(net.max_epochs), net.max_epochs]):
+        for start, end in pairwise([*self.method.stage_starts(net.max_epochs), net.max_epochs]):
+            self.stage_end = end
             if start == 0:
-                net.fit(self.X, self.y, **({"epochs": self.stage_end} if self.stage_end < net.max_epochs else {}))
+                net.fit(self.X, self.y, **({"epochs": end} if end < net.max_epochs else {}))
                 continue
             if self.last_epoch != len(net.history) - 1:  # interrupted by hand; callbacks stop behind an epoch
                 return
-            self.skipped, self.new_stage = max(0, start - len(net.history)), True
+            self.skipped = max(0, start - len(net.history))
             for group in net.optimizer_.param_groups:
                 group["lr"] = group.pop("initial_lr", group["lr"])
-            net.initialize_callbacks()
-            net.partial_fit(self.X, self.y, epochs=self.stage_end - start)
+            net.partial_fit(self.X, self.y, epochs=end - start)
 
     def begin(self, net: NeuralNet) -> nn.ModuleDict:
         """Open the transfer to the module that skorch has just made; return what is to be trained besides."""
@@ -115,11 +118,11 @@ class _Training:
         return self.transfer.adapters
 
     def loss(self, net: NeuralNet, x: Any, out: Any, y: Any, *, training: bool) -> Tensor:
-        """The method's loss of a batch; in validation that of the stage's last epoch, so that epochs can be compared."""
+        """The method's loss of a batch; in validation that of its stage's last epoch, for comparable epochs."""
         assert self.transfer is not None
         target = None if y is None else to_tensor(y, device=net.device)
         try:
-            epoch = max(len(net.history) - 1 + self.skipped, 0 if training else self.stage_end - 1)
+            epoch = max(len(net.history) - 1 + (self.skipped or 0), 0 if training else self.stage_end - 1)
             return self.transfer.loss(arguments(x, net.device), out, target, epoch=epoch)
         except InvalidInputError as error:
             if len(main_tensor(out)) > 1:
@@ -186,13 +189,18 @@ class _LiveSteps(Steps):
     def get_loss(self, y_pred: Any, y_true: Any, X: Any = None, training: bool = False) -> Tensor:
         return self.lesson.loss(self, X, y_pred, y_true, training=training)
 
-    def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
-        super().on_epoch_begin(net, **kwargs)
-        if self.lesson.new_stage:  # what was best before was so by another loss
-            self.lesson.new_stage = False
+    def on_train_begin(self, net: Any, **kwargs: Any) -> None:
+        super().on_train_begin(net, **kwargs)
+        if self.lesson.skipped is not None:  # schedules and scores begin anew where they find no history
+            self.lesson.history, self.history_ = self.history_, History()
             for _, callback in self.callbacks_:
                 if hasattr(callback, "best_score_"):
                     callback.best_score_ = np.inf if callback.lower_is_better else -np.inf
+
+    def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
+        if self.lesson.history is not None:
+            self.history_, self.lesson.history = self.lesson.history, None
+        super().on_epoch_begin(net, **kwargs)
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         super().on_epoch_end(net, **kwargs)
