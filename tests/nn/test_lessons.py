@@ -161,16 +161,15 @@ UNTAUGHT = [
 
 @pytest.mark.parametrize(("method", "taught"), [*((m, True) for m in TAUGHT), *((m, False) for m in UNTAUGHT)], ids=str)
 def test_a_chain_fits_heads_that_the_loss_leaves_untaught(method, taught, teachers, data):
-    whole = completed(method, classify=True)
+    whole = completed(method)
     lesson = whole.supervise([as_teacher(teachers[-1])], net(), data)
     assert lesson.loss.reads_outputs() is taught
     assert (lesson.finish is None) is taught
     bare, done = (each.transfer(teachers, net(), data, seed=0).module_ for each in (method, whole))
     assert torch.equal(bare[0].weight, done[0].weight)
     assert torch.equal(bare[2].weight, done[2].weight) is taught
-    assert completed(method, classify=False) is method
     rows = methods.KD()
-    assert completed(rows, classify=True) is rows
+    assert completed(rows) is rows
 
 
 @pytest.mark.parametrize(

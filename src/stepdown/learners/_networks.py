@@ -143,12 +143,12 @@ def soft_network_support(net: Any) -> SoftFitSupport:
     return support
 
 
-def completed(method: Any, *, classify: bool) -> Any:
-    """A method between networks as a chain can use it: with the classifying head fitted where nothing else teaches it.
+def completed(method: Any) -> Any:
+    """A method between networks as a chain can use it: with the head fitted where nothing else teaches it.
 
     Any other method is returned as it is.
     """
-    return _room("_with_head").completed(method) if classify and _holds_a_loss(method) else method
+    return _room("_with_head").completed(method) if _holds_a_loss(method) else method
 
 
 def between_twins(method: Any) -> Any:

@@ -87,7 +87,10 @@ class _Training:
         return net
 
     def _stages(self, net: NeuralNet) -> None:
-        """One stage after another in one training; the user's callbacks, schedules of rates among them, begin anew."""
+        """One stage after another in one training; the optimiser and the user's callbacks begin anew.
+
+        What an adaptive optimiser has learned of one loss drowns another that is a thousand times smaller.
+        """
         for start, end in pairwise([*self.method.stage_starts(net.max_epochs), net.max_epochs]):
             self.stage_end = end
             if start == 0:
@@ -98,6 +101,7 @@ class _Training:
             self.skipped = max(0, start - len(net.history))
             for group in net.optimizer_.param_groups:
                 group["lr"] = group.pop("initial_lr", group["lr"])
+            net.optimizer_.state.clear()
             net.partial_fit(self.X, self.y, epochs=end - start)
 
     def begin(self, net: NeuralNet) -> nn.ModuleDict:
@@ -169,6 +173,7 @@ class _LiveSteps(Steps):
     """The lesson's loss in the place of the criterion's."""
 
     lesson: _Training
+    history_: History
 
     def initialize_module(self) -> Any:
         super().initialize_module()

@@ -7,6 +7,7 @@ from typing import Any
 
 from sklearn.base import clone
 from skorch import NeuralNet, NeuralNetClassifier
+from torch import nn
 
 from stepdown.core import Hop, InvalidInputError, NotSupportedError, Teacher, TransferSet
 
@@ -36,6 +37,7 @@ def flow_hops(
     label_epochs: int | None = None,
     schedule: Callable[[int], Schedule] = CriticalPeriod.over,
     diagonal: bool = True,
+    builder: Callable[[float], nn.Module] | None = None,
     seed: int | None = None,
 ) -> FlowHops:
     """The hops, not yet made.
@@ -53,7 +55,7 @@ def flow_hops(
     with seeded(seed, student.device):
         made = clone(student).initialize()
         x, labels = example_of(made, cast_rows(made, data.X), targets_for(student, data))
-        wide = [(name, auxiliary(made.module_, factor, example=x)) for name, factor in bridges]
+        wide = [(name, auxiliary(made.module_, factor, example=x, builder=builder)) for name, factor in bridges]
         theirs = propose_pairs(network_of(teacher), made.module_, x, labels)
     if layers is None:
         layers = [layer.name for layer in propose_pairs(made.module_, made.module_, x, labels).student]

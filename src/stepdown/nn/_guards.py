@@ -67,7 +67,7 @@ def expect_one_output(out: Any) -> None:
     apart = [
         name
         for name in others
-        if not (_is_made_from(heads[first], heads[name]) or _is_made_from(heads[name], heads[first]))
+        if not (is_made_from(heads[first], heads[name]) or is_made_from(heads[name], heads[first]))
     ]
     if apart:
         raise InvalidInputError(
@@ -77,7 +77,8 @@ def expect_one_output(out: Any) -> None:
         )
 
 
-def _is_made_from(values: Tensor, part: Tensor) -> bool:
+def is_made_from(values: Tensor, part: Tensor) -> bool:
+    """Whether a tensor's gradient flows into another one."""
     seen, left = set(), [values.grad_fn]
     while left:
         node = left.pop()

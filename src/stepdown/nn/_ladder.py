@@ -22,7 +22,12 @@ ROWS = 8
 
 
 def auxiliaries(
-    student: NeuralNet, factors: Sequence[float] = (4.0, 2.0), *, X: Any, seed: int | None = None
+    student: NeuralNet,
+    factors: Sequence[float] = (4.0, 2.0),
+    *,
+    X: Any,
+    builder: Callable[[float], nn.Module] | None = None,
+    seed: int | None = None,
 ) -> NamedNets:
     """Networks built like the student and wider, as nets with its settings; see `auxiliary`.
 
@@ -34,6 +39,8 @@ def auxiliaries(
         Widths against the student's, positive.
     X : array-like of shape (n_rows, ...)
         Rows as the student takes them, a few of which are run.
+    builder : callable, optional
+        As in `auxiliary`, for students that can't be widened automatically.
     seed : int, optional
         Of the fresh weights.
 
@@ -59,7 +66,8 @@ def auxiliaries(
     with seeded(seed, student.device):
         made = clone(student).initialize()
         x, _ = example_of(made, cast_rows(made, X), None, limit=ROWS)
-        wide = [(factor, auxiliary(made.module_, factor, example=x)) for factor in sorted(set(factors), reverse=True)]
+        widths = sorted(set(factors), reverse=True)
+        wide = [(factor, auxiliary(made.module_, factor, example=x, builder=builder)) for factor in widths]
     return tuple((f"auxiliary {factor:g}x", with_module(student, Prototype(network))) for factor, network in wide)
 
 

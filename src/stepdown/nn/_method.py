@@ -208,7 +208,8 @@ class LayerMethod(LossMethod, ABC):
         return made
 
     def terms(self, student: Outputs, teacher: Outputs, target: Tensor | None, *, epoch: int) -> dict[str, Tensor]:
-        pairs, found = self._pairs(), {}
+        pairs = self._pairs()
+        found: dict[str, Tensor] = {}
         weights = self.layer_weights(epoch, len(pairs))
         for number, ((theirs, mine), weight) in enumerate(zip(pairs, weights, strict=True)):
             if weight == 0:

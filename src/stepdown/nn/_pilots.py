@@ -13,6 +13,7 @@ import numpy as np
 from sklearn.base import clone
 from sklearn.model_selection import train_test_split
 from skorch import NeuralNet, NeuralNetClassifier
+from torch import nn
 
 from stepdown.core import HopRecord, InvalidInputError, Teacher, TransferSet, derive_seed, run_hops
 
@@ -111,6 +112,7 @@ def flow_through_auxiliaries(
     budget_seconds: float | None = None,
     score: Score | None = None,
     schedule: Callable[[int], Schedule] | None = None,
+    builder: Callable[[float], nn.Module] | None = None,
     seed: int | None = None,
 ) -> PilotedFlow:
     """Information flow from teacher to student through as many auxiliary networks as pilots find worth it.
@@ -149,6 +151,8 @@ def flow_through_auxiliaries(
     schedule : callable, optional
         ``schedule(epochs)`` makes the weights of the layers over the epochs of a hop, short or long; by default
         ``Relative(CriticalPeriod.over(epochs))``, whose gradients keep their scale in short trainings.
+    builder : callable, optional
+        As in `auxiliary`, for students that can't be widened automatically.
     seed : int, optional
         All of torch's randomness, and the split of the rows.
 
@@ -182,7 +186,7 @@ def flow_through_auxiliaries(
     budget = _budget(budget_passes, budget_seconds, chains, student)
     targets_for(student, data)
     data = data.replace(X=cast_rows(student, data.X))
-    course = _Course(teacher, schedule or _critical_period, seed)
+    course = _Course(teacher, schedule or _critical_period, builder, seed)
     chosen, pilots = chains[0], []
     if len(chains) > 1:
         halving = _in_passes if budget_seconds is None else _in_seconds
@@ -200,6 +204,7 @@ class _Course:
 
     teacher: Any
     schedule: Callable[[int], Schedule]
+    builder: Callable[[float], nn.Module] | None
     seed: int | None
 
     def run(
@@ -207,7 +212,8 @@ class _Course:
     ) -> tuple[list[HopRecord], tuple[tuple[tuple[str, str], ...], ...]]:
         bridges = [(_name(factor), factor) for factor in chain]
         own = derive_seed(self.seed, "networks")
-        hops = flow_hops(self.teacher, student, data, bridges, schedule=self.schedule, seed=own)
+        settings: dict[str, Any] = {"schedule": self.schedule, "builder": self.builder, "seed": own}
+        hops = flow_hops(self.teacher, student, data, bridges, **settings)
         records, _ = run_hops([self.teacher], [hop for hop, _ in hops], data, seed=self.seed)
         return records, tuple(pairs for _, pairs in hops)
 

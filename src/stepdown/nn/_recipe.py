@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from skorch import NeuralNet
+from torch import nn
 
 from stepdown.core import HopRecord, Teacher, TransferSet, run_hops
 
@@ -51,6 +52,7 @@ def flow_through_auxiliary(
     label_epochs: int | None = None,
     schedule: Schedule | None = None,
     diagonal: bool = True,
+    builder: Callable[[float], nn.Module] | None = None,
     seed: int | None = None,
 ) -> FlowRecord:
     """Teach an auxiliary network by the teacher's last features, and the student by the auxiliary's layers.
@@ -81,6 +83,8 @@ def flow_through_auxiliary(
     diagonal : bool
         Whether a row counts as its own neighbour in both hops, as in the published code; the paper leaves that out,
         which lets a short training do without the teacher's scale.
+    builder : callable, optional
+        As in `auxiliary`, for students that can't be widened automatically.
     seed : int, optional
         All of torch's randomness.
 
@@ -117,6 +121,7 @@ def flow_through_auxiliary(
         label_epochs=label_epochs,
         schedule=CriticalPeriod.over if schedule is None else lambda _: schedule,
         diagonal=diagonal,
+        builder=builder,
         seed=seed,
     )
     records, _ = run_hops([teacher], [hop for hop, _ in hops], data, seed=seed)

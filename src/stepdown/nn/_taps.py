@@ -147,6 +147,10 @@ class Taps(Mapping[str, Tensor]):
             ) from error
         return main_tensor(part, f"layer {name!r}")
 
+    def has_run(self, name: str) -> bool:
+        """Whether a layer has run since the last batch."""
+        return name in self._values
+
     def outputs(self) -> dict[str, Tensor]:
         """All activations, also under those globs that stand for one layer."""
         found = dict(self.items())

@@ -40,7 +40,7 @@ def read_teacher(teacher: Any, *, classify: bool) -> Any:
     return VotingClassifier(members, voting="soft" if soft else "hard")
 
 
-def read_methods(methods: Any, *, classify: bool) -> list[TransferMethod] | None:
+def read_methods(methods: Any) -> list[TransferMethod] | None:
     """The methods to choose from; None for "auto"."""
     if isinstance(methods, str):
         if methods != "auto":
@@ -54,7 +54,7 @@ def read_methods(methods: Any, *, classify: bool) -> list[TransferMethod] | None
             + (f", got {type(wrong[0]).__name__}" if wrong else "")
             + ". Instances, not classes."
         )
-    return [completed(method, classify=classify) for method in listed]
+    return [completed(method) for method in listed]
 
 
 def read_intermediates(intermediates: Any, *, classify: bool) -> list[tuple[str, Any]] | None:

@@ -54,7 +54,7 @@ def solve(
     X_unlabeled = check_pool(owner, X, X_unlabeled, models)
     data = TransferSet(X, y, sample_weight, X_unlabeled, groups, np.unique(y) if classify else None)
     check_targets(data, owner.cv)
-    methods = read_methods(owner.methods, classify=classify)
+    methods = read_methods(owner.methods)
     intermediates = read_intermediates(owner.intermediates, classify=classify)
     trainer, search = read_trainer(owner.trainer, owner.student), read_search(owner.search, owner.student)
     seed = read_seed(owner.random_state)
