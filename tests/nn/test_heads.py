@@ -55,7 +55,7 @@ def test_the_head_is_the_layer_that_makes_the_predictions(returns, head):
 
 def test_heads_that_make_the_predictions_together_are_named():
     made = net(Heads(lambda net, a, b: a + b)).initialize()
-    with pytest.raises(NotSupportedError, match=r"several, 'a', 'b'; name the one.*head="):
+    with pytest.raises(NotSupportedError, match=r"several .*'a', 'b'; name the one.*head="):
         fit_head(made, DATA)
 
 

@@ -141,7 +141,11 @@ def _head(net: NeuralNet, n_outputs: int, X: Any) -> str:
         }
     if len(layers) == 1:
         return next(iter(layers))
-    found = f"several, {', '.join(map(repr, layers))}; name the one to fit in head=" if layers else "none"
+    if not layers:
+        raise NotSupportedError(
+            f"{type(module).__name__} has no linear layer with {n_outputs} outputs; a head can't be fitted to it."
+        )
     raise NotSupportedError(
-        f"{type(module).__name__} makes its predictions by a linear layer with {n_outputs} outputs, and has {found}."
+        f"{type(module).__name__} makes its predictions by several linear layers with {n_outputs} outputs, "
+        f"{', '.join(map(repr, layers))}; name the one to fit in head=."
     )
