@@ -12,7 +12,7 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.tree import DecisionTreeClassifier
 
 import stepdown
-from stepdown import Fixed, MultihopClassifier
+from stepdown import Fixed, MultihopClassifier, Queried
 from stepdown._moved import RENAMED
 from stepdown.core import TransferSet
 from stepdown.diagnosis import Diagnosis
@@ -57,6 +57,11 @@ def test_a_renamed_attribute_answers() -> None:
     found = Diagnosis({"likely_error_rows": [3]})
     with pytest.warns(DeprecationWarning, match="likely_error_rows"):
         assert found.doubted_rows == found.likely_error_rows == [3]
+    queried = Queried(lambda rows: ["yes" for _ in rows], 3)
+    with pytest.warns(DeprecationWarning, match="ask is now called query"):
+        queried.ask([[1.0]])
+    with pytest.warns(DeprecationWarning, match="n_queried"):
+        assert queried.n_asked == queried.n_queried == 1
 
 
 def test_a_way_of_the_first_release_is_taken() -> None:

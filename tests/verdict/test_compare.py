@@ -41,7 +41,17 @@ def test_all_ways_stand_side_by_side(verdict) -> None:
     names = [way["name"] for way in summary["ways"]]
     assert names == ["plain", "labels", "one-hop", "multihop", "control", "chosen", "teacher"]
     assert all(len(way["scores"]) == 3 for way in summary["ways"])
-    assert {row["part"] for row in summary["attribution"]} == {"better training", "the teacher", "the hops"}
+    assert {"better training", "the teacher", "the hops"} <= {row["question"] for row in summary["comparisons"]}
+
+
+def test_the_verdict_has_tables_and_a_sentence(verdict) -> None:
+    means = {way["name"]: way["mean"] for way in verdict.to_dict()["ways"]}
+    assert dict(zip(verdict.ways.to_frame()["way"], verdict.ways.to_frame()["score"], strict=True)) == means
+    assert not {"[", "{"} & set(repr(verdict.ways))
+    frame = verdict.comparisons.to_frame()
+    assert len(frame) == len(verdict.comparisons) == repr(verdict.comparisons).count("\n")
+    assert sum(verdict.chosen.values()) == 3
+    assert verdict.sentence in " ".join(str(verdict).split())
 
 
 def test_differences_are_those_of_the_scores(verdict) -> None:

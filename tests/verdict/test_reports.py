@@ -66,9 +66,6 @@ def summary():
             pair("multihop", "one-hop", 0.002, -0.005, 0.009, "no practical difference", "the hops"),
             pair("multihop", "control", 0.001, -0.025, 0.029, "undecided", "the chain's teacher"),
         ],
-        "attribution": [
-            {"part": "the hops", "difference": 0.002, "low": -0.005, "high": 0.009, "verdict": "undecided"}
-        ],
         "chain": [
             {"name": "teacher", "from": None, "method": None, "complexity": {"text": "300 trees"}, "seconds": 0.5},
             {"name": "bridge", "from": "teacher", "method": "KD(weight=0.5)", "complexity": None, "seconds": 12.3},
@@ -177,12 +174,6 @@ def test_text_report(summary):
     assert "multihop – one-hop +0.2 [-0.5, +0.9] 1 / 98 / 1" in " ".join(hops.split())
     assert "  student  teacher + bridge  Dense(KD())         94.0  0.90 s  –" in lines
     assert max(map(len, lines)) < 130
-
-
-def test_a_part_already_asked_is_not_told_twice(summary):
-    assert "What each part adds" not in render_text(summary)
-    summary["attribution"][0]["part"] = "the teacher"
-    assert "What each part adds" in render_text(summary)
 
 
 def test_numbers_that_are_not_known_are_shown_as_such(summary):

@@ -23,7 +23,7 @@ from sklearn.utils import _safe_indexing
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, _num_samples, column_or_1d
 
-from stepdown.core import InvalidInputError, NotSupportedError
+from stepdown.core import InvalidInputError, NotSupportedError, Table
 from stepdown.learners import cast_rows, complexity, predictions
 from stepdown.multihop._multihop import _Multihop
 from stepdown.oracle import Queried
@@ -33,6 +33,7 @@ from stepdown.search._solve import solve
 from stepdown.search._task import Way
 
 from ._html import render_html
+from ._sentence import summary_sentence
 from ._summary import WAYS, held_out_metrics, summarise
 from ._text import render_text
 
@@ -41,19 +42,52 @@ log = logging.getLogger("stepdown")
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What `compare` found.
+    """What `compare` found; ``str(verdict)`` is the tables with their sentences.
 
     Parameters
     ----------
     summary : mapping
         Plain JSON types; ``summary["schema"]`` is the version of its form. `stepdown.verdict` renders it.
 
-    Notes
-    -----
-    ``str(verdict)`` is the table with its sentences.
+    Examples
+    --------
+    >>> row = {"a": "multihop", "b": "one-hop", "difference": 0.012, "low": 0.003, "high": 0.021, "verdict": "better"}
+    >>> verdict = Verdict({"schema": 1, "scorer": "accuracy", "comparisons": [row], "chosen": {"multihop": 10}})
+    >>> verdict.comparisons
+    a         b        difference    low   high  verdict
+    multihop  one-hop       0.012  0.003  0.021  better
+    >>> verdict.chosen, verdict.sentence.split(":")[0]
+    ({'multihop': 10}, 'The multihop chain is better than 1-hop transfer')
     """
 
     summary: Mapping[str, Any]
+
+    @property
+    def ways(self) -> Table:
+        """One row a way: its mean held-out score, the spread over folds, the metrics of all ways, seconds and size."""
+        ways = list(self.summary.get("ways", ()))
+        metrics = [key for key in ways[0]["metrics"] if all(key in way["metrics"] for way in ways)] if ways else []
+        return Table(
+            {"way": way["name"], "score": way["mean"], "std": way["std"]}
+            | {key: way["metrics"][key] for key in metrics}
+            | {"seconds": way["seconds"], "model": way["complexity"]["text"]}
+            for way in ways
+        )
+
+    @property
+    def comparisons(self) -> Table:
+        """One row a pair of ways: the difference with its interval, probabilities and the verdict on it."""
+        return Table(dict(row) for row in self.summary.get("comparisons", ()))
+
+    @property
+    def chosen(self) -> dict[str, int]:
+        """In how many folds the search took which way."""
+        return dict(self.summary["chosen"])
+
+    @property
+    def sentence(self) -> str:
+        """The result in plain English."""
+        return summary_sentence(self.summary)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the summary as a dict of plain JSON types."""

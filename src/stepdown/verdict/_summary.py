@@ -22,7 +22,7 @@ SCHEMA = 1
 # The kinds of ways, in the order in which tables show them.
 WAYS = ("plain", "labels", "one-hop", "one-hop-rows", "multihop", "control")
 
-# What is asked, of which two ways. Only the questions about training have different trainers on their two sides.
+# Pairs of ways, and what their difference answers. Only those about training have different trainers on both sides.
 QUESTIONS = (
     ("chosen", "plain", "everything together"),
     ("chosen", "labels", "everything but the training"),
@@ -32,7 +32,7 @@ QUESTIONS = (
     ("multihop", "one-hop-rows", "the hops, further rows on both sides"),
     ("multihop", "control", "the chain's teacher"),
 )
-ATTRIBUTION = ("better training", "the teacher", "the hops")
+SHOWN = ("difference", "low", "high", "p_worse", "p_equivalent", "p_better")
 
 
 def held_out_metrics(
@@ -71,26 +71,8 @@ def summarise(
     for a, b, question in QUESTIONS:
         if a in scores and b in scores:
             outcome = compare_paired(scores[a], scores[b], n_train=sizes[0], n_test=sizes[1], rope=rope, level=level)
-            comparisons.append(
-                {
-                    "a": a,
-                    "b": b,
-                    "question": question,
-                    "difference": outcome.difference,
-                    "low": outcome.low,
-                    "high": outcome.high,
-                    "p": outcome.p_value,
-                    "p_worse": outcome.p_worse,
-                    "p_equivalent": outcome.p_equivalent,
-                    "p_better": outcome.p_better,
-                    "verdict": outcome.verdict,
-                }
-            )
-    attribution = [
-        {"part": row["question"], **{key: row[key] for key in ("difference", "low", "high", "verdict")}}
-        for row in comparisons
-        if row["question"] in ATTRIBUTION
-    ]
+            row = {"a": a, "b": b, "question": question, "verdict": outcome.verdict, "p": outcome.p_value}
+            comparisons.append(row | {key: getattr(outcome, key) for key in SHOWN})
     summary: dict[str, Any] = {
         "schema": SCHEMA,
         "task": "classification" if is_classifier(multihop) else "regression",
@@ -107,7 +89,6 @@ def summarise(
         "frozen_teacher": any(fold["frozen"] for fold in folds),
         "chosen": dict(Counter(fold["chosen"] for fold in folds)),
         "comparisons": comparisons,
-        "attribution": attribution,
         "chain": [],
         "versions": package_versions(),
         "data": {"fingerprint": fingerprint(X, y)},

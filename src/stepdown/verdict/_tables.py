@@ -23,8 +23,8 @@ METRICS = {
 
 
 BIASED = (
-    "† optimistically biased: the frozen teacher may have seen the rows that this student is scored on. Rows that were"
-    " kept from it would tell."
+    "† optimistically biased: the frozen teacher may have seen the rows that this student is scored on. Compare on rows"
+    " that were held out from its training."
 )
 
 
@@ -74,10 +74,6 @@ def tables(summary: Mapping[str, Any]) -> Iterator[Table]:
         yield _ways(summary["ways"], scale)
     if summary.get("comparisons"):
         yield _comparisons(summary["comparisons"], scale)
-    questions = {row.get("question") for row in summary.get("comparisons") or ()}
-    # Parts that are already among the paired differences aren't repeated.
-    if any(row["part"] not in questions for row in summary.get("attribution") or ()):
-        yield _attribution(summary["attribution"], scale)
     if summary.get("validation"):
         yield _validation(summary["validation"], scale)
     if summary.get("chain"):
@@ -127,12 +123,6 @@ def _comparisons(rows: list[Mapping[str, Any]], scale: Scale) -> Table:
 
 def _percent(probability: float | None) -> str:
     return NOTHING if probability is None else f"{100 * probability:.0f}"
-
-
-def _attribution(rows: list[Mapping[str, Any]], scale: Scale) -> Table:
-    body = tuple((str(row["part"]), scale.interval(row), str(row["verdict"])) for row in rows)
-    unit = " (points)" if scale.in_points else ""
-    return Table("What each part adds", ("part", f"difference{unit}", "verdict"), body, frozenset({1}))
 
 
 def _validation(rows: list[Mapping[str, Any]], scale: Scale) -> Table:
