@@ -77,7 +77,7 @@ def test_predict_refuses_what_it_cannot_answer(call, folder, later, tmp_path):
     (tmp_path / "there.csv").touch()
     for words, code, said in (
         (("less.csv",), 1, "columns are missing: price"),
-        (("texts.csv",), 1, "column 'price' holds texts, and in the table numbers"),
+        (("texts.csv",), 1, "column 'price' holds texts, but numbers in the table"),
         (("none.csv",), 1, "no rows"),
         (("gone.csv",), 2, "no such file"),
         (("later.csv", "--out", "there.csv"), 2, "there is such a file"),

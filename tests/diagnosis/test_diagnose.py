@@ -160,7 +160,7 @@ def test_a_pool_that_the_teacher_may_label_and_one_it_may_not(clean) -> None:
     few = found(frozen, y=NOISY, X_unlabeled=X[REST], query_budget=40)
     assert rule(few) == "buy-answers"
     assert few.facts["query_budget"] == 40
-    assert "600 unlabelled rows and 40 questions" in str(few).replace("\n    ", " ")
+    assert "600 unlabelled rows and a label budget of 40" in str(few).replace("\n    ", " ")
     assert clean.facts["unlabelled_rows"] == 0
 
 
