@@ -1,8 +1,10 @@
 """What the student's parameters and the teacher's settings mean to the user, they mean to the student that ships."""
 
+import pickle
+
 import numpy as np
 import pytest
-from sklearn.base import clone
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.datasets import make_classification
 from sklearn.ensemble import (
@@ -15,13 +17,22 @@ from sklearn.ensemble import (
     RandomForestRegressor,
 )
 from sklearn.frozen import FrozenEstimator
-from sklearn.linear_model import LinearRegression, PoissonRegressor, QuantileRegressor, TweedieRegressor
+from sklearn.linear_model import (
+    LinearRegression,
+    LogisticRegression,
+    PoissonRegressor,
+    QuantileRegressor,
+    TweedieRegressor,
+)
+from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreeClassifier
 
 from stepdown import KD, DynamicProgramming, Fixed, MultihopClassifier, MultihopRegressor, compare
-from stepdown.core import SignalWarning, TransferSet
+from stepdown.core import SignalWarning, TransferSet, as_teacher
+from stepdown.learners import predictions, weighed_by_threshold
 from stepdown.methods import Dense, ModelCompression, Munge, NoTransfer
 from stepdown.search._recipes import maker_of_rows
 
@@ -226,3 +237,93 @@ def test_a_regression_tree_without_a_bound_stops_where_its_targets_are_pure() ->
     y = np.round(y / 4)
     reg = MultihopRegressor(FOREST, DecisionTreeRegressor(random_state=0), search=Fixed("one-hop")).fit(X, y)
     assert reg.student_.get_n_leaves() <= DecisionTreeRegressor(random_state=0).fit(X, y).get_n_leaves()
+
+
+# Thresholds -----------------------------------------------------------------------------------------------------------
+
+LINE = LogisticRegression()
+
+
+class Cautious(ClassifierMixin, BaseEstimator):
+    """Says yes from 0.2 on, and names that nowhere."""
+
+    def fit(self, X, y, sample_weight=None):
+        self.weights_ = sample_weight
+        self.model_ = LogisticRegression().fit(X, y, sample_weight)
+        self.classes_ = self.model_.classes_
+        return self
+
+    def predict_proba(self, X):
+        return self.model_.predict_proba(X)
+
+    def predict(self, X):
+        return self.classes_[(self.predict_proba(X)[:, 1] >= 0.2).astype(int)]
+
+
+@pytest.fixture(scope="module")
+def rare():
+    X, y = make_classification(300, 5, n_informative=4, n_redundant=0, weights=[0.85], flip_y=0.1, random_state=0)
+    return X, np.array(["no", "yes"])[y]
+
+
+@pytest.mark.parametrize(
+    ("teacher", "threshold"),
+    [
+        (FixedThresholdClassifier(LINE, threshold=0.2, pos_label="yes"), 0.2),
+        (FixedThresholdClassifier(LINE, threshold=0.3, pos_label="no"), 0.7),
+        (make_pipeline(StandardScaler(), FixedThresholdClassifier(LINE, threshold=0.2, pos_label="yes")), 0.2),
+        (Cautious(), 0.2),
+        (LINE, None),
+        (FixedThresholdClassifier(LINE, pos_label="yes"), None),
+    ],
+    ids=["yes", "no", "pipeline", "custom", "plain", "auto"],
+)
+def test_probabilities_and_weights_say_what_a_teacher_decides(rare, teacher, threshold) -> None:
+    X, y = rare
+    data = TransferSet.for_classification(X, y)
+    role = as_teacher(clone(teacher).fit(X, y))
+    assert (weighed_by_threshold(role, data) is data) == (threshold is None)
+    values, hard = predictions(role.model, X, data.classes)
+    assert not hard
+    np.testing.assert_allclose(values.sum(axis=1), 1.0)
+    np.testing.assert_array_equal(data.classes[values.argmax(axis=1)], role.model.predict(X))
+    p = role.model.predict_proba(X)[:, 1]
+    weight = weighed_by_threshold(as_teacher(role.model), data).weights()
+    assert weight.sum() == pytest.approx(len(y))
+    if threshold is not None:
+        assert weight[y == "yes"][0] / weight[y == "no"][0] == pytest.approx((1 - threshold) / threshold, rel=0.1)
+        assert np.all((values[:, 1] > 0.5) == (p >= threshold)) or teacher.__class__ is Cautious
+
+
+def test_a_teacher_is_made_again_without_the_weights_of_its_threshold(rare) -> None:
+    role = as_teacher(Cautious().fit(*rare))
+    data = weighed_by_threshold(role, TransferSet.for_classification(*rare))
+    assert role.refit is not None
+    np.testing.assert_allclose(pickle.loads(pickle.dumps(role.refit))(data, np.arange(300)).weights_, np.ones(300))
+
+
+@pytest.mark.parametrize(
+    "teacher",
+    [
+        FixedThresholdClassifier(RandomForestClassifier(25, min_samples_leaf=5, random_state=0), threshold=0.15),
+        TunedThresholdClassifierCV(
+            RandomForestClassifier(15, min_samples_leaf=5, random_state=0), scoring="f1", cv=2, random_state=0
+        ),
+        Cautious(),
+    ],
+    ids=["fixed", "tuned", "custom"],
+)
+def test_the_student_decides_like_a_teacher_with_a_threshold(teacher) -> None:
+    X, y = make_classification(2000, 6, n_informative=5, n_redundant=0, weights=[0.9], flip_y=0.1, random_state=0)
+    rows, labels = X[:500], y[:500]
+    for source in (teacher, FrozenEstimator(clone(teacher).fit(rows, labels))):
+        clf = MultihopClassifier(source, DecisionTreeClassifier(max_depth=4), random_state=0).fit(rows, labels)
+        often, usually = clf.predict(X[500:]).mean(), clf.teacher_.predict(X[500:]).mean()
+        assert 0.6 * usually < often < 1.6 * usually
+
+
+def test_a_student_without_weights_learns_the_decisions_of_a_threshold(rare) -> None:
+    teacher = FixedThresholdClassifier(LINE, threshold=0.2, pos_label="yes")
+    labels = ModelCompression("labels", signals="in-sample")
+    clf = MultihopClassifier(teacher, KNeighborsClassifier(1), methods=labels, search=Fixed("one-hop")).fit(*rare)
+    np.testing.assert_array_equal(clf.predict(rare[0]), clf.teacher_.predict(rare[0]))

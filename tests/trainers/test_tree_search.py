@@ -26,7 +26,7 @@ from sklearn.tree import (
 
 from stepdown.core import InvalidInputError, NotSupportedError, TransferSet
 from stepdown.learners import fit_to
-from stepdown.trainers import Effort, PlainFit, TreeSearch, _tree_search
+from stepdown.trainers import Effort, PlainFit, TreeSearch, _tree_search, _wide
 
 SMALL = TreeSearch(Effort(8, refined=3))
 
@@ -259,12 +259,42 @@ def test_sparse_rows_are_searched_too():
     same_tree(SMALL.fit(student, data.replace(X=sparse.csr_matrix(X)), seed=0), dense)
 
 
-def test_sparse_rows_that_would_not_fit_are_fitted_plainly(monkeypatch):
-    monkeypatch.setattr(_tree_search, "_MAX_DENSE_CELLS", 10)
-    data = soft_set()
-    data = data.replace(X=sparse.csr_matrix(data.X))
-    student = DecisionTreeClassifier(max_depth=3)
-    same_tree(SMALL.fit(student, data, seed=0), fit_to(student, data, seed=0))
+@pytest.mark.parametrize("criterion", ["gini", "entropy", "squared_error"])
+def test_wide_sparse_rows_are_searched_on_the_columns_that_split(criterion):
+    rng = np.random.default_rng(0)
+    X = sparse.random(300, 900, 0.05, format="csr", random_state=0)
+    score = np.asarray(X[:, :30].sum(axis=1)).ravel()
+    if criterion == "squared_error":
+        student, data = DecisionTreeRegressor(max_depth=3, random_state=0), TransferSet(X, score)
+    else:
+        student = DecisionTreeClassifier(max_depth=3, criterion=criterion, random_state=0)
+        p = np.clip(score / score.max() + 0.1 * rng.normal(size=300), 0, 1)
+        data = TransferSet(X, np.stack([1 - p, p], axis=1), rng.uniform(0.5, 1, 300), classes=np.array(["a", "b"]))
+    tree = TreeSearch().fit(student, data, seed=0)
+    assert tree.n_features_in_ == 900
+    assert tree.get_depth() <= 3
+    dense = TreeSearch().fit(student, data.replace(X=X.toarray()), seed=0)
+    targets = data.y if data.classes is None else data.y[:, 1]
+    answers = [model.predict(X) if data.classes is None else model.predict_proba(X)[:, 1] for model in (tree, dense)]
+    errors = [np.mean((answer - targets) ** 2) for answer in answers]
+    assert errors[0] < 1.1 * errors[1]
+    np.testing.assert_allclose(tree.predict(X[:9].toarray()) == tree.predict(X[:9]), True)
+
+
+def test_most_of_wide_sparse_rows_is_never_made_dense(monkeypatch):
+    X = sparse.random(200, 5_000, 0.01, format="csr", random_state=0)
+    data = TransferSet.for_classification(X, np.asarray(X[:, :500].sum(axis=1)).ravel() > 2)
+    made = []
+    to_array = sparse.csr_array.toarray
+    monkeypatch.setattr(sparse.csr_array, "toarray", lambda self: made.append(self.shape) or to_array(self))
+    TreeSearch().fit(DecisionTreeClassifier(max_depth=4), data, seed=0)
+    assert len(made) == 1
+    assert made[0][1] < 400
+    made.clear()
+    monkeypatch.setattr(_wide, "_MAX_CELLS", 10)
+    student = DecisionTreeClassifier(max_depth=4, random_state=0)
+    same_tree(TreeSearch().fit(student, data, seed=0), fit_to(student, data, seed=0))
+    assert not made
 
 
 @pytest.mark.parametrize(

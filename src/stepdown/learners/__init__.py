@@ -4,6 +4,7 @@ from ._bagged_trees import BaggedTreesClassifier, BaggedTreesRegressor
 from ._categories import category_columns, reads_categories
 from ._class_weight import with_class_weight
 from ._complexity import complexity, latency
+from ._decisions import weighed_by_threshold
 from ._families import bagged_bridge, between, grown, shrunk
 from ._foreign import as_estimator, told_classes
 from ._grades import Grade, graded_signals, grades
@@ -78,6 +79,7 @@ __all__ = [
     "supports_weight",
     "told_classes",
     "training_signal",
+    "weighed_by_threshold",
     "wider_nets",
     "with_class_weight",
     "with_final",

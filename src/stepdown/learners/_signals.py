@@ -25,6 +25,7 @@ from stepdown.core import (
     is_counting,
 )
 
+from ._decisions import at_threshold, decision_threshold
 from ._networks import cast_rows, net_of
 from ._out_of_bag import out_of_bag
 from ._pipelines import supports_weight
@@ -51,7 +52,8 @@ def predictions(model: Any, X: Any, classes: NDArray[Any] | None) -> tuple[NDArr
     Returns
     -------
     values : array of shape (n_samples, n_classes) or (n_samples,)
-        Probabilities, with zeros for classes that the model doesn't know; or real predictions.
+        Probabilities, with zeros for classes that the model doesn't know; or real predictions. Of a model of two
+        classes that decides by a threshold of its own they are moved, so that the larger one is what it decides.
     hard : bool
         True where the model has ``predict`` alone and `values` is one-hot.
 
@@ -87,7 +89,9 @@ def predictions(model: Any, X: Any, classes: NDArray[Any] | None) -> tuple[NDArr
         )
     if not np.all(np.isfinite(values)):
         raise InvalidInputError(f"{type(model).__name__}.predict_proba returned NaN or infinity; check its inputs.")
-    return (values if columns is None else aligned(values, columns, len(classes))), False
+    values = values if columns is None else aligned(values, columns, len(classes))
+    threshold = decision_threshold(model, X, values[:, 1], classes) if len(classes) == 2 else None
+    return (values if threshold is None else at_threshold(values, threshold)), False
 
 
 def aligned(values: NDArray[np.float64], columns: NDArray[np.intp], n_classes: int) -> NDArray[np.float64]:

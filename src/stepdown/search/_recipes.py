@@ -183,6 +183,11 @@ def _default_ways(
     return ways
 
 
+def word_of_teacher(cv: int) -> TransferMethod:
+    """The one hop from a teacher with a threshold of its own: labels and bridges blur where it draws its line."""
+    return ModelCompression(cv=cv)
+
+
 def _from_bridge(data: TransferSet, cv: int) -> TransferMethod:
     """The last hop of a bare chain: what a bridge says out of bag, and about rows that nobody has labelled."""
     if not data.is_classification:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,8 @@ from sklearn.base import ClassifierMixin
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from stepdown.core import Teacher, TransferSet, as_teacher, derive_seed, naming_the_hop
-from stepdown.learners import peel, told_classes
+from stepdown.core import InvalidInputError, Teacher, TransferSet, as_teacher, derive_seed, naming_the_hop
+from stepdown.learners import peel, supports_weight, told_classes, weighed_by_threshold
 from stepdown.oracle import Queried
 
 from ._inputs import check_classes, check_rows, check_targets
@@ -30,11 +31,11 @@ from ._parameters import (
     read_teacher,
     read_trainer,
 )
-from ._recipes import build_ways, maker_of_rows, preferred_way
+from ._recipes import build_ways, maker_of_rows, preferred_way, word_of_teacher
 from ._scoring import asked_scorer
 from ._search import Choice
 from ._store import Store, fit_once
-from ._task import Task, with_made_rows
+from ._task import Task, Way, with_made_rows
 
 log = logging.getLogger("stepdown")
 
@@ -61,15 +62,27 @@ def solve(
     frozen, pool = is_frozen(source), X_unlabeled is not None
     maker = maker_of_rows(data, owner.student) if frozen and not pool and methods is None else None
     data = with_made_rows(data, maker, seed)
-    ways = build_ways(
-        source, owner.student, data, trainer, methods, intermediates, frozen=frozen, cv=owner.cv, seed=seed
-    )
+
+    def ways_by(methods: Any, intermediates: Any) -> list[Way]:
+        return build_ways(
+            source, owner.student, data, trainer, methods, intermediates, frozen=frozen, cv=owner.cv, seed=seed
+        )
+
+    ways = ways_by(methods, intermediates)
     search.check(ways)
     scorer = asked_scorer(owner.scoring, y, owner.student, classify=classify)
     check_ways(ways, source, owner.student, data)
     log.info("fitting the teacher, %s", type(peel(source).learner).__name__)
     started = time.perf_counter()
     teacher = fit_teacher(source, data, seed, owner.memory)
+    pupils = [owner.student, *(model for _, model in intermediates or [])]
+    if all(supports_weight(model) for model in pupils):
+        plain, data = data, weighed_by_threshold(teacher, data)
+        if data is not plain and methods is None and intermediates is None:
+            by_teacher = ways_by([word_of_teacher(owner.cv)], [])
+            with suppress(InvalidInputError):  # unless a way over a bridge was asked for
+                search.check(by_teacher)
+                methods, intermediates, ways = [by_teacher[-1].method], [], by_teacher
     problem = Task(
         teacher,
         owner.student,
