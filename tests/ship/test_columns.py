@@ -35,6 +35,9 @@ def read(cells: list, **kinds: str) -> tuple[str, list[list[float]]]:
         (["12.5%", "3 %", "100%"], [12.5, 3, 100]),
         (["1e-3", "2E5", ".5"], [0.001, 2e5, 0.5]),
         (["5", "n/a", "?"], [5, 5, 5]),
+        (["1.200,5 EUR", "3 EUR", "-4 EUR"], [1200.5, 3, -4]),
+        (["USD 1,200.50", "USD 7", "USD 9"], [1200.5, 7, 9]),
+        (["12 km/h", "7.5 km/h", "100 km/h"], [12, 7.5, 100]),
     ],
 )
 def test_numbers_are_recognised_as_people_write_them(cells, numbers) -> None:
@@ -43,7 +46,10 @@ def test_numbers_are_recognised_as_people_write_them(cells, numbers) -> None:
     assert [row[0] for row in made] == numbers
 
 
-@pytest.mark.parametrize("cells", [["$5", "€5", "$7"], ["5%", "0.5", "7"], ["1.5", "1,5", "2"], ["A14", "A13", "A14"]])
+@pytest.mark.parametrize(
+    "cells",
+    [["$5", "€5", "$7"], ["5%", "0.5", "7"], ["1.5", "1,5", "2"], ["A14", "A13", "A14"], ["5 kg", "5 g", "7 kg"]],
+)
 def test_what_is_no_number_throughout_stays_a_category(cells) -> None:
     assert read(cells)[0].startswith("category")
 
@@ -95,7 +101,9 @@ def test_what_says_nothing_is_left_out_with_a_line(cells, reason) -> None:
 
 def test_keys_are_known_by_their_names_and_quantities_stay() -> None:
     r = np.random.default_rng(0)
-    frame = pd.DataFrame({name: r.permutation(10**6)[:N] for name in ("PassengerId", "order_nr", "paid", "salary")})
+    names = ("PassengerId", "order_nr", "old_id", "paid", "salary")
+    frame = pd.DataFrame({name: r.permutation(10**6)[:N] for name in names})
+    frame["old_id"] = frame["old_id"].where(frame.index > 5)
     assert TableColumns().fit(frame).get_feature_names_out().tolist() == ["paid", "salary"]
 
 

@@ -27,6 +27,7 @@ OWN_VALUES = 0.9
 KEY = re.compile(r"(?i:^|[\W_])(?i:id|key|uuid|guid|index|nr|no)$|[a-z](?:Id|ID)$")
 NO_NUMBERS = {"", "?", "-", "--", ".", "n/a", "na", "nan", "none", "null", "unknown"}
 GROUPED = r"[+-]?(?:[1-9]\d{{0,2}}(?:{group}\d{{3}})+|\d+)?(?:{point}\d+)?(?:[eE][+-]?\d+)?"
+UNIT = re.compile(r"^[A-Z]{3}\s|\s[^\W\d_]+(?:/[^\W\d_]+)?$")
 SPACES_AND_QUOTES = " \u00a0\u202f\u2009'\u2019"
 
 
@@ -65,7 +66,8 @@ def _of_numbers(name: str, cells: NDArray[Any], kind: str | None) -> Reading | s
     low, high = known.min(), known.max()
     if low == high and not gaps:
         return ONE_VALUE
-    if kind is None and cells.dtype.kind in "iu" and len(cells) >= FEWEST_ROWS and len(np.unique(cells)) == len(cells):
+    whole = np.array_equal(known, np.round(known))
+    if kind is None and whole and len(known) >= FEWEST_ROWS and len(np.unique(known)) == len(known):
         if low in (0, 1) and high - low == len(cells) - 1:
             return "it numbers the rows"
         if KEY.search(name):
@@ -111,7 +113,7 @@ def _numbers(cells: NDArray[Any], present: Sequence[Any]) -> Written | None:
         return Written() if all(np.isfinite(number_of(cell, Written())) for cell in present) else None
     texts = {str(cell).strip() for cell in present}
     texts -= {text for text in texts if text.lower() in NO_NUMBERS}
-    signs = {frozenset(sign for sign in text if sign == "%" or unicodedata.category(sign) == "Sc") for text in texts}
+    signs = {frozenset(_signs(text)) for text in texts}
     if len(signs) != 1:  # shares beside amounts, or amounts of different money
         return None
     dropped = "".join(sorted(signs.pop())) + SPACES_AND_QUOTES
@@ -121,6 +123,12 @@ def _numbers(cells: NDArray[Any], present: Sequence[Any]) -> Written | None:
         if all(pattern.fullmatch(text) and any(sign.isdigit() for sign in text) for text in bare):
             return Written(decimal=point, dropped=dropped + group)
     return None
+
+
+def _signs(text: str) -> str:
+    """Money and percent signs, and a unit that stands apart, as in 12 kg or EUR 5."""
+    money = "".join(sign for sign in text if sign == "%" or unicodedata.category(sign) == "Sc")
+    return money + "".join(UNIT.findall(text)).strip()
 
 
 def _dates(cells: NDArray[Any], present: Sequence[Any]) -> Written | None:
