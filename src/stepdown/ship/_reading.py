@@ -26,7 +26,8 @@ FEW = 5  # values that a line shows
 OWN_VALUES = 0.9
 KEY = re.compile(r"(?i:^|[\W_])(?i:id|key|uuid|guid|index|nr|no)$|[a-z](?:Id|ID)$")
 NO_NUMBERS = {"", "?", "-", "--", ".", "n/a", "na", "nan", "none", "null", "unknown"}
-GROUPED = r"[+-]?(?:[1-9]\d{{0,2}}(?:{group}\d{{3}})+|\d+)?(?:{point}\d+)?(?:[eE][+-]?\d+)?"
+THOUSANDS = r"[+-]?(?:[1-9]\d{{0,2}}(?:{group}\d{{3}})+|\d+)"
+GROUPED = rf"(?:{THOUSANDS}|[+-])?(?:{{point}}\d+)?(?:[eE][+-]?\d+)?"
 UNIT = re.compile(r"^[A-Z]{3}\s|\s[^\W\d_]+(?:/[^\W\d_]+)?$")
 SPACES_AND_QUOTES = " \u00a0\u202f\u2009'\u2019"
 
@@ -116,10 +117,12 @@ def _numbers(cells: NDArray[Any], present: Sequence[Any]) -> Written | None:
     signs = {frozenset(_signs(text)) for text in texts}
     if len(signs) != 1:  # shares beside amounts, or amounts of different money
         return None
+    money = any(unicodedata.category(sign) == "Sc" for sign in next(iter(signs)))
     dropped = "".join(sorted(signs.pop())) + SPACES_AND_QUOTES
     bare = [text.translate({ord(sign): None for sign in dropped}) for text in texts]
-    for group, point in ((",", "."), (".", ",")):
-        pattern = re.compile(GROUPED.format(group=re.escape(group), point=re.escape(point)))
+    # Money has no three decimals.
+    for form, group, point in [(THOUSANDS, ".", ",")] * money + [(GROUPED, ",", "."), (GROUPED, ".", ",")]:
+        pattern = re.compile(form.format(group=re.escape(group), point=re.escape(point)))
         if all(pattern.fullmatch(text) and any(sign.isdigit() for sign in text) for text in bare):
             return Written(decimal=point, dropped=dropped + group)
     return None
