@@ -25,7 +25,7 @@ from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils import shuffle
 
 from made import label_noise
-from stepdown import diagnose
+from stepdown import Fixed, MultihopClassifier, diagnose
 from stepdown.core import InvalidInputError, NotSupportedError
 from stepdown.diagnosis import Diagnosis
 from stepdown.diagnosis._advice import RULES, Condition, Rule, advise
@@ -322,3 +322,13 @@ def test_unknown_facts_fulfil_nothing_and_the_first_way_is_taken() -> None:
     assert advise({"size": 5}, rules)[0]["because"] == {"size": 5}
     assert [row["name"] for row in advise({"size": None}, rules)] == ["b"]
     assert [row["name"] for row in advise({"size": 3}, rules)] == ["b"]
+
+
+@pytest.mark.parametrize("way", sorted({rule.way for rule in RULES if rule.way}))
+def test_fixed_takes_the_way_of_every_rule(way) -> None:
+    clf = MultihopClassifier(FOREST, TREE, search=Fixed(way), trainer=PlainFit(), random_state=0)
+    assert clf.fit(X[TRAIN], Y[TRAIN]).comparison_ == []
+
+
+def test_every_rule_about_ways_has_one() -> None:
+    assert all((rule.role == "way") == (rule.way is not None) for rule in RULES)
