@@ -12,10 +12,12 @@ from ._progress import printing
 from ._seeds import derive_seed
 from ._table import Table, WayRow
 from ._teacher import RefitOnLabels, Signal, Teacher, as_teacher
-from ._transfer_set import TransferSet
+from ._transfer_set import ANSWERED, LEARNED, TransferSet
 from ._versions import fingerprint, package_versions
 
 __all__ = [
+    "ANSWERED",
+    "LEARNED",
     "BudgetSpentError",
     "Chain",
     "ComplexityWarning",

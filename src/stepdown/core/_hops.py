@@ -211,4 +211,4 @@ def student_as_teacher(
         known = [teacher.restrict(data, rows, part) for teacher in earlier]
         return hop.method.transfer(known, hop.student, part, trainer=hop.trainer, seed=hop_seed)
 
-    return Teacher(model, refit, hop.name)
+    return Teacher(model, refit, hop.name, n_jobs=earlier[-1].n_jobs if earlier else None)

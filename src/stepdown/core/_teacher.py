@@ -52,12 +52,15 @@ class Teacher:
         `rows` are their positions in the set that signals are wanted for. None for a frozen model.
     name : str
         How messages and records call it.
+    n_jobs : int, optional
+        How many folds it is made again on at a time, by joblib.
     """
 
     model: Any
     refit: Callable[[TransferSet, NDArray[np.intp]], Any] | None = None
     name: str = "teacher"
     memo: dict[Any, tuple[Any, Signal]] = field(default_factory=dict, repr=False)
+    n_jobs: int | None = field(default=None, repr=False)
 
     @property
     def is_frozen(self) -> bool:
@@ -87,7 +90,7 @@ class Teacher:
         part : TransferSet
             ``data.take(rows)``.
         """
-        mine = Teacher(self.model, self.refit, self.name)
+        mine = Teacher(self.model, self.refit, self.name, n_jobs=self.n_jobs)
         for (key, owner), (_, signal) in self.memo.items():
             if owner == id(data.X):
                 mine.remember(key, part, Signal(signal.values[rows], signal.source, signal.hard))

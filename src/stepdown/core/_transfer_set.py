@@ -12,6 +12,8 @@ from sklearn.utils import _safe_indexing
 
 from ._errors import InvalidInputError
 
+LEARNED, ANSWERED = 1, 2
+
 
 @dataclass(frozen=True, slots=True)
 class TransferSet:
@@ -35,6 +37,9 @@ class TransferSet:
         Rows of one group never stand on both sides of a fold.
     classes : array of shape (n_classes,), optional
         The sorted class labels: what the columns of soft targets stand for. None in regression.
+    folds : array of shape (n_samples, n_folds), optional
+        How teachers are made again, whatever a method's `cv` says: `LEARNED` where a fold learns from the row,
+        `ANSWERED` where it answers it, 0 where it does neither.
     notes : mapping, optional
         What a method says about how it made the set, such as what each model is worth to it; nothing is learned from.
 
@@ -54,6 +59,7 @@ class TransferSet:
     X_unlabeled: Any = None
     groups: Any = None
     classes: NDArray[Any] | None = None
+    folds: NDArray[np.int8] | None = None
     notes: Mapping[str, float] | None = None
 
     @classmethod
@@ -78,6 +84,12 @@ class TransferSet:
     def replace(self, **changes: Any) -> TransferSet:
         """A set with some fields changed; the arrays that stay are shared, not copied."""
         return replace(self, **changes)
+
+    def splits(self) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
+        """Training and test positions of the folds that still have both; none where no folds were given."""
+        columns = () if self.folds is None else self.folds.T
+        pairs = [(np.flatnonzero(column == LEARNED), np.flatnonzero(column == ANSWERED)) for column in columns]
+        return [(train, test) for train, test in pairs if len(train) and len(test)]
 
     def labels(self) -> NDArray[Any]:
         """Labels of shape (n_samples,): `y`, or the class of its largest column (lowest index on ties)."""
@@ -123,4 +135,5 @@ class TransferSet:
             y=np.asarray(self.y)[rows],
             sample_weight=None if self.sample_weight is None else np.asarray(self.sample_weight)[rows],
             groups=None if self.groups is None else np.asarray(self.groups)[rows],
+            folds=None if self.folds is None else self.folds[rows],
         )

@@ -56,7 +56,7 @@ def out_of_bag(model: Any, data: TransferSet) -> NDArray[np.float64] | None:
     peeled = peel(model)
     final = peeled.final
     if isinstance(final, BaggedTreesClassifier | BaggedTreesRegressor):
-        if data.groups is not None or not prepares_without_targets(peeled.steps):
+        if data.groups is not None or data.folds is not None or not prepares_without_targets(peeled.steps):
             return None
         sums = final.unseen_sums(peeled.prepare(data.X))
         if sums is None or not _speaks_of(final, data.classes) or np.mean(sums[1] == 0) > _UNREACHED:
@@ -102,7 +102,7 @@ def fitted_members(model: Any, data: TransferSet) -> Members | None:
     """The members of a bagged model; None where the model isn't bagged or was fitted on other rows."""
     peeled = peel(model)
     final = peeled.final
-    if data.groups is not None:
+    if data.groups is not None or data.folds is not None:
         return None
     if not isinstance(final, FORESTS + BAGGING) or getattr(final, "n_outputs_", 1) != 1:
         return None

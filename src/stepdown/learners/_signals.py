@@ -176,13 +176,14 @@ def training_signal(
     seed : int, optional
         Shuffles the folds.
     n_jobs : int, optional
-        Folds at a time, by joblib.
+        Folds at a time, by joblib; None takes the teacher's own.
 
     Returns
     -------
     Signal
         A class with a single row is out of reach of the fold that answers it and gets probability 0 there. Rows
-        that no tree has out of its bag get the share of each class (the mean, in regression).
+        that no tree has out of its bag get the share of each class (the mean, in regression), rows that given
+        folds leave out their labels.
 
     Raises
     ------
@@ -266,7 +267,8 @@ def out_of_fold(
         model = DummyClassifier().fit(part.X, part.labels()) if single else refit(part, train)
         return ask(model, data.take(test).X, part)
 
-    folds = list(fold_rows(data, cv, seed))
+    folds = data.splits() or list(fold_rows(data, cv, seed))
+    n_jobs = teacher.n_jobs if n_jobs is None else n_jobs
     if isinstance(teacher.refit, RefitOnLabels):
         count_fits(len(folds))
         answers = Parallel(n_jobs=n_jobs)(delayed(answer)(train, test) for train, test in folds)
@@ -277,9 +279,13 @@ def out_of_fold(
     together = []
     for parts in zip(*answers, strict=True):
         first = parts[0][0]
-        values = np.empty((data.n_samples, *first.shape[1:]))
+        values, times = np.zeros((data.n_samples, *first.shape[1:])), np.zeros(data.n_samples)
         for (_, test), (part, _) in zip(folds, parts, strict=True):
-            values[test] = part
+            values[test] += part
+            times[test] += 1
+        values /= np.maximum(times, 1).reshape(-1, *[1] * (values.ndim - 1))
+        # Folds that were given may leave rows out, such as the first ones of a series: there are only labels for these.
+        values[times == 0] = (data.soft_targets() if data.is_classification else np.asarray(data.y))[times == 0]
         together.append((values, parts[0][1]))
     return together
 
@@ -288,7 +294,7 @@ def made_again(teacher: Teacher, rows: NDArray[np.intp], part: TransferSet, seed
     """A teacher that isn't frozen as if it had been fitted to some of its rows only, `part`."""
     refit = _refit_of(teacher, seed)
     assert refit is not None
-    return Teacher(refit(part, rows), teacher.refit, teacher.name)
+    return Teacher(refit(part, rows), teacher.refit, teacher.name, n_jobs=teacher.n_jobs)
 
 
 def _refit_of(teacher: Teacher, seed: int | None) -> Any:

@@ -123,6 +123,7 @@ class Blend(TransferMethod):
             y=np.concatenate([y, *(_kept(sources.predict(rows, data.classes), student, data) for rows in added)]),
             sample_weight=np.concatenate([data.weights(), *weights]),
             groups=None,
+            folds=None,
         )
 
     def _further_rows(self, data: TransferSet, seed: int | None) -> tuple[list[Any], list[NDArray[np.float64]]]:

@@ -49,7 +49,7 @@ def mix_supervision(parts: Sequence[Supervision], shares: Sequence[float], data:
         changes["X"] = stack_rows(
             [data.X, *(one.take(np.arange(n, one.n_samples)).X for one in sets if one.n_samples > n)]
         )
-        changes["groups"] = None
+        changes |= {"groups": None, "folds": None}
     return data.replace(**changes)
 
 

@@ -104,7 +104,7 @@ class ModelCompression(TransferMethod):
         weight = data.sample_weight
         if weight is not None:
             weight = np.concatenate([data.weights(), np.full(n_added, data.weights().mean())])
-        return supervised.replace(X=X, sample_weight=weight, groups=None)
+        return supervised.replace(X=X, sample_weight=weight, groups=None, folds=None)
 
     def check_student(self, student: Any, data: TransferSet) -> None:
         if self.targets not in ("soft", "labels", "logits"):

@@ -55,7 +55,7 @@ class _Multihop(Selecting, MetaEstimatorMixin, BaseEstimator):
         intermediates: Sequence[tuple[str, Any]] | str = "auto",
         trainer: Trainer | str = "auto",
         search: Search | str = "auto",
-        cv: int = 5,
+        cv: Any = 5,
         scoring: Any = None,
         n_jobs: int | None = None,
         random_state: Any = None,
@@ -171,12 +171,14 @@ class MultihopClassifier(ClassifierMixin, _Multihop):
         How the student is fitted. "auto" takes the best known for its kind (`stepdown.trainers.trainer_for`).
     search : Search or "auto", default="auto"
         How the chain is chosen: ``Gate()``, ``Fixed()`` or ``DynamicProgramming()``.
-    cv : int, default=5
-        Folds of the teacher's out-of-fold signals; bagged teachers give out-of-bag signals instead.
+    cv : int, splitter or iterable of (train, test), default=5
+        Folds of the teacher's out-of-fold signals; bagged teachers give out-of-bag signals instead. A splitter or an
+        iterable holds for all teachers and methods, bagged ones as well, and the ways are validated on its last folds
+        (two, unless the search says otherwise). Rows that it never answers are learned from by their labels.
     scoring : str, callable or None, default=None
         What the search validates by; None means accuracy.
     n_jobs : int, optional
-        Processes for validation folds.
+        Processes for validation folds and for the folds of the teacher.
     random_state : int, RandomState or None, default=None
         Seeds everything whose own ``random_state`` is None.
     memory : str, path or joblib.Memory, optional

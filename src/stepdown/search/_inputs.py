@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from scipy.sparse import issparse
 from sklearn.base import is_regressor
+from sklearn.model_selection import check_cv
 from sklearn.utils import check_array, check_consistent_length, get_tags
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
@@ -19,7 +20,7 @@ from sklearn.utils.validation import (
     column_or_1d,
 )
 
-from stepdown.core import ComplexityWarning, HopRecord, InvalidInputError, TransferSet
+from stepdown.core import ANSWERED, LEARNED, ComplexityWarning, HopRecord, InvalidInputError, TransferSet
 from stepdown.learners import predictions
 
 from ._contents import check_columns, check_labels, check_names, plain_columns, prepares
@@ -85,11 +86,37 @@ def checked_rows(owner: Any, X: Any, models: Sequence[Any]) -> Any:
     return X if is_frame else checked
 
 
+def read_cv(cv: Any, data: TransferSet) -> tuple[int, TransferSet]:
+    """The number of folds, and the rows with the folds that a splitter or an iterable of splits gives them."""
+    if cv is None:
+        return 5, data
+    if isinstance(cv, str) or not (hasattr(cv, "split") or hasattr(cv, "__iter__")):
+        return cv, data
+    try:
+        splits = list(check_cv(cv, data.y, classifier=data.is_classification).split(data.X, data.y, data.groups))
+        folds = np.zeros((data.n_samples, len(splits)), dtype=np.int8)
+        for column, (train, test) in zip(folds.T, splits, strict=True):
+            column[train] = LEARNED
+            if np.any(column[test] == LEARNED):
+                raise InvalidInputError("a fold answers rows that it has learned from")
+            column[test] = ANSWERED
+    except (ValueError, TypeError, IndexError) as error:
+        raise InvalidInputError(
+            f"cv={cv!r}: expected a number of folds, a splitter, or an iterable of (train, test): {error}."
+        ) from error
+    given = data.replace(folds=folds)
+    if len(given.splits()) < 2:
+        raise InvalidInputError(f"cv={cv!r}: expected at least 2 folds with rows on both sides.")
+    return len(splits), given
+
+
 def check_targets(data: TransferSet, folds: int) -> None:
     """Check that the targets can be learned and split into folds."""
     y = np.asarray(data.y)
     if not isinstance(folds, int | np.integer) or folds < 2:
-        raise InvalidInputError(f"cv={folds!r}: expected a number of folds, at least 2.")
+        raise InvalidInputError(
+            f"cv={folds!r}: expected a number of folds, at least 2, a splitter or an iterable of (train, test)."
+        )
     if len(y) < folds:
         raise InvalidInputError(
             f"n_samples={len(y)} is less than cv={folds}: fewer rows than folds. Give more rows or a smaller cv."

@@ -35,6 +35,7 @@ class PoolFrom(TransferMethod):
             y=np.concatenate([told.soft_targets(), answers]),
             sample_weight=weight,
             groups=None,
+            folds=None,
         )
 
     def check_student(self, student: Any, data: TransferSet) -> None:

@@ -16,7 +16,7 @@ from stepdown.core import InvalidInputError, Teacher, TransferSet, as_teacher, d
 from stepdown.learners import peel, supports_weight, told_classes, weighed_by_threshold
 from stepdown.oracle import Queried
 
-from ._inputs import check_classes, check_rows, check_targets
+from ._inputs import check_classes, check_rows, check_targets, read_cv
 from ._label_budget import solve_queried
 from ._parameters import (
     check_model,
@@ -54,7 +54,8 @@ def solve(
     X, y, sample_weight, groups = check_rows(owner, X, y, sample_weight, groups, models)
     X_unlabeled = check_pool(owner, X, X_unlabeled, models)
     data = TransferSet(X, y, sample_weight, X_unlabeled, groups, np.unique(y) if classify else None)
-    check_targets(data, owner.cv)
+    cv, data = read_cv(owner.cv, data)
+    check_targets(data, cv if data.folds is None else 2)
     methods = read_methods(owner.methods)
     intermediates = read_intermediates(owner.intermediates, classify=classify)
     trainer, search = read_trainer(owner.trainer, owner.student), read_search(owner.search, owner.student)
@@ -64,9 +65,7 @@ def solve(
     data = with_made_rows(data, maker, seed)
 
     def ways_by(methods: Any, intermediates: Any) -> list[Way]:
-        return build_ways(
-            source, owner.student, data, trainer, methods, intermediates, frozen=frozen, cv=owner.cv, seed=seed
-        )
+        return build_ways(source, owner.student, data, trainer, methods, intermediates, frozen=frozen, cv=cv, seed=seed)
 
     ways = ways_by(methods, intermediates)
     search.check(ways)
@@ -75,11 +74,12 @@ def solve(
     log.info("fitting the teacher, %s", type(peel(source).learner).__name__)
     started = time.perf_counter()
     teacher = fit_teacher(source, data, seed, owner.memory)
+    teacher.n_jobs = owner.n_jobs
     pupils = [owner.student, *(model for _, model in intermediates or [])]
     if all(supports_weight(model) for model in pupils):
         plain, data = data, weighed_by_threshold(teacher, data)
         if data is not plain and methods is None and intermediates is None:
-            by_teacher = ways_by([word_of_teacher(owner.cv)], [])
+            by_teacher = ways_by([word_of_teacher(cv)], [])
             with suppress(InvalidInputError):  # unless a way over a bridge was asked for
                 search.check(by_teacher)
                 methods, intermediates, ways = [by_teacher[-1].method], [], by_teacher
@@ -91,7 +91,7 @@ def solve(
         teacher_seconds=time.perf_counter() - started,
         methods=methods,
         intermediates=intermediates,
-        cv=owner.cv,
+        cv=cv,
         maker=maker,
         store=_store_of(owner, data, source, seed),
     )

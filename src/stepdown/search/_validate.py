@@ -132,16 +132,16 @@ class Validation:
         data, biased = self.problem.data, tuple(self.problem.is_biased(way) for way in ways)
         if self.scorer is not None:
             return WayScores(np.array(folds, dtype=float), "fold", biased=biased)
-        values = np.empty((len(folds), data.n_samples))
-        for row, parts in enumerate(folds):
-            for (_, test), part in zip(self.splits, parts, strict=True):
-                values[row, test] = part
+        # Folds that were given may leave rows out, or score them twice.
+        rows = np.concatenate([test for _, test in self.splits])
+        order = np.argsort(rows, kind="stable")
+        values = np.array([np.concatenate(parts) for parts in folds])[:, order]
         weights = None if data.sample_weight is None else data.weights()
         if not data.is_classification:
             y = np.asarray(data.y, dtype=np.float64)
             variance = float(np.average((y - np.average(y, weights=weights)) ** 2, weights=weights))
             values = 1.0 + values / max(variance, np.finfo(float).tiny)
-        return WayScores(values, "row", weights, biased)
+        return WayScores(values, "row", None if weights is None else weights[rows[order]], biased)
 
     def mean_of_fold(self, place: int, score: Any) -> float:
         """What a fold says by itself: to be compared with other ways in the same fold, and with nothing else."""
@@ -175,7 +175,9 @@ def _score(model: Any, held_out: TransferSet, scorer: Scorer | None) -> Any:
 
 
 def split_rows(data: TransferSet, folds: int, seed: int | None) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
-    """Shuffled folds: stratified for classes, whole groups where there are groups."""
+    """The last of the given folds, or shuffled ones: stratified for classes, whole groups where there are groups."""
+    if data.folds is not None:
+        return data.splits()[-folds:]
     if data.is_classification:
         labels = data.label_index()
         rarest = int(np.bincount(labels)[np.unique(labels)].min())
