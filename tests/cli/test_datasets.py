@@ -11,6 +11,15 @@ def test_real_sets_fit_together(name):
     assert X.shape == (len(y), len(names))
     assert all(type(column) is str for column in names)
     assert np.isfinite(X).all()
+    shapes = {
+        "breast_cancer": (569, 30),
+        "diabetes": (442, 10),
+        "digits": (1797, 64),
+        "iris": (150, 4),
+        "wine": (178, 13),
+    }
+    assert X.shape == shapes[name]
+    assert (y.dtype.kind == "U") == (name in ("breast_cancer", "iris", "wine"))
 
 
 def test_labels_are_the_right_words():

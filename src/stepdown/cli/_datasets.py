@@ -1,4 +1,4 @@
-"""Real data that come with scikit-learn."""
+"""Real data that come with scikit-learn: digits for the demo, the others under the names of the first release."""
 
 from __future__ import annotations
 
@@ -19,65 +19,31 @@ class Dataset(NamedTuple):
 
 
 def breast_cancer() -> Dataset:
-    """569 tumours, 30 measurements, malignant or benign.
-
-    Examples
-    --------
-    >>> X, y, names = breast_cancer()
-    >>> X.shape, sorted(set(y.tolist())), names[0]
-    ((569, 30), ['benign', 'malignant'], 'mean radius')
-    """
-    return _named(datasets.load_breast_cancer)
+    """569 tumours, 30 measurements, malignant or benign."""
+    return _read(datasets.load_breast_cancer)
 
 
 def digits() -> Dataset:
-    """1,797 handwritten digits, 64 pixels, 10 classes.
-
-    Examples
-    --------
-    >>> digits().X.shape
-    (1797, 64)
-    """
-    bunch = datasets.load_digits()
-    return Dataset(bunch.data, bunch.target, list(bunch.feature_names))
+    """1,797 handwritten digits, 64 pixels, 10 classes."""
+    return _read(datasets.load_digits)
 
 
 def iris() -> Dataset:
-    """150 flowers, 4 lengths, 3 species.
-
-    Examples
-    --------
-    >>> iris().X.shape
-    (150, 4)
-    """
-    return _named(datasets.load_iris)
+    """150 flowers, 4 lengths, 3 species."""
+    return _read(datasets.load_iris)
 
 
 def wine() -> Dataset:
-    """178 wines, 13 measurements, 3 cultivars.
-
-    Examples
-    --------
-    >>> wine().X.shape
-    (178, 13)
-    """
-    return _named(datasets.load_wine)
+    """178 wines, 13 measurements, 3 cultivars."""
+    return _read(datasets.load_wine)
 
 
 def diabetes() -> Dataset:
-    """442 patients, 10 measurements, progression of the disease after a year: regression.
-
-    Examples
-    --------
-    >>> diabetes().X.shape
-    (442, 10)
-    """
-    bunch = datasets.load_diabetes()
-    return Dataset(bunch.data, bunch.target, list(bunch.feature_names))
+    """442 patients, 10 measurements, progression of the disease after a year: regression."""
+    return _read(datasets.load_diabetes)
 
 
-def _named(load: Callable[[], Any]) -> Dataset:
+def _read(load: Callable[[], Any]) -> Dataset:
     bunch = load()
-    return Dataset(
-        bunch.data, np.asarray(bunch.target_names)[bunch.target], [str(name) for name in bunch.feature_names]
-    )
+    y = np.asarray(bunch.target_names)[bunch.target] if "target_names" in bunch else bunch.target
+    return Dataset(bunch.data, y, [str(name) for name in bunch.feature_names])
