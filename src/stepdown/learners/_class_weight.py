@@ -14,7 +14,7 @@ from sklearn.utils import compute_class_weight
 
 from stepdown.core import InvalidInputError
 
-Floats = NDArray[np.float64]
+from ._soft_support import Floats
 
 # These hand their sample weights to ``compute_class_weight`` since it takes them; all others balance counts of rows,
 # LightGBM included.

@@ -246,13 +246,7 @@ Answers = list[tuple[NDArray[np.float64], bool]]
 
 
 def _graded_answers(
-    teacher: Teacher,
-    data: TransferSet,
-    n_grades: int,
-    signals: str,
-    cv: int,
-    seed: int | None,
-    n_jobs: int | None,
+    teacher: Teacher, data: TransferSet, n_grades: int, signals: str, cv: int, seed: int | None, n_jobs: int | None
 ) -> tuple[Answers, str]:
     if signals == IN_SAMPLE or teacher.is_frozen:
         answers = _ask_grades(teacher.model, data.X, data, n_grades)

@@ -21,15 +21,9 @@ from sklearn.utils.validation import has_fit_parameter
 
 from ._bagged_trees import BaggedTreesClassifier, BaggedTreesRegressor
 from ._class_weight import with_class_weight
-from ._expansion import (
-    Expansion,
-    expand_soft_targets,
-    expansion_blocks,
-    thinned_targets,
-    with_every_class,
-)
+from ._expansion import Expansion, expand_soft_targets, expansion_blocks, thinned_targets, with_every_class
 from ._pipelines import learning_parts, supports_weight
-from ._soft_support import SoftFitSupport
+from ._soft_support import Floats, SoftFitSupport
 from .adapters import adapter_of
 
 NAIVE_BAYES = (BernoulliNB, CategoricalNB, ComplementNB, GaussianNB, MultinomialNB)
@@ -129,8 +123,8 @@ def limits_in_rows(model: Any, *, set_only: bool = False) -> list[str]:
 def fit_by_expansion(
     model: Any,
     X: Any,
-    Q: NDArray[np.float64],
-    sample_weight: NDArray[np.float64] | None,
+    Q: Floats,
+    sample_weight: Floats | None,
     classes: NDArray[Any],
     seed: int | None,
     *,
@@ -163,7 +157,7 @@ def _default_limit(X: Any) -> int:
     return int(min(MAX_EXPANDED_ROWS, MAX_EXPANDED_BYTES / (8 * max(1, width))))
 
 
-def _expand(Q: NDArray[np.float64], sample_weight: NDArray[np.float64] | None) -> Expansion:
+def _expand(Q: Floats, sample_weight: Floats | None) -> Expansion:
     rows, labels, weights = expand_soft_targets(Q, sample_weight)
     if sample_weight is not None and not np.all(kept := weights > 0):
         rows, labels, weights = rows[kept], labels[kept], weights[kept]
@@ -171,12 +165,7 @@ def _expand(Q: NDArray[np.float64], sample_weight: NDArray[np.float64] | None) -
 
 
 def _fit_in_blocks(
-    model: Any,
-    X: Any,
-    Q: NDArray[np.float64],
-    sample_weight: NDArray[np.float64] | None,
-    classes: NDArray[Any],
-    limit: int,
+    model: Any, X: Any, Q: Floats, sample_weight: Floats | None, classes: NDArray[Any], limit: int
 ) -> Any:
     for rows, labels, weights in expansion_blocks(Q, sample_weight, max_rows=limit):
         model.partial_fit(_safe_indexing(X, rows), classes[labels], classes=classes, sample_weight=weights)
@@ -184,12 +173,7 @@ def _fit_in_blocks(
 
 
 def _fit_to_draws(
-    model: Any,
-    X: Any,
-    Q: NDArray[np.float64],
-    sample_weight: NDArray[np.float64] | None,
-    classes: NDArray[Any],
-    seed: int | None,
+    model: Any, X: Any, Q: Floats, sample_weight: Floats | None, classes: NDArray[Any], seed: int | None
 ) -> Any:
     """Fit to rows and labels drawn systematically, in proportion to their weights; every class at least once."""
     rows, labels, weights = _expand(Q, sample_weight)

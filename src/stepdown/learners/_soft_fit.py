@@ -33,7 +33,7 @@ from ._pipelines import clone_with_seed, fit_steps, peel, supports_weight
 from ._regression_classifier import RegressionClassifier
 from ._soft_expanded import expansion_support, fit_by_expansion
 from ._soft_logistic import fit_soft_logistic, has_smooth_penalty
-from ._soft_support import Realisation, SoftFitSupport
+from ._soft_support import Floats, Realisation, SoftFitSupport
 from ._soft_trees import FOREST_REGRESSORS, TREE_REGRESSORS, fit_soft_forest, fit_soft_tree, grows_by_gini
 from .adapters import adapter_of
 
@@ -225,8 +225,8 @@ def _realisation(model: Any, n_classes: int) -> tuple[SoftFitSupport, Realisatio
 def _regress(
     model: RegressionClassifier | BaggedTreesClassifier,
     X: Any,
-    Q: NDArray[np.float64],
-    sample_weight: NDArray[np.float64] | None,
+    Q: Floats,
+    sample_weight: Floats | None,
     classes: NDArray[Any],
     seed: int | None,
 ) -> RegressionClassifier | BaggedTreesClassifier:
@@ -237,12 +237,7 @@ def _folded(fit: Callable[..., Any]) -> Realisation:
     """A realisation that needs ``class_weight`` folded into targets and weights beforehand."""
 
     def realise(
-        model: Any,
-        X: Any,
-        Q: NDArray[np.float64],
-        sample_weight: NDArray[np.float64] | None,
-        classes: NDArray[Any],
-        seed: int | None,
+        model: Any, X: Any, Q: Floats, sample_weight: Floats | None, classes: NDArray[Any], seed: int | None
     ) -> Any:
         return fit(model, X, *with_class_weight(model, Q, sample_weight, classes), classes)
 

@@ -9,8 +9,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+Floats = NDArray[np.float64]
+
 # model, X, Q, sample_weight, classes, seed -> fitted model; the model may be fitted in place
-Realisation = Callable[[Any, Any, NDArray[np.float64], "NDArray[np.float64] | None", NDArray[Any], "int | None"], Any]
+Realisation = Callable[[Any, Any, Floats, Floats | None, NDArray[Any], int | None], Any]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor, RandomForestClassifier, RandomForestRegressor
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreeClassifier, ExtraTreeRegressor
 
+from ._soft_support import Floats
 from ._trees import classifier_forest, classifier_tree
 
 TREE_REGRESSORS = {DecisionTreeClassifier: DecisionTreeRegressor, ExtraTreeClassifier: ExtraTreeRegressor}
@@ -20,17 +21,13 @@ def grows_by_gini(model: Any) -> bool:
     return model.criterion == "gini" and model.monotonic_cst is None
 
 
-def fit_soft_tree(
-    tree: Any, X: Any, Q: NDArray[np.float64], sample_weight: NDArray[np.float64] | None, classes: NDArray[Any]
-) -> Any:
+def fit_soft_tree(tree: Any, X: Any, Q: Floats, sample_weight: Floats | None, classes: NDArray[Any]) -> Any:
     """Grow a tree on soft targets; row counts such as ``min_samples_leaf`` count rows, not expanded ones."""
     regressor = _regressor(tree, TREE_REGRESSORS[type(tree)], len(classes))
     return classifier_tree(regressor.fit(X, Q, sample_weight=sample_weight), tree, classes)
 
 
-def fit_soft_forest(
-    forest: Any, X: Any, Q: NDArray[np.float64], sample_weight: NDArray[np.float64] | None, classes: NDArray[Any]
-) -> Any:
+def fit_soft_forest(forest: Any, X: Any, Q: Floats, sample_weight: Floats | None, classes: NDArray[Any]) -> Any:
     """Grow a forest on soft targets; the bootstrap draws rows, as with labels."""
     regressor = _regressor(forest, FOREST_REGRESSORS[type(forest)], len(classes))
     regressor.set_params(oob_score=bool(forest.oob_score))

@@ -249,11 +249,7 @@ def _max_features(max_features: Any, n_features: int) -> int:
 
 
 def _check_nodes(
-    nodes: NDArray[Any],
-    values: NDArray[np.float64],
-    n_features: int,
-    classes: NDArray[Any] | None,
-    classifier: bool,
+    nodes: NDArray[Any], values: NDArray[np.float64], n_features: int, classes: NDArray[Any] | None, classifier: bool
 ) -> None:
     if values.ndim != 3 or len(values) != len(nodes) or not len(nodes):
         raise InvalidInputError(

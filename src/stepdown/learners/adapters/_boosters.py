@@ -14,9 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stepdown.learners._class_weight import fold_class_weight, with_class_weight
-from stepdown.learners._soft_support import Realisation, SoftFitSupport
-
-Floats = NDArray[np.float64]
+from stepdown.learners._soft_support import Floats, Realisation, SoftFitSupport
 
 # Of these the log-loss isn't the whole story.
 _OTHER_LOSSES = ("is_unbalance", "unbalance", "unbalanced_sets", "early_stopping_rounds")

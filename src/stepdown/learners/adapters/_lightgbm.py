@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stepdown.learners._sizes import Complexity, of_nested_trees
-from stepdown.learners._soft_support import Realisation, SoftFitSupport
+from stepdown.learners._soft_support import Floats, Realisation, SoftFitSupport
 
 from ._adapter import Adapter, PartOf, rounds_named
 from ._boosters import boosted_log_odds, regressor_like
@@ -49,12 +49,7 @@ def _first_rounds(model: Any, count: int) -> tuple[str, Any]:
 
 
 def _fit(
-    model: Any,
-    X: Any,
-    q: NDArray[np.float64],
-    sample_weight: NDArray[np.float64] | None,
-    classes: NDArray[Any],
-    params: dict[str, Any],
+    model: Any, X: Any, q: Floats, sample_weight: Floats | None, classes: NDArray[Any], params: dict[str, Any]
 ) -> Any:
     regressor = regressor_like(model, "LGBMRegressor", "cross_entropy", params).fit(X, q, sample_weight=sample_weight)
     # One round on labels that name both classes makes it a fitted classifier; then it gets the other booster.

@@ -12,7 +12,7 @@ from sklearn.base import clone
 
 from stepdown.core import InvalidInputError
 from stepdown.learners._sizes import Complexity, of_nested_trees
-from stepdown.learners._soft_support import Realisation, SoftFitSupport
+from stepdown.learners._soft_support import Floats, Realisation, SoftFitSupport
 
 from ._adapter import Adapter, PartOf, rounds_named
 from ._boosters import boosted_log_odds, regressor_like
@@ -55,12 +55,7 @@ def _first_rounds(model: Any, count: int) -> tuple[str, Any]:
 
 
 def _fit(
-    model: Any,
-    X: Any,
-    q: NDArray[np.float64],
-    sample_weight: NDArray[np.float64] | None,
-    classes: NDArray[Any],
-    params: dict[str, Any],
+    model: Any, X: Any, q: Floats, sample_weight: Floats | None, classes: NDArray[Any], params: dict[str, Any]
 ) -> Any:
     if not np.array_equal(classes, [0, 1]):
         raise InvalidInputError(f"XGBClassifier takes the classes 0 and 1 only; got {classes.tolist()}. Encode them.")
