@@ -19,9 +19,11 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
+from stepdown import Fixed, MultihopClassifier
 from stepdown.core import InvalidInputError, NotSupportedError, TransferSet, as_teacher, counting
 from stepdown.methods import Blend, Interpolate
 from stepdown.methods._blend_sources import best_exponent, calibrated, least_squares_weights, mixture_weights
+from stepdown.trainers import PlainFit
 
 TREE = DecisionTreeClassifier(max_depth=3)
 
@@ -110,6 +112,16 @@ class HardAnswers(ClassifierMixin, BaseEstimator):
 
     def predict(self, X):
         return self.model.predict(X)
+
+
+def test_the_chain_says_what_the_teacher_was_worth():
+    data, _ = noisy(80)
+    model = MultihopClassifier(
+        forest(data), TREE, methods=Blend(), intermediates=[], trainer=PlainFit(), random_state=0
+    )
+    hop = model.set_params(search=Fixed("one-hop")).fit(data.X, data.y).chain_[-1]
+    assert list(hop.notes) == ["teacher", "bag", "bag with larger leaves", "boosting"]
+    assert f"(teacher {hop.notes['teacher']:.2f}, bag" in str(hop)
 
 
 @pytest.mark.parametrize(("frozen", "fits"), [(False, 2 + 1 + 3), (True, 2 + 1 + 3 + 1)])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -65,6 +65,8 @@ class HopRecord:
         Validated on training data only; None where nothing was validated.
     seconds : float
         Wall-clock seconds of the hop, teacher signals included where it was the first to ask for them.
+    notes : mapping or None
+        What the method says about how it taught, as in `TransferSet.notes`; of the last hop of a search.
     """
 
     name: str
@@ -75,12 +77,14 @@ class HopRecord:
     complexity: Any = None
     score: float | None = None
     seconds: float = 0.0
+    notes: Mapping[str, float] | None = None
 
     def __str__(self) -> str:
         source = f"{' + '.join(self.teachers)} -> " if self.teachers else ""
         how = "" if self.method is None else f" by {self.method}"
         size = "" if self.complexity is None else f" [{self.complexity}]"
-        return f"{source}{self.name}{how}{size}"
+        notes = ", ".join(f"{name} {value:.2f}" for name, value in (self.notes or {}).items())
+        return f"{source}{self.name}{how}{size}{notes and f' ({notes})'}"
 
 
 class Chain(list[HopRecord]):

@@ -37,7 +37,7 @@ class Blend(TransferMethod):
     a bag of trees that is grown on its answers. Probabilities get 2 % of the class shares and are raised to the power
     with the least log-loss; the weights of the mixture are those under which the labels are likeliest (in regression:
     the errors smallest), not negative and of sum one. So a teacher is listened to as far as the data bear it out; the
-    weights are the `notes` of the transfer set, and logged.
+    weights are the `notes` of the transfer set and of the hop's record, and logged.
 
     Further rows are labelled by the blend of the models as fitted on all rows. Together, those that are made weigh
     `added_weight` times the training rows, and unlabelled ones what as many training rows do, at most what all do.

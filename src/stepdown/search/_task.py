@@ -227,7 +227,9 @@ class Task:
         log.info("training the student: %s", way.name)
         model, seconds = self.fit_whole(way)
         sources = tuple(teacher.name for teacher in way.method.asks(teachers))
-        last = HopRecord("student", sources, way.method, way.trainer, model, complexity(model), score, seconds)
+        told = self.supervised(way)
+        notes = told.notes if isinstance(told, TransferSet) else None
+        last = HopRecord("student", sources, way.method, way.trainer, model, complexity(model), score, seconds, notes)
         return Trained(way, model, [*records, last])
 
     def fit_whole(self, way: Way) -> tuple[Any, float]:
