@@ -130,6 +130,20 @@ def test_bad_targets_of_regression(write, values, words):
         read_data(path, "t", "regression")
 
 
+@pytest.mark.parametrize(
+    ("values", "task", "first"),
+    [
+        (["1,5", "-2", " 3,25"], "regression", 1.5),
+        (["1,500", "2,250", "3,125"], "classification", "1,500"),  # may be thousands
+        (["1,5", "2,5", "x"], "classification", "1,5"),
+    ],
+)
+def test_targets_with_decimal_commas(write, values, task, first):
+    data = read_data(write("a;t\n" + "".join(f"{n};{value}\n" for n, value in enumerate(values * 2))), "t")
+    assert data.task == task
+    assert data.y[0] == first
+
+
 def test_missing_and_foreign_files(write, tmp_path):
     with pytest.raises(InvalidInputError, match="file not found"):
         read_data(tmp_path / "none.csv", "t")

@@ -161,11 +161,12 @@ def _take_target(frame: pd.DataFrame, target: str, task: str, path: Path) -> Dat
     if not X.columns.size:
         raise InvalidInputError(f"{path}: {target!r} is the only column, so nothing is left to learn from.")
     refuse_cells(X, path)
+    column = _without_decimal_commas(frame[target])
     if task == "auto":
-        task = _task_of(frame[target])
+        task = _task_of(column)
         other = "regression" if task == "classification" else "classification"
         notices.append(f"{target!r} is treated as {task}; --task {other} changes that")
-    y = _labels(frame[target], path) if task == "classification" else _quantities(frame[target], path)
+    y = _labels(column, path) if task == "classification" else _quantities(column, path)
     origin = {
         "file": path.name,
         "fingerprint": fingerprint(path),
@@ -175,6 +176,15 @@ def _take_target(frame: pd.DataFrame, target: str, task: str, path: Path) -> Dat
         "columns": [str(column) for column in X.columns],
     }
     return Data(X, y, task, origin, tuple(notices))
+
+
+def _without_decimal_commas(column: pd.Series[Any]) -> pd.Series[Any]:
+    """A target of texts such as 3,25 as numbers; where all have three digits behind, they may be thousands."""
+    texts = column.astype(str).str.strip()
+    with_comma = texts[texts.str.contains(",", regex=False)]
+    if with_comma.empty or with_comma.str.fullmatch(r".*,\d{3}").all():
+        return column
+    return texts.str.replace(",", ".").astype(float) if texts.str.fullmatch(r"[+-]?\d+(,\d+)?").all() else column
 
 
 def _is_nested(cell: Any) -> bool:
