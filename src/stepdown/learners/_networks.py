@@ -148,12 +148,12 @@ def completed(method: Any) -> Any:
 
     Any other method is returned as it is.
     """
-    return _room("_with_head").completed(method) if _holds_a_loss(method) else method
+    return _room("_with_head").completed(method) if is_between_networks(method) else method
 
 
 def between_twins(method: Any) -> Any:
     """A method between networks for a teacher with the student's names of layers; any other method as it is."""
-    return _room("_with_head").between_twins(method) if _holds_a_loss(method) else method
+    return _room("_with_head").between_twins(method) if is_between_networks(method) else method
 
 
 def live_kd(temperature: float, weight: float) -> TransferMethod:
@@ -199,7 +199,7 @@ def wider_nets(student: Any, data: TransferSet, factors: Sequence[float], seed: 
     return [(name, clone(with_final(student, wide))) for name, wide in found]
 
 
-def _holds_a_loss(method: Any) -> bool:
+def is_between_networks(method: Any) -> bool:
     """Whether a method, or one that it is made of, is between networks."""
     parts = [method, *method.get_params(deep=True).values()]
     return any(cls.__module__ == "stepdown.nn._method" for part in parts for cls in type(part).__mro__)

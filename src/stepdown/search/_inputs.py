@@ -21,7 +21,7 @@ from sklearn.utils.validation import (
 )
 
 from stepdown.core import ANSWERED, LEARNED, ComplexityWarning, HopRecord, InvalidInputError, TransferSet
-from stepdown.learners import predictions
+from stepdown.learners import peel, predictions
 
 from ._contents import check_columns, check_labels, check_names, plain_columns, prepares
 
@@ -80,6 +80,7 @@ def checked_rows(owner: Any, X: Any, models: Sequence[Any]) -> Any:
         accept_sparse=["csr", "csc"] if all(tag.sparse for tag in tags) else False,
         dtype="numeric",
         ensure_all_finite="allow-nan" if all(tag.allow_nan for tag in tags) else True,
+        allow_nd=all(peel(model).is_network for model in models),  # images and sequences
         estimator=owner,
         input_name="X",
     )

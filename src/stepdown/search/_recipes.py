@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 from sklearn.base import clone, is_classifier
 from sklearn.linear_model._base import LinearClassifierMixin
 from sklearn.svm import LinearSVR
@@ -20,6 +21,7 @@ from stepdown.learners import (
     between_twins,
     can_teach,
     grown,
+    is_between_networks,
     learned_property,
     limits_in_rows,
     peel,
@@ -81,7 +83,7 @@ def build_ways(
         Way("plain", "plain", labels, PlainFit(), uses_teacher=False),
         Way("labels", "labels", labels, trainer, uses_teacher=False),
     ]
-    ladder = _bridge(teacher, student, data, seed) if intermediates is None else list(intermediates)
+    ladder = _bridge(teacher, student, data, methods or (), seed) if intermediates is None else list(intermediates)
     if methods is None:
         return _teachable(ways + _default_ways(data, trainer, ladder, frozen, cv, labels), teacher, student)
     for method, text in zip(methods, distinct(methods), strict=True):
@@ -125,11 +127,23 @@ def _teachable(ways: list[Way], teacher: Any, student: Any) -> list[Way]:
     return sound
 
 
-def _bridge(teacher: Any, student: Any, data: TransferSet, seed: int | None) -> list[tuple[str, Any]]:
-    """The constructed intermediate: between networks one of them, else, or where none can be built, bagged trees."""
-    return _wider_nets(teacher, student, data, (WIDTH_OF_BRIDGE,), seed) or [
-        ("bridge", bagged_bridge(student, data.n_samples))
-    ]
+def _bridge(
+    teacher: Any, student: Any, data: TransferSet, methods: Sequence[TransferMethod], seed: int | None
+) -> list[tuple[str, Any]]:
+    """The constructed intermediate: between networks one of them, else bagged trees, where methods and rows allow.
+
+    Where they don't, there is none, and one hop is what remains.
+    """
+    wider = _wider_nets(teacher, student, data, (WIDTH_OF_BRIDGE,), seed)
+    return wider or [("bridge", bag) for bag in _bags(student, data, methods)]
+
+
+def _bags(student: Any, data: TransferSet, methods: Sequence[TransferMethod] = ()) -> list[Any]:
+    """Bagged trees, where they can read the rows and be taught by all of the methods."""
+    if np.ndim(data.X) > 2 or any(is_between_networks(method) for method in methods):
+        log.info("no bridge: bagged trees can't stand between these networks; pass intermediates=")
+        return []
+    return [bagged_bridge(student, data.n_samples)]
 
 
 def _wider_nets(
@@ -141,7 +155,7 @@ def _wider_nets(
     try:
         wider = wider_nets(student, data, factors, derive_seed(seed, "bridge"))
     except NotSupportedError as error:
-        log.info("the bridge is a bag of trees: %s", error)
+        log.info("no network of the student's architecture is the bridge: %s", error)
         return []
     return [("bridge", wider[0][1])] if len(wider) == 1 else wider
 
@@ -239,7 +253,7 @@ def default_methods(student: Any, cv: int, ways: Sequence[Way]) -> list[Transfer
 def constructed_ladder(teacher: Any, student: Any, data: TransferSet, seed: int | None) -> list[tuple[str, Any]]:
     """What the wide search chooses from when the user names no intermediates."""
     wider = _wider_nets(teacher, student, data, (4.0, 2.0), seed)
-    return [*shrunk(teacher), *(wider or [("bridge", bagged_bridge(student, data.n_samples))]), *grown(student)]
+    return [*shrunk(teacher), *(wider or [("bridge", bag) for bag in _bags(student, data)]), *grown(student)]
 
 
 def ways_of_answers(
