@@ -7,6 +7,7 @@ import signal
 import time
 from pathlib import Path
 
+import joblib
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -14,7 +15,7 @@ import pytest
 from sklearn.base import clone
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.frozen import FrozenEstimator
-from sklearn.tree import DecisionTreeClassifier
+from sklearn.tree import BaseDecisionTree, DecisionTreeClassifier
 
 from stepdown import KD, DynamicProgramming, MultihopClassifier
 from stepdown.core import TransferSet
@@ -129,6 +130,19 @@ def test_memory_changes_no_result(search, wine, tmp_path) -> None:
         assert clf.comparison_ == plain.comparison_
     timeless = [[{**row, "seconds": 0} for row in clf.candidates_] for clf in (kept, read)]
     assert timeless[0] == timeless[1]
+
+
+@pytest.mark.parametrize("given", [{}, {"compress": 3}, {"mmap_mode": "r"}], ids=str)
+def test_a_memory_is_used_as_it_is_given(given, wine, tmp_path, monkeypatch) -> None:
+    memory = joblib.Memory(tmp_path, verbose=0, **given)
+    plain, kept = (chain(m).fit(*wine) for m in (None, memory))
+    assert list(tmp_path.rglob("output.pkl"))
+    assert not list(tmp_path.rglob("hop-*"))
+    monkeypatch.setattr(BaseDecisionTree, "_fit", None)  # nothing is fitted again
+    read = chain(joblib.Memory(tmp_path, verbose=0, **given)).fit(*wine)
+    for clf in (kept, read):
+        np.testing.assert_array_equal(clf.predict_proba(wine[0]), plain.predict_proba(wine[0]))
+        assert clf.comparison_ == plain.comparison_
 
 
 @pytest.mark.parametrize("damage", ["empty", "not of ours", "half", "swapped", "a pickle that runs code"])

@@ -91,6 +91,8 @@ class Store:
         if folder is None:
             return None
         try:
+            if isinstance(memory, joblib.Memory):
+                return _InMemory(memory, folder, hash_of_rows(data), *root)
             return cls(folder, hash_of_rows(data), *root)
         except Exception as error:  # joblib hashes by pickling, and not everything can be pickled
             reason = f"{type(error).__name__}: {error}"
@@ -130,6 +132,24 @@ class Store:
 
     def _path(self, key: tuple[Any, ...]) -> Path:
         return self.folder / f"{key[0]}-{hash_of(*key)}.pkl"
+
+
+class _InMemory(Store):
+    """Items in a ``joblib.Memory`` of the user's: its backend, its compression, its memory maps."""
+
+    def __init__(self, memory: joblib.Memory, folder: Path, *root: Any) -> None:
+        super().__init__(folder, *root)
+        self._keep = memory.cache(_kept, ignore=["item"])
+
+    def load(self, *key: Any) -> Any:
+        return self._keep(str(self._path(key)), None)  # which keeps None where there is nothing, until it is saved
+
+    def save(self, item: Any, *key: Any) -> None:
+        self._keep.call(str(self._path(key)), item)
+
+
+def _kept(name: str, item: Any) -> Any:
+    return item
 
 
 def fit_once(memory: Any, model: Any, data: TransferSet, seed: int | None) -> Any:
