@@ -66,16 +66,18 @@ PAIRS = [
 ]
 
 
-# Bootstraps and folds are drawn over rows: a row of weight two is drawn once where the same row given twice is drawn
-# twice. scikit-learn's own forests and cross-validated estimators fail these two checks for the same reason.
-WEIGHTS = "bootstraps and folds are drawn over rows, whatever their weights"
+# Bootstraps and bins are drawn over rows: a row of weight two is drawn once where the same row given twice is drawn
+# twice. scikit-learn's own forests fail these two checks for the same reason. With the folds that the checks give,
+# pairs of other models pass, and those whose chosen way doesn't listen to the forest.
+WEIGHTS = "bootstraps and bins are drawn over rows, whatever their weights"
+DRAWN = {repr(PAIRS[place]) for place in (0, 4, 5, 6, 7, 8, 12)}
 EXPECTED = {
     "check_sample_weight_equivalence_on_dense_data": WEIGHTS,
     "check_sample_weight_equivalence_on_sparse_data": WEIGHTS,
 }
 
 
-@parametrize_with_checks(PAIRS, expected_failed_checks=lambda estimator: EXPECTED)
+@parametrize_with_checks(PAIRS, expected_failed_checks=lambda estimator: EXPECTED if repr(estimator) in DRAWN else {})
 @pytest.mark.filterwarnings("ignore")
 def test_scikit_learn_contract(estimator, check) -> None:
     check(estimator)
