@@ -95,3 +95,10 @@ def test_rows_of_the_comparison_know_the_former_key_and_print_as_a_table() -> No
     frame = clf.chain_.to_frame()
     assert list(frame["model"]) == [record.name for record in clf.chain_]
     assert repr(clf.chain_).splitlines() == [str(record) for record in clf.chain_]
+
+
+def test_a_star_import_still_brings_what_moved_to_contrib() -> None:
+    pytest.importorskip("torch")
+    code = "from stepdown.nn import *; print(VID.__module__, KD.__module__)"
+    got = subprocess.run([sys.executable, "-W", "ignore", "-c", code], capture_output=True, text=True, check=True)
+    assert got.stdout.split() == ["stepdown.nn.contrib._vid", "stepdown.nn._kd"]

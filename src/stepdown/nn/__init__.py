@@ -106,3 +106,6 @@ __all__ = [
 ]
 
 __getattr__ = moved(__name__)
+
+# For one release `from stepdown.nn import *` still brings what has moved to nn.contrib.
+__all__ += ["AT", "Hint", "InDistill", "Logit", "RKD", "SP", "VID"]
