@@ -351,7 +351,7 @@ def test_names_of_layers_are_checked_before_training(pair, teacher, data):
 
 
 def test_shapes_are_checked_before_training(teacher, data):
-    with pytest.raises(InvalidInputError, match=r"conv1.*fc1.*can't be regressed.*use AT"):
+    with pytest.raises(InvalidInputError, match=r"conv1.*fc1.*can't be compared.*use AT"):
         Hint([("conv1", "fc1")]).transfer([teacher], net(), data)
 
 

@@ -72,7 +72,7 @@ LOSSES = {
     "kd": partial(losses.kd, target=torch.tensor([0, 1, 2, 0, 1])),
     "logit": losses.logit,
     "hint": losses.hint,
-    "at": lambda student, teacher, **rest: losses.at(student[:, None], teacher[:, None].contiguous(), **rest),
+    "at": lambda student, teacher, **rest: losses.at(student[..., None], teacher[..., None].contiguous(), **rest),
     "pkt": losses.pkt,
     "sp": losses.sp,
     "mds": losses.mds,

@@ -140,7 +140,7 @@ def cut_back(tree: Any, n_leaves: int) -> None:
     >>> from sklearn.tree import DecisionTreeRegressor
     >>> tree = DecisionTreeRegressor().fit(np.arange(4.0)[:, None], [0.0, 0.1, 5.0, 7.0])
     >>> cut_back(tree, 2)
-    >>> tree.get_n_leaves(), tree.predict([[0.0], [3.0]]).tolist()
+    >>> int(tree.get_n_leaves()), tree.predict([[0.0], [3.0]]).tolist()
     (2, [0.05, 6.0])
     """
     whole, own = tree.tree_, tree.ccp_alpha

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
+from functools import wraps
 from typing import Any, Self, TypeVar, cast
 
 import numpy as np
@@ -43,9 +44,27 @@ def _student_has(attribute: str) -> Callable[[Predict], Predict]:
     return cast("Callable[[Predict], Predict]", available_if(check))
 
 
+def _takes_former_parameters(init: Callable[..., None]) -> Callable[..., None]:
+    """Let ``query_budget=`` and ``queries=`` of the first release make a `Queried` teacher; the signature stays."""
+
+    @wraps(init)
+    def takes(self: Any, teacher: Any, *given: Any, **named: Any) -> None:
+        former = {name: named.pop(name) for name in ("query_budget", "queries") if name in named}
+        if former:
+            text = "query_budget= and queries= have moved: give Queried(teacher, budget=..., strategy=...) instead"
+            warnings.warn(text, DeprecationWarning, stacklevel=2)
+        if former.get("query_budget") is not None:
+            strategy = former.get("queries", "auto")
+            teacher = Queried(teacher, former["query_budget"], strategy=None if strategy == "auto" else strategy)
+        init(self, teacher, *given, **named)
+
+    return takes
+
+
 class _Multihop(Selecting, MetaEstimatorMixin, BaseEstimator):
     """What classifier and regressor share: everything but the targets."""
 
+    @_takes_former_parameters
     def __init__(
         self,
         teacher: Any,
@@ -62,9 +81,8 @@ class _Multihop(Selecting, MetaEstimatorMixin, BaseEstimator):
         memory: Any = None,
         verbose: int = 0,
         keep_rungs: bool = False,
-        **former: Any,
     ) -> None:
-        self.teacher = _with_budget(teacher, former) if former else teacher
+        self.teacher = teacher
         self.student = student
         self.methods = methods
         self.intermediates = intermediates
@@ -279,17 +297,6 @@ class MultihopRegressor(RegressorMixin, _Multihop):
     >>> reg.fit(X, y).student_.get_depth()
     3
     """
-
-
-def _with_budget(teacher: Any, former: dict[str, Any]) -> Any:
-    """The teacher that the first release wrote as ``query_budget=`` and ``queries=``."""
-    unknown = former.keys() - {"query_budget", "queries"}
-    if unknown:
-        raise TypeError(f"unexpected keyword argument {min(unknown)!r}")
-    text = "query_budget= and queries= have moved: give Queried(teacher, budget=..., strategy=...) as the teacher"
-    warnings.warn(text, DeprecationWarning, stacklevel=3)
-    budget, strategy = former.get("query_budget"), former.get("queries", "auto")
-    return teacher if budget is None else Queried(teacher, budget, strategy=None if strategy == "auto" else strategy)
 
 
 def _listed(teacher: Any) -> list[Any]:
