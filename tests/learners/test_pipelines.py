@@ -51,6 +51,7 @@ def test_every_wrapper_is_taken_off():
     assert complexity(model).nodes == tree.tree_.node_count
 
 
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize(
     "learner",
     [
