@@ -101,6 +101,12 @@ def test_what_says_nothing_is_left_out_with_a_line(cells, reason) -> None:
     assert made == [[]] * N
 
 
+def test_texts_of_which_none_is_frequent_are_left_out() -> None:
+    line, made = read([f"N{row // 2}A" for row in range(400)])
+    assert "none of its 200 texts is frequent" in line
+    assert made == [[]] * 400
+
+
 def test_keys_are_known_by_their_names_and_quantities_stay() -> None:
     r = np.random.default_rng(0)
     names = ("PassengerId", "order_nr", "old_id", "paid", "salary")

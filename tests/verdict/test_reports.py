@@ -83,15 +83,16 @@ RENDERERS = [render_text, render_html, render_json, render_rich]
 @pytest.mark.parametrize(
     ("verdict", "words"),
     [
-        ("better", "The multihop chain is better than 1-hop transfer: +1.2 points [-0.3, +2.1]."),
-        ("worse", "The multihop chain is worse than 1-hop transfer: +1.2 points [-0.3, +2.1]."),
+        ("better", "The multihop chain is better than one-hop transfer: +1.2 points [-0.3, +2.1]."),
+        ("worse", "The multihop chain is worse than one-hop transfer: +1.2 points [-0.3, +2.1]."),
         (
             "no practical difference",
-            "There is no practical difference between the multihop chain and 1-hop transfer: +1.2 points [-0.3, +2.1].",
+            "There is no practical difference between the multihop chain and one-hop transfer:"
+            " +1.2 points [-0.3, +2.1].",
         ),
         (
             "undecided",
-            "It is undecided whether the multihop chain is better or worse than 1-hop transfer: +1.2 points"
+            "It is undecided whether the multihop chain is better or worse than one-hop transfer: +1.2 points"
             " [-0.3, +2.1].",
         ),
     ],
@@ -137,7 +138,7 @@ def test_what_is_undecided_is_told_together(summary):
     rows = [pair("one-hop", "labels", 0.004, -0.01, 0.02, "undecided"), *summary["comparisons"]]
     text = summary_sentence({"schema": 1, "scorer": "accuracy", "comparisons": rows})
     assert (
-        "Undecided: 1-hop transfer against labels alone with the same trainer, +0.4 points [-1.0, +2.0];"
+        "Undecided: one-hop transfer against labels alone with the same trainer, +0.4 points [-1.0, +2.0];"
         " the multihop chain against the control (the same chain begun from labels, the teacher unused), +0.1 points"
         " [-2.5, +2.9]. So no gain"
     ) in text
@@ -150,7 +151,7 @@ def test_validated_scores_are_not_sold_as_a_verdict():
         {"way": "control", "score": 0.94, "std_error": 0.01, "difference": 0.01, "difference_se": 0.02},
     ]
     text = summary_sentence({"schema": 1, "scorer": "accuracy", "validation": rows})
-    assert "1-hop transfer was chosen, scoring 93.0 %" in text
+    assert "one-hop transfer was chosen, scoring 93.0 %" in text
     assert "scored 94.0, not clearly more" in text
     assert "not a verdict" in text
     assert summary_sentence({"schema": 1}) == "Nothing was compared."
@@ -411,7 +412,7 @@ def test_labels_alone_are_not_called_worse_than_a_biased_score():
         {"way": "one-hop", "kind": "one-hop", "score": 0.92, "chosen": False, "validated": "frozen"},
     ]
     text = summary_sentence({"schema": 1, "scorer": "accuracy", "validation": rows})
-    assert "1-hop transfer scored 92.0, an optimistically biased score" in text
+    assert "one-hop transfer scored 92.0, an optimistically biased score" in text
     rows[0]["chosen"], rows[1]["chosen"], rows[0]["score"] = False, True, 0.93
     text = summary_sentence({"schema": 1, "scorer": "accuracy", "validation": rows})
     assert "scored 93.0, not clearly more" in text

@@ -11,7 +11,7 @@ def derive_seed(seed: int | None, *names: str | int) -> int | None:
     """Return the seed of one named piece of work.
 
     A counter would give the last hop another seed as soon as a hop is put before it, and then a
-    chain and its 1-hop transfer would differ by luck. Names don't move.
+    chain and its one-hop transfer would differ by luck. Names don't move.
 
     Parameters
     ----------

@@ -2,7 +2,7 @@
 
 Nodes are the teacher, the candidates and the student; an edge is a hop by a method. The value of a node is the best
 validated score of a model found there, and only that best model teaches the nodes behind it. With n candidates and m
-methods that is at most n²·m hops, and it contains plain training and every 1-hop transfer.
+methods that is at most n²·m hops, and it contains plain training and every one-hop transfer.
 """
 
 from __future__ import annotations

@@ -55,7 +55,10 @@ def read_column(name: str, cells: NDArray[Any], kind: str | None = None) -> Read
         raise InvalidInputError(f"column {name!r} can't be read as dates: it holds {_few(present)}")
     if kind is None and len(present) >= FEWEST_ROWS and len(counts) > OWN_VALUES * len(present):
         return "nearly every row has its own text: an identifier or free text"
-    return _categories(name, counts, gaps)
+    read = _categories(name, counts, gaps)
+    if kind is None and not read.values:
+        return f"none of its {len(counts)} texts is frequent: an identifier or free text"
+    return read
 
 
 def _of_numbers(name: str, cells: NDArray[Any], kind: str | None) -> Reading | str:

@@ -57,7 +57,7 @@ class Verdict:
     a         b        difference    low   high  verdict
     multihop  one-hop       0.012  0.003  0.021  better
     >>> verdict.chosen, verdict.sentence.split(":")[0]
-    ({'multihop': 10}, 'The multihop chain is better than 1-hop transfer')
+    ({'multihop': 10}, 'The multihop chain is better than one-hop transfer')
     """
 
     summary: Mapping[str, Any]

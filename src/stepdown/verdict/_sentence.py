@@ -11,7 +11,7 @@ from ._tables import is_biased
 NAMES = {
     "plain": "the simple model alone",
     "labels": "labels alone with the same trainer",
-    "one-hop": "1-hop transfer",
+    "one-hop": "one-hop transfer",
     "multihop": "the multihop chain",
     "control": "the control (the same chain begun from labels, the teacher unused)",
     "chosen": "the chosen student",
@@ -39,7 +39,7 @@ def summary_sentence(summary: Mapping[str, Any]) -> str:
     >>> row = {"a": "multihop", "b": "one-hop", "difference": 0.012, "low": 0.003, "high": 0.021, "verdict": "better"}
     >>> text = summary_sentence({"schema": 1, "scorer": "accuracy", "comparisons": [row]})
     >>> text.split(". ")[0]
-    'The multihop chain is better than 1-hop transfer: +1.2 points [+0.3, +2.1]'
+    'The multihop chain is better than one-hop transfer: +1.2 points [+0.3, +2.1]'
     """
     scale = Scale(str(summary.get("scorer", "score")))
     comparisons = list(summary.get("comparisons") or [])
