@@ -1,5 +1,7 @@
 """The gate's rule on scores made by hand."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from sklearn.base import clone
@@ -13,7 +15,7 @@ from stepdown.core import TransferSet, as_teacher
 from stepdown.learners import BaggedTreesClassifier
 from stepdown.methods import KD, ModelCompression, NoTransfer, Synthesiser
 from stepdown.search._recipes import preferred_way
-from stepdown.search._search import Choice, leave_home, margin_among
+from stepdown.search._search import Choice, concluded, leave_home, margin_among
 from stepdown.search._task import Task, Way
 from stepdown.search._validate import WayScores
 from stepdown.trainers import PlainFit
@@ -64,6 +66,16 @@ def test_many_rivals_do_not_win_by_being_many() -> None:
     assert left["for so many"] <= 12 < 35 < left["one margin"] < 65  # of 200; docs/search.md says a quarter
     assert margin_among(2.0, 1) == pytest.approx(2.0)
     assert (margin_among(0.0, 30), margin_among(np.inf, 30)) == (0.0, np.inf)
+
+
+@pytest.mark.parametrize(("gain", "chosen"), [(0.07, 0), (0.12, 29)])
+def test_ways_that_a_wide_search_adds_need_the_margin_of_many(gain, chosen) -> None:
+    """One of 28 further ways needs 3.2 standard errors, where one of the gate's own would need two."""
+    own, added = [LABELS, ONE], [Way(f"further {n}", "one-hop", KD(), PlainFit()) for n in range(28)]
+    tried = [*own, *added]
+    gains = [0.0] * 29 + [gain]
+    found = SimpleNamespace(ways=tried, scores=lambda ways: scores(*gains), rows=[], nodes=[], validation=None)
+    assert concluded(found, own, LABELS, 2.0).way is tried[chosen]
 
 
 def test_of_a_kind_the_first_is_the_best_unless_another_is_clearly_better() -> None:

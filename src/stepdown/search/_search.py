@@ -91,13 +91,12 @@ def concluded(found: Exploration, ways: Sequence[Way], home: Way, margin: float)
     if base not in found.ways or home not in found.ways:
         log.warning("the budget was spent before the ways could be compared: %s is taken unseen", home.name)
         return Choice(home, None, list(ways), None, found.rows, margin, found.nodes)
-    ways = sorted(found.ways, key=lambda way: ways.index(way) if way in ways else len(ways))
-    scores = found.scores(ways)
-    own = [place for place, way in enumerate(ways) if way in ways]
-    further = [place for place, way in enumerate(ways) if way not in ways]
-    chosen = leave_home(scores, ways.index(home), own, margin)
+    tried = sorted(found.ways, key=lambda way: ways.index(way) if way in ways else len(ways))
+    scores = found.scores(tried)
+    further = [place for place, way in enumerate(tried) if way not in ways]
+    chosen = leave_home(scores, tried.index(home), range(len(tried) - len(further)), margin)
     chosen = leave_home(scores, chosen, further, margin_among(margin, len(further)))
-    return Choice(ways[chosen], scores.mean(chosen), ways, scores, found.rows, margin, found.nodes, found.validation)
+    return Choice(tried[chosen], scores.mean(chosen), tried, scores, found.rows, margin, found.nodes, found.validation)
 
 
 class Search(BaseEstimator, ABC):
