@@ -16,6 +16,7 @@ ROOT = Path(stepdown.__file__).parent
 ARROWS = {
     "core": set(),
     "learners": {"core"},
+    "students": {"learners", "core"},
     "trainers": {"learners", "core"},
     "methods": {"trainers", "learners", "core"},
     "oracle": {"methods", "trainers", "learners", "core"},
@@ -24,7 +25,7 @@ ARROWS = {
     "multihop": {"search", "oracle", "methods", "trainers", "learners", "core"},
     "verdict": {"multihop", "search", "oracle", "learners", "core"},
     "diagnosis": {"verdict", "multihop", "search", "oracle", "trainers", "learners", "core"},
-    "ship": {"verdict", "diagnosis", "learners", "core"},
+    "ship": {"verdict", "diagnosis", "students", "learners", "core"},
     "checks": {"methods", "trainers", "learners", "core", "nn"},  # nn inside functions only
     "cli": {
         *("ship", "verdict", "diagnosis", "multihop", "search", "oracle"),

@@ -15,9 +15,8 @@ import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from students import CASES, Student, student
-
 from stepdown import ship
+from students import CASES, Student, student
 
 # scikit-learn says so whenever it meets a category that an encoder has dropped or hasn't seen.
 pytestmark = pytest.mark.filterwarnings("ignore:Found unknown categories:UserWarning")

@@ -107,6 +107,8 @@ def _count(model: Any) -> Complexity | None:
     model = peel(model).learner
     if hasattr(type(model), "model_that_counts"):  # a wrapper of ours that stands above this room
         return _count(model.model_that_counts)
+    if hasattr(type(model), "complexity_"):  # a model that says itself how large it is
+        return model.complexity_
     if (adapter := adapter_of(model)) is not None:
         return adapter.size(model)
     for known, count in _COUNTERS:

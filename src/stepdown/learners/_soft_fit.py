@@ -203,7 +203,9 @@ def _realisation(model: Any, n_classes: int) -> tuple[SoftFitSupport, Realisatio
     if peel(model).is_network:
         return soft_network_support(model), None  # fitted before anyone asks for a realisation
     if isinstance(model, RegressionClassifier | BaggedTreesClassifier):
-        return SoftFitSupport("exact", "fits squared error on the soft targets"), _regress
+        return SoftFitSupport("exact", "fits squared error on the soft targets"), _natively
+    if hasattr(kind, "fit_soft"):
+        return SoftFitSupport("exact", "fits its own loss on the soft targets, by fit_soft"), _natively
     if kind in TREE_REGRESSORS and grows_by_gini(model):
         return SoftFitSupport("exact", "splits by squared error on the soft targets, which is Gini"), _folded(
             fit_soft_tree
@@ -222,14 +224,9 @@ def _realisation(model: Any, n_classes: int) -> tuple[SoftFitSupport, Realisatio
     return support, None if support.kind == "refused" else fit_by_expansion
 
 
-def _regress(
-    model: RegressionClassifier | BaggedTreesClassifier,
-    X: Any,
-    Q: Floats,
-    sample_weight: Floats | None,
-    classes: NDArray[Any],
-    seed: int | None,
-) -> RegressionClassifier | BaggedTreesClassifier:
+def _natively(
+    model: Any, X: Any, Q: Floats, sample_weight: Floats | None, classes: NDArray[Any], seed: int | None
+) -> Any:
     return model.fit_soft(X, Q, classes, sample_weight)
 
 
