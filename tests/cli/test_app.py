@@ -287,6 +287,15 @@ def test_a_bug_keeps_its_traceback(call, table, monkeypatch, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["customers.csv"]
 
 
+def test_a_teacher_that_is_not_used_is_told_first(call, table, tmp_path):
+    words = ["--teacher", "forest:n_estimators=5", "--student", "logistic", "--search", "gate:margin=100"]
+    result = fine(call("run", table, "--target", "churn", *words, "--out", "shipped"))
+    line = result.stdout.splitlines()[0]
+    assert line.startswith("The teacher is not used: the student was trained by 'labels'; ")
+    assert f"\n\n{line}\n" in (tmp_path / "shipped" / "chain.txt").read_text()
+    assert json.loads((tmp_path / "shipped" / "result.json").read_text())["sentence"].startswith(line)
+
+
 # The other commands -------------------------------------------------------------------------------------------------
 
 

@@ -161,6 +161,11 @@ def test_logistic_regression_is_left_alone_by_default(cancer) -> None:
     plain = clone(student).fit(*cancer)
     np.testing.assert_allclose(clf.predict_proba(cancer[0]), plain.predict_proba(cancer[0]), atol=1e-4)
     assert [record.name for record in clf.chain_] == ["student"]
+    for shown in (clf.chain_, clf.comparison_, pickle.loads(pickle.dumps(clf)).chain_):
+        assert repr(shown).startswith("The teacher is not used: the student was trained by 'labels'; ")
+    taught = small(search=Fixed("one-hop")).fit(*cancer)
+    assert taught.chain_.note == taught.comparison_.note == ""
+    assert repr(taught.chain_).startswith("teacher [")
 
 
 def test_string_labels_frames_and_weights(cancer) -> None:

@@ -86,6 +86,15 @@ def test_of_a_kind_the_first_is_the_best_unless_another_is_clearly_better() -> N
     assert Choice(other, None, [ONE, TWO, other]).best("multihop") is other
 
 
+def test_a_teacher_that_the_chosen_way_does_not_use_is_told() -> None:
+    tried = [LABELS, ONE, TWO]
+    text = Choice(LABELS, None, tried, scores(0.0, -0.03, -0.02)).teacher_unused
+    assert text.startswith("The teacher is not used: the student was trained by 'labels'; 'two', validated as the best")
+    assert "differs from it by -0.020 ± 0.0" in text
+    assert Choice(LABELS, None, tried).teacher_unused == "The teacher is not used: the student was trained by 'labels'."
+    assert Choice(TWO, None, tried, scores(0.0, 0.0, 0.0)).teacher_unused == ""
+
+
 def test_rows_count_by_their_weights() -> None:
     """A row of weight 2 is a row that stands there twice, up to the small-sample factor of the error."""
     rng = np.random.default_rng(1)

@@ -17,7 +17,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from stepdown import Fixed, MultihopClassifier, MultihopRegressor, compare
+from stepdown import KD, Fixed, MultihopClassifier, MultihopRegressor, compare
 from stepdown.core import InvalidInputError
 from stepdown.verdict import render_text as summary_text
 
@@ -52,6 +52,33 @@ def test_the_verdict_has_tables_and_a_sentence(verdict) -> None:
     assert len(frame) == len(verdict.comparisons) == repr(verdict.comparisons).count("\n")
     assert sum(verdict.chosen.values()) == 3
     assert verdict.sentence in " ".join(str(verdict).split())
+
+
+def test_a_teacher_that_no_fold_used_is_told_first(wine) -> None:
+    student = make_pipeline(StandardScaler(), LogisticRegression())
+    verdict = compare(MultihopClassifier(RandomForestClassifier(5), student, search=Fixed("labels")), *wine, cv=2)
+    line = "The teacher is not used in 2 of 2 outer folds: 'labels' was chosen there."
+    assert verdict.summary["teacher_unused"] == line == str(verdict).splitlines()[0]
+    assert verdict.sentence.startswith(line)
+    assert line in verdict._repr_html_().split("</p>")[0].replace("&#x27;", "'")
+
+
+class Noted(KD):
+    """Says what its targets are made of."""
+
+    def supervise(self, teachers, student, data, *, seed=None):
+        told = super().supervise(teachers, student, data, seed=seed)
+        return told.replace(notes={"teacher": data.n_samples / 178, "labels": 0.25})
+
+
+def test_what_each_model_was_worth_to_the_targets_is_told(wine) -> None:
+    clf = CLF.__class__(RandomForestClassifier(5), DecisionTreeClassifier(max_depth=2), methods=Noted(), random_state=0)
+    verdict = compare(clf.set_params(intermediates=[], search=Fixed("one-hop")), *wine, cv=2)
+    ways = {way["name"]: way["notes"] for way in verdict.summary["ways"]}
+    assert ways["one-hop"] == {"teacher": 0.5, "labels": 0.25}  # of 178 rows half learn in a fold
+    assert ways["plain"] == {} == ways["teacher"]
+    assert "The targets of one-hop transfer are made of: teacher 0.50, labels 0.25." in verdict.sentence
+    assert "The teacher is not used" not in str(verdict)
 
 
 def test_differences_are_those_of_the_scores(verdict) -> None:

@@ -29,7 +29,7 @@ from ._data import Data, fingerprint, read_data
 from ._datasets import digits
 from ._errors import UsageError
 from ._estimators import Spec, build, nearest, parse_spec
-from ._limits import best_within, check_limits, rungs_summary, shippable, shipped_line
+from ._limits import best_within, check_limits, rungs_summary, shippable, shipped_line, unused_within
 from ._methods import read_methods
 from ._output import check_free, check_memory, free_folder, written_whole
 from ._prepare import fit_for, learns_from_labels_only, multihop, preparing
@@ -257,6 +257,8 @@ def _run(
         best = best_within(estimator, limits)
         model = best.model
         summary |= {"limits": dict(limits), "rungs": rungs_summary(estimator, best)}
+        summary["teacher_unused"] = unused_within(estimator, best)
+        summary["sentence"] = summary_sentence(summary)
     shipped = shippable(prepare, model)
     if isinstance(models.teacher, Queried):
         summary["queries"] = queries_summary(models.teacher, table, known)

@@ -15,6 +15,9 @@ from stepdown.ship import without_unread
 
 from ._errors import UsageError
 
+# Kinds of ways whose student learns nothing from the teacher.
+WITHOUT_TEACHER = ("plain", "labels", "control")
+
 
 def check_limits(limits: Mapping[str, float], search: Search) -> None:
     """Refuse limits that no model can be chosen by."""
@@ -49,6 +52,14 @@ def shipped_line(rung: Rung) -> str:
     """Return which model ships, and whether its score is biased."""
     biased = " Its score is optimistically biased if it was fitted to these rows." if rung.validated == "frozen" else ""
     return f"Shipped: {rung.name}, the best validated model within the limits.{biased}"
+
+
+def unused_within(estimator: Any, rung: Rung) -> str:
+    """Return the line that says that the model that ships learned nothing from the teacher; "" where it may have."""
+    if rung.model is estimator.student_:
+        return str(estimator.chain_.note)
+    without = [f"student, {row['way']}" for row in estimator.comparison_ if row["kind"] in WITHOUT_TEACHER]
+    return f"The teacher is not used: {rung.name} ships." if rung.name in without else ""
 
 
 def shippable(steps: Pipeline | None, model: Any) -> Pipeline:

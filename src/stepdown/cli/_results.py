@@ -54,6 +54,7 @@ def run_summary(estimator: Any, data: Data, settings: dict[str, Any]) -> dict[st
         "seed": settings.get("seed"),
         "settings": settings,
         "validation": list(estimator.comparison_),
+        "teacher_unused": estimator.chain_.note,
         "chain": [_hop_row(record) for record in estimator.chain_],
         "versions": package_versions(),
         "data": data.origin,
@@ -84,6 +85,7 @@ def _hop_row(record: HopRecord) -> dict[str, Any]:
         "complexity": None if size is None else {"kind": size.kind, "size": size.size, "text": str(size)},
         "score": record.score,
         "seconds": record.seconds,
+        "notes": dict(record.notes or {}),
     }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -88,7 +88,13 @@ class HopRecord:
 
 
 class Chain(list[HopRecord]):
-    """The hops of a chain in order; printed one a line, and a data frame on request."""
+    """The hops of a chain in order; printed one a line, behind a note if there is one, and a data frame on request."""
+
+    note: str = ""
+
+    def __init__(self, records: Iterable[HopRecord] = (), note: str = "") -> None:
+        super().__init__(records)
+        self.note = note
 
     def to_table(self) -> Table:
         """One row a model: from which teachers, by which method, its size, score and seconds."""
@@ -109,7 +115,7 @@ class Chain(list[HopRecord]):
         return self.to_table().to_frame()
 
     def __repr__(self) -> str:
-        return "\n".join(map(str, self)) if self else "[]"
+        return "\n".join(filter(None, [self.note, *map(str, self)])) if self else "[]"
 
 
 @contextmanager

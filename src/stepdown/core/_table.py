@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 
 class Table(list[dict[str, Any]]):
     """Rows of plain JSON types, all with the same keys; a list in all respects, and a data frame on request.
+
+    Parameters
+    ----------
+    rows : iterable of dict
+    note : str
+        What has to be known before the rows are read: the first line of the printed table.
 
     Examples
     --------
@@ -18,6 +25,12 @@ class Table(list[dict[str, Any]]):
     >>> table[0]["score"], list(table.to_frame().columns)
     (0.98765, ['name', 'score', 'chosen'])
     """
+
+    note: str = ""
+
+    def __init__(self, rows: Iterable[dict[str, Any]] = (), note: str = "") -> None:
+        super().__init__(rows)
+        self.note = note
 
     def to_frame(self) -> Any:
         """Return a ``pandas.DataFrame`` with the rows in order."""
@@ -31,7 +44,8 @@ class Table(list[dict[str, Any]]):
         if not self:
             return "[]"
         columns = [_column(str(key), [row[key] for row in self]) for key in self[0]]
-        return "\n".join("  ".join(cells).rstrip() for cells in zip(*columns, strict=True))
+        lines = ["  ".join(cells).rstrip() for cells in zip(*columns, strict=True)]
+        return "\n".join([self.note, *lines] if self.note else lines)
 
 
 class WayRow(dict[str, Any]):

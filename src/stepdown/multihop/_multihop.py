@@ -110,7 +110,8 @@ class _Multihop(Selecting, MetaEstimatorMixin, BaseEstimator):
         self.student_ = trained.model
         size = complexity(self.teacher_)
         first = HopRecord("teacher", (), None, None, self.teacher_, size, None, problem.teacher_seconds)
-        self.chain_ = Chain([first, *trained.records] if choice.way.uses_teacher else trained.records)
+        records = [first, *trained.records] if choice.way.uses_teacher else trained.records
+        self.chain_ = Chain(records, choice.teacher_unused)
         self.comparison_ = _comparison(choice)
         self.candidates_ = choice.candidates
         if self.keep_rungs:
@@ -217,7 +218,8 @@ class MultihopClassifier(ClassifierMixin, _Multihop):
     teacher_ : classifier
         The fitted teacher.
     chain_ : list of HopRecord
-        The models on the way, in order, with method, complexity, validated score and seconds.
+        The models on the way, in order, with method, complexity, validated score and seconds. Its ``note`` says so,
+        in the first line that is printed, where the student learned nothing from the teacher.
     comparison_ : list of dict
         One row a way to the student: validated score and standard error, difference to "labels".
     candidates_ : list of dict
@@ -308,7 +310,7 @@ def _listed(teacher: Any) -> list[Any]:
 
 def _comparison(choice: Choice) -> Table:
     """Rows for people: what each way scored, and by how much it differs from the labels with the same trainer."""
-    rows = Table()
+    rows = Table(note=choice.teacher_unused)
     if choice.scores is None:
         return rows
     names = [way.name for way in choice.ways]

@@ -59,6 +59,20 @@ class Choice:
         margin = margin_among(self.margin, len(places) - 1)
         return self.ways[leave_home(self.scores, places[0], places, margin)]
 
+    @property
+    def teacher_unused(self) -> str:
+        """Why a student that learned nothing from the teacher ships all the same; "" where it did learn from it."""
+        if self.way.uses_teacher:
+            return ""
+        text = f"The teacher is not used: the student was trained by {self.way.name!r}"
+        taught = [place for place, way in enumerate(self.ways) if way.uses_teacher]
+        if self.scores is None or not taught:
+            return f"{text}."
+        best = max(taught, key=self.scores.mean)
+        gain, error = self.scores.difference(best, self.ways.index(self.way))
+        rival = f"{self.ways[best].name!r}, validated as the best way with the teacher,"
+        return f"{text}; {rival} differs from it by {gain:+.3f} ± {error:.3f}."
+
 
 def leave_home(scores: WayScores, home: int, places: Sequence[int], margin: float) -> int:
     """The best scored of the ways that clearly beat `home`; `home` if there is none.

@@ -289,13 +289,14 @@ def _one_fold(
     teacher = problem.teacher.model
     teacher_says, _ = predictions(teacher, X_test, problem.data.classes)
 
-    def score(model: Any, seconds: float) -> dict[str, Any]:
+    def score(model: Any, seconds: float, notes: Mapping[str, float] | None = None) -> dict[str, Any]:
         keywords = {} if test_weight is None else {"sample_weight": test_weight}
         return {
             "score": float(scorer(model, cast_rows(model, X_test), y_test, **keywords)),
             "metrics": held_out_metrics(model, X_test, y_test, teacher_says, problem.data.classes),
             "size": complexity(model),
             "seconds": seconds,
+            "notes": dict(notes or {}),
         }
 
     results = {"teacher": score(teacher, problem.teacher_seconds)}
@@ -305,7 +306,12 @@ def _one_fold(
             continue
         if way.name not in trained:
             started = time.perf_counter()
-            model = problem.train(way).model
-            trained[way.name] = score(model, time.perf_counter() - started)
+            made = problem.train(way)
+            trained[way.name] = score(made.model, time.perf_counter() - started, made.records[-1].notes)
         results[name] = trained[way.name]
-    return {"ways": results, "chosen": choice.way.name, "frozen": problem.teacher.is_frozen}
+    return {
+        "ways": results,
+        "chosen": choice.way.name,
+        "uses_teacher": choice.way.uses_teacher,
+        "frozen": problem.teacher.is_frozen,
+    }

@@ -49,7 +49,7 @@ def render_html(summary: Mapping[str, Any]) -> str:
     True
     """
     check_schema(summary)
-    parts = [f"<p><b>{escape(headline(summary))}</b></p>"]
+    parts = [f"<p><b>{escape(line)}</b></p>" for line in headline(summary).splitlines()]
     if summary.get("chain"):
         parts.append(_hops(summary["chain"]))
     parts += [f"<p>{escape(_sentence(summary))}</p>", *(_table(table) for table in tables(summary))]

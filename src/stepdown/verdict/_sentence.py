@@ -43,15 +43,16 @@ def summary_sentence(summary: Mapping[str, Any]) -> str:
     """
     scale = Scale(str(summary.get("scorer", "score")))
     comparisons = list(summary.get("comparisons") or [])
+    unused = [str(summary["teacher_unused"])] if summary.get("teacher_unused") else []
     if not comparisons:
-        return _of_validation(summary, scale)
+        return " ".join([*unused, *_of_notes(summary), _of_validation(summary, scale)])
     undecided = [row for row in comparisons if row["verdict"] == "undecided"]
     if len(undecided) < 2:
         told = [_of_pair(row, scale) for row in comparisons]
     else:
         told = [_of_pair(row, scale) for row in comparisons if row not in undecided]
         told.append(f"Undecided: {'; '.join(_in_short(row, scale) for row in undecided)}.")
-    return " ".join([*told, *_of_control(comparisons), *_of_frozen(summary)])
+    return " ".join([*unused, *told, *_of_control(comparisons), *_of_notes(summary), *_of_frozen(summary)])
 
 
 def _sides(row: Mapping[str, Any]) -> tuple[str, str]:
@@ -89,6 +90,18 @@ def _of_control(comparisons: list[Mapping[str, Any]]) -> list[str]:
         "worse": ["So the chain would do better without its teacher."],
         "no practical difference": ["So the chain does as well without its teacher."],
     }.get(against["verdict"], ["So no gain of the chain can be attributed to its teacher."])
+
+
+def _of_notes(summary: Mapping[str, Any]) -> list[str]:
+    """What each model was worth to the targets of a student, where the method says so."""
+    said = [(way["name"], way.get("notes")) for way in summary.get("ways") or []]
+    said += [("chosen", row.get("notes")) for row in (summary.get("chain") or [])[-1:]]
+    told: list[str] = []
+    for name, notes in said:
+        worth = ", ".join(f"{model} {value:.2f}" for model, value in (notes or {}).items())
+        if worth:
+            told.append(f"The targets of {NAMES.get(name, name)} are made of: {worth}.")
+    return told
 
 
 def _of_frozen(summary: Mapping[str, Any]) -> list[str]:

@@ -88,6 +88,7 @@ def summarise(
         "ways": [_way_row(name, [fold["ways"][name] for fold in folds]) for name in names],
         "frozen_teacher": any(fold["frozen"] for fold in folds),
         "chosen": dict(Counter(fold["chosen"] for fold in folds)),
+        "teacher_unused": _teacher_unused(folds),
         "comparisons": comparisons,
         "chain": [],
         "versions": package_versions(),
@@ -96,9 +97,20 @@ def summarise(
     return summary
 
 
+def _teacher_unused(folds: list[dict[str, Any]]) -> str:
+    """In how many folds the chosen student learned nothing from the teacher, and by what; "" where it always did."""
+    without = Counter(fold["chosen"] for fold in folds if not fold["uses_teacher"])
+    if not without:
+        return ""
+    ways = " or ".join(repr(name) for name in without)
+    return f"The teacher is not used in {without.total()} of {len(folds)} outer folds: {ways} was chosen there."
+
+
 def _way_row(name: str, results: list[dict[str, Any]]) -> dict[str, Any]:
     scores = [result["score"] for result in results]
     shared = set.intersection(*(set(result["metrics"]) for result in results))
+    notes = [result["notes"] for result in results]
+    noted = set.intersection(*(set(said) for said in notes))
     last = results[-1]["size"]
     return {
         "name": name,
@@ -116,4 +128,5 @@ def _way_row(name: str, results: list[dict[str, Any]]) -> dict[str, Any]:
             "text": str(last),
         },
         "seconds": float(np.mean([result["seconds"] for result in results])),
+        "notes": {key: float(np.mean([said[key] for said in notes])) for key in notes[0] if key in noted},
     }

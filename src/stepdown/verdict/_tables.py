@@ -47,7 +47,7 @@ def check_schema(summary: Mapping[str, Any]) -> None:
 
 
 def headline(summary: Mapping[str, Any]) -> str:
-    """Return what was done, on what, in one line."""
+    """Return what was done, on what, in one line; before it, where the teacher went unused, that."""
     parts = [str(summary.get("task", ""))]
     if summary.get("n_samples") is not None:
         parts.append(f"{count(summary['n_samples'])} rows")
@@ -59,7 +59,8 @@ def headline(summary: Mapping[str, Any]) -> str:
         parts.append(f"seed {summary['seed']}")
     if summary.get("weighted"):
         parts.append(f"rows weighted in {summary['weighted']}")
-    return ", ".join(part for part in parts if part)
+    line = ", ".join(part for part in parts if part)
+    return "\n".join(filter(None, [summary.get("teacher_unused"), line]))
 
 
 def is_biased(row: Mapping[str, Any]) -> bool:
