@@ -44,6 +44,14 @@ def test_parameters_are_literals_or_bare_words():
     assert build(parse_spec("logistic:class_weight={'a': 2.0}"), "classification").class_weight == {"a": 2.0}
 
 
+def test_sums_of_trees_are_among_what_people_read():
+    spec = parse_spec("sum:max_splits=5,max_depth=None")
+    assert spec.is_readable
+    assert build(spec, "regression").get_params()["max_splits"] == 5
+    with pytest.raises(InvalidInputError, match="max_splits"):
+        build(parse_spec("sum:max_splits=0"), "classification")
+
+
 def test_defaults_give_way():
     assert build(parse_spec("mlp"), "regression").max_iter == 1000
     assert build(parse_spec("mlp:max_iter=7"), "regression").max_iter == 7

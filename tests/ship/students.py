@@ -33,6 +33,7 @@ from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreeClassifier
 
 from stepdown.ship import TableColumns
+from stepdown.students import TreeSumClassifier, TreeSumRegressor
 
 # Names and values that would break out of a string, a comment or an identifier.
 NASTY = ['a "quoted"', "it's; */ '); DROP TABLE t; --", "new\nline\\", "🦊\u202e אב ??/", "plain"]
@@ -168,6 +169,19 @@ CASES: dict[str, Callable[[], tuple[Any, pd.DataFrame]]] = {
     "raw ridge": _mixed(make_pipeline(TableColumns(), StandardScaler(), Ridge())),
     "raw logistic": _mixed(make_pipeline(TableColumns(), StandardScaler(), LogisticRegression())),
     "raw logistic of two": _mixed(make_pipeline(TableColumns(), StandardScaler(), LogisticRegression())),
+    "sum of trees": _native(TreeSumClassifier()),
+    "sum of deep trees": _native(TreeSumClassifier(12, max_depth=None)),
+    "sum of trees of two": _mixed(make_pipeline(columns(StandardScaler()), TreeSumClassifier())),
+    "regression sum": _native(TreeSumRegressor()),
+    "regression sum behind columns": _mixed(make_pipeline(columns(MinMaxScaler()), TreeSumRegressor())),
+    "regression sum of no tree": _native(TreeSumRegressor(min_samples_leaf=250)),
+    "sum of no tree": _native(TreeSumClassifier(min_samples_leaf=250)),
+    "sum of trees behind numbered categories": _mixed(
+        make_pipeline(columns(RobustScaler(), encoder=ORDINAL), TreeSumClassifier())
+    ),
+    "raw sum of trees": _mixed(make_pipeline(TableColumns(), TreeSumClassifier())),
+    "raw sum of trees of two": _mixed(make_pipeline(TableColumns(), TreeSumClassifier())),
+    "raw regression sum": _mixed(make_pipeline(TableColumns(), TreeSumRegressor())),
     "numbered labels": _native(TREE),
     "true and false": _native(TREE),
 }

@@ -155,9 +155,10 @@ def by_json(told: dict, row: list) -> list[float]:
         column = told["columns"][place]
         return row[column["place"]] if column["kind"] == "text" else typed(row[column["place"]])
 
-    if "trees" in told:
+    trees = told["trees"] if "trees" in told else told["tree_sum"]["trees"] if "tree_sum" in told else None
+    if trees is not None:
         answers = []
-        for node in told["trees"]:
+        for node in trees:
             while "answer" not in node:
                 got = value(node["column"])
                 if got is None:
@@ -170,6 +171,8 @@ def by_json(told: dict, row: list) -> list[float]:
                     side = "yes"
                 node = node[side]
             answers.append(node["answer"])
+        if "tree_sum" in told:
+            return [sum(column) for column in zip(told["tree_sum"]["intercepts"], *answers, strict=True)]
         return [sum(column) / len(answers) for column in zip(*answers, strict=True)]
     sums = []
     for one in told["linear"]["sums"]:
@@ -190,7 +193,7 @@ def test_json(shipped: Student) -> None:
     told = json.loads(ship.to_json(shipped.model))
     answers = [by_json(told, list(row.values())) for row in plain_rows(shipped)]
     classes = told["classes"]
-    link = told["linear"]["link"] if "linear" in told else None
+    link = next((told[body]["link"] for body in ("linear", "tree_sum") if body in told), None)
     if classes is None:
         check(shipped, [math.exp(one[0]) if link == "exp" else one[0] for one in answers], None)
     elif len(answers[0]) == 1 and link is not None:

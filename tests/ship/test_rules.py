@@ -18,6 +18,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from stepdown.ship import TableColumns, rules
 from stepdown.ship._text import threshold
+from stepdown.students import TreeSumClassifier, TreeSumRegressor
 
 N = 400
 
@@ -175,6 +176,34 @@ def test_rules_of_numbers(model) -> None:
     hand = ByHand(rules(shipped))
     got = [np.mean([float(hand.leaf(lines, row).split()[0]) for lines in hand.trees()]) for row in plain_rows(rows)]
     np.testing.assert_allclose(got, shipped.predict(rows), rtol=1e-5)
+
+
+def points_by_hand(text: str, row: dict[str, Any]) -> list[float]:
+    """The first line, and of each tree the points of the one line that fits."""
+    hand = ByHand(text)
+    start, *trees = re.split(r"^Tree .*\n", text, flags=re.M)
+    total = np.array([float(cell) for cell in re.search(r"^\(start\)(.*)$", start, re.M)[1].split()])
+    for tree in trees:
+        lines = re.findall(r"^(\S.*?) {2,}([+-].*)$", tree, re.M)
+        total += [float(cell) for cell in hand.leaf([f"{where}: {cells}" for where, cells in lines], row).split()]
+    return list(total)
+
+
+@pytest.mark.parametrize("columns", [TableColumns(), OWN], ids=["table columns", "columns of one's own"])
+@pytest.mark.parametrize("classes", [0, 2, 3])
+def test_points_are_the_model(columns, classes) -> None:
+    model = TreeSumClassifier(max_depth=3) if classes else TreeSumRegressor()
+    shipped, rows = fitted(make_pipeline(columns, model), classes=classes)
+    text = rules(shipped)
+    got = np.array([points_by_hand(text, row) for row in plain_rows(rows)])
+    if not classes:
+        assert "The answer is the sum." in text
+        np.testing.assert_allclose(got[:, 0], shipped.predict(rows), atol=1e-9)
+        return
+    expected = shipped.decision_function(rows).reshape(got.shape)
+    np.testing.assert_allclose(got, expected, atol=1e-9)
+    shares = np.exp(got) / np.exp(got).sum(axis=1, keepdims=True) if classes == 3 else 1 / (1 + np.exp(-got))
+    np.testing.assert_allclose(shares, shipped.predict_proba(rows)[:, -got.shape[1] :], atol=1e-9)
 
 
 @pytest.mark.parametrize("columns", [TableColumns(), OWN], ids=["table columns", "columns of one's own"])

@@ -203,6 +203,15 @@ def test_chains_know_it():
     assert size.size == size.nodes
 
 
+def test_it_is_read_back_without_running_code():
+    io = pytest.importorskip("skops.io", reason="skops isn't installed")
+    X, y = load_iris(return_X_y=True)
+    model = TreeSumClassifier(max_splits=3).fit(X, y)
+    written = io.dumps(model)
+    read = io.loads(written, trusted=io.get_untrusted_types(data=written))
+    np.testing.assert_array_equal(read.predict_proba(X), model.predict_proba(X))
+
+
 def test_what_cannot_be_right_is_refused():
     X, y = load_iris(return_X_y=True)
     with pytest.raises(InvalidInputError, match="one class only"):

@@ -34,6 +34,7 @@ KNOWN: Mapping[str, Known] = {
     "tree": _both("sklearn.tree", "DecisionTree"),
     "forest": _both("sklearn.ensemble", "RandomForest"),
     "extra-trees": _both("sklearn.ensemble", "ExtraTrees"),
+    "sum": _both("stepdown.students", "TreeSum"),
     "boosting": _both("sklearn.ensemble", "GradientBoosting"),
     "hist-boosting": _both("sklearn.ensemble", "HistGradientBoosting"),
     "lightgbm": _both("lightgbm", "LGBM", verbose=-1),
@@ -54,7 +55,7 @@ KNOWN: Mapping[str, Known] = {
     "naive-bayes": Known("sklearn.naive_bayes:GaussianNB", None),
 }
 # Students that people read; forests only where their trees are few.
-READABLE = ("tree", "logistic", "linear", "ridge", "lasso")
+READABLE = ("tree", "sum", "logistic", "linear", "ridge", "lasso")
 FORESTS = ("forest", "extra-trees")
 MOST_TREES = 10
 EXTRAS = {"lightgbm": "boosting", "xgboost": "boosting"}

@@ -25,6 +25,7 @@ from ._program import (
     Score,
     Split,
     Trees,
+    TreeSum,
     leaves,
 )
 
@@ -99,10 +100,10 @@ def _header(program: Program, name: str) -> Iterator[str]:
         yield f"enum {{ {name}_n_classes = {len(program.classes)} }};"
         yield from _classes(program.classes, name)
         yield ""
+    if not isinstance(program.body, Trees) and program.body.link in ("logistic", "one-vs-rest"):
+        yield from SIGMOID.format(name=name).splitlines()
+        yield ""
     if isinstance(program.body, Linear):
-        if program.body.link in ("logistic", "one-vs-rest"):
-            yield from SIGMOID.format(name=name).splitlines()
-            yield ""
         for number, score in enumerate(program.body.scores):
             yield from _score(program, score, f"{name}_score_{number}", name)
             yield ""
@@ -228,8 +229,12 @@ def _predict(program: Program, name: str) -> Iterator[str]:
             yield f"    return {f'exp({score})' if body.link == 'exp' else score};"
         else:
             parts = [f"{name}_leaves_{n}[{name}_tree_{n}(row)][0]" for n in range(len(body.trees))]
-            total = " + ".join(parts)
-            yield f"    return ({total}) / {len(parts)}.0;" if len(parts) > 1 else f"    return {total};"
+            first = [repr(body.intercepts[0])] if isinstance(body, TreeSum) else []
+            total = " + ".join([*first, *parts])
+            if not parts:
+                yield "    (void)row;"
+            mean = isinstance(body, Trees) and len(parts) > 1
+            yield f"    return ({total}) / {len(parts)}.0;" if mean else f"    return {total};"
         yield "}"
         return
     arguments = f"const {name}_row *row" + (", double *probabilities" if program.has_probabilities else "")
@@ -238,15 +243,20 @@ def _predict(program: Program, name: str) -> Iterator[str]:
     if isinstance(body, Trees):
         yield from _mean(body, name)
     else:
-        n_scores = len(body.scores)
-        scores = ", ".join(f"{name}_score_{n}(row)" for n in range(n_scores))
-        yield f"    const double scores[{n_scores}] = {{{scores}}};"
+        scores = [f"{name}_score_{n}(row)" for n in range(body.n_scores)]
+        if isinstance(body, TreeSum):
+            yield from _leaf_pointers(len(body.trees), name)
+            numbers = range(len(body.trees))
+            scores = [
+                " + ".join([repr(start), *(f"leaf_{n}[{k}]" for n in numbers)])
+                for k, start in enumerate(body.intercepts)
+            ]
+        yield f"    const double scores[{body.n_scores}] = {{{', '.join(scores)}}};"
         yield from _shares(body, name)
-    scored = isinstance(body, Linear)
-    if scored and len(body.scores) == 1:  # type: ignore[union-attr]
+    if not isinstance(body, Trees) and body.n_scores == 1:
         best = ["int best = isnan(scores[0]) ? -1 : scores[0] > 0.0;"]
     else:
-        what = "scores" if scored else "shares"
+        what = "shares" if isinstance(body, Trees) else "scores"
         best = [
             "int best = 0;",
             f"for (int i = 1; i < {size}; i++) {{",
@@ -270,14 +280,20 @@ def _predict(program: Program, name: str) -> Iterator[str]:
 def _mean(body: Trees, name: str) -> Iterator[str]:
     yield f"    double shares[{name}_n_classes];"
     numbers = range(len(body.trees))
-    for number in numbers:
-        yield f"    const double *leaf_{number} = {name}_leaves_{number}[{name}_tree_{number}(row)];"
+    yield from _leaf_pointers(len(body.trees), name)
     yield f"    for (int i = 0; i < {name}_n_classes; i++) {{"
     yield f"        shares[i] = ({' + '.join(f'leaf_{number}[i]' for number in numbers)}) / {len(numbers)}.0;"
     yield "    }"
 
 
-def _shares(body: Linear, name: str) -> Iterator[str]:
+def _leaf_pointers(n_trees: int, name: str) -> Iterator[str]:
+    if not n_trees:
+        yield "    (void)row;"
+    for number in range(n_trees):
+        yield f"    const double *leaf_{number} = {name}_leaves_{number}[{name}_tree_{number}(row)];"
+
+
+def _shares(body: Linear | TreeSum, name: str) -> Iterator[str]:
     size = f"{name}_n_classes"
     if body.link == "margin":
         return

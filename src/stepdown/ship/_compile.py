@@ -19,12 +19,14 @@ from sklearn.tree import BaseDecisionTree
 from sklearn.utils.validation import check_is_fitted
 
 from stepdown.core import InvalidInputError, NotSupportedError
+from stepdown.students import TreeSumClassifier, TreeSumRegressor
 
 from ._cells import is_gap
 from ._prepared import Number, Step, Table, Value, after, as_category, through
 from ._program import (
     Amounts,
     AtMost,
+    Body,
     Category,
     Column,
     Known,
@@ -39,6 +41,7 @@ from ._program import (
     Slope,
     Split,
     Trees,
+    TreeSum,
     Written,
 )
 
@@ -60,7 +63,7 @@ LABELS_ONLY = (linear_model.RidgeClassifier, linear_model.RidgeClassifierCV, lin
 
 
 def program_of(model: Any, feature_names: Sequence[str] | None = None) -> Program:
-    """The program of a fitted tree, forest or linear model, with or without preparing steps in a pipeline."""
+    """The program of a fitted tree, forest, sum of trees or linear model, alone or behind preparing steps."""
     model = _unwrapped(getattr(model, "student_", model))
     try:
         check_is_fitted(model)
@@ -77,9 +80,11 @@ def program_of(model: Any, feature_names: Sequence[str] | None = None) -> Progra
         raise NotSupportedError(f"{type(model).__name__} takes {model.n_features_in_} columns, got {len(values)}")
     classes = tuple(_label(name) for name in model.classes_) if hasattr(model, "classes_") else None
     if isinstance(model, BaseDecisionTree):
-        body: Trees | Linear = _trees([model], values)
+        body: Body = _trees([model], values)
     elif isinstance(model, FORESTS):
         body = _trees(list(model.estimators_), values)
+    elif isinstance(model, TreeSumClassifier | TreeSumRegressor):
+        body = _tree_sum(model, values, classes)
     else:
         body = _linear(model, values, classes)
     return _with_columns(body, classes, values, names)
@@ -114,17 +119,25 @@ def _trees(models: Sequence[Any], values: Sequence[Value]) -> Trees:
     return Trees(tuple(_node(model.tree_, 0, values) for model in models))
 
 
-def _node(tree: Any, place: int, values: Sequence[Value]) -> Node:
+def _tree_sum(model: Any, values: Sequence[Value], classes: tuple[Label, ...] | None) -> TreeSum:
+    link: Link = "identity" if classes is None else "logistic" if len(classes) == 2 else "softmax"
+    trees = tuple(_node(tree, 0, values, cast=float) for tree in model.trees_)
+    return TreeSum(tuple(model.intercept_.tolist()), trees, link)
+
+
+def _node(tree: Any, place: int, values: Sequence[Value], cast: Callable[[float], float] | None = None) -> Node:
+    """A node of a tree that compares numbers as `cast` makes them, by default in single precision."""
+    cast = cast or single
     if tree.children_left[place] < 0:
         rows = int(tree.n_node_samples[place])
-        return Leaf(tuple(tree.value[place][0].tolist()), rows, rows / max(int(tree.n_node_samples[0]), 1))
+        return Leaf(tuple(np.ravel(tree.value[place]).tolist()), rows, rows / max(int(tree.n_node_samples[0]), 1))
     value, threshold = values[tree.feature[place]], float(tree.threshold[place])
-    left = _node(tree, tree.children_left[place], values)
-    right = _node(tree, tree.children_right[place], values)
+    left = _node(tree, tree.children_left[place], values, cast)
+    right = _node(tree, tree.children_right[place], values, cast)
     gaps_left = bool(tree.missing_go_to_left[place])
 
     def goes_left(number: float) -> bool:
-        return gaps_left if math.isnan(number) else single(number) <= threshold
+        return gaps_left if math.isnan(number) else cast(number) <= threshold
 
     if isinstance(value, Number):
         missing = goes_left(_real(value.missing))
@@ -212,7 +225,8 @@ def _link(model: Any, classes: tuple[Label, ...] | None) -> Link:
             return "logistic" if few else "one-vs-rest"
         if model.loss in ("hinge", "perceptron", "squared_hinge"):
             return "margin"
-    raise NotSupportedError(f"model must be a tree, a forest of few trees or a linear model, got {model!r}")
+    known = "a tree, a forest of few trees, a sum of trees or a linear model"
+    raise NotSupportedError(f"model must be {known}, got {model!r}")
 
 
 def _score(coefficients: Any, intercept: Any, values: Sequence[Value]) -> Score:
@@ -270,14 +284,15 @@ def _straight(steps: Sequence[Step]) -> tuple[float, float, float, float]:
 
 
 def _with_columns(
-    body: Trees | Linear, classes: tuple[Label, ...] | None, values: Sequence[Value], names: Sequence[str]
+    body: Body, classes: tuple[Label, ...] | None, values: Sequence[Value], names: Sequence[str]
 ) -> Program:
     """The program over the columns that it reads, numbered anew."""
     read = sorted(_columns_of(body))
     number = {column: place for place, column in enumerate(read)}
     columns = tuple(_column(column, names[column], [v for v in values if v.column == column]) for column in read)
-    if isinstance(body, Trees):
-        return Program(columns, classes, Trees(tuple(_renumbered(tree, number) for tree in body.trees)))
+    if not isinstance(body, Linear):
+        trees = tuple(_renumbered(tree, number) for tree in body.trees)
+        return Program(columns, classes, replace(body, trees=trees))
     scores = (
         Score(
             score.intercept,
@@ -293,7 +308,7 @@ def _with_columns(
     return Program(columns, classes, Linear(tuple(scores), body.link))
 
 
-def _columns_of(body: Trees | Linear) -> set[int]:
+def _columns_of(body: Body) -> set[int]:
     if isinstance(body, Linear):
         return {term.column for score in body.scores for term in score.terms}
     found: set[int] = set()

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ._compile import program_of
-from ._program import Amounts, AtMost, Known, Leaf, Linear, Node, OneOf, Score, Slope
+from ._program import Amounts, AtMost, Known, Leaf, Linear, Node, OneOf, Score, Slope, TreeSum
 
 
 def to_json(model: Any, *, feature_names: Sequence[str] | None = None) -> str:
@@ -18,7 +18,8 @@ def to_json(model: Any, *, feature_names: Sequence[str] | None = None) -> str:
     numbers, text or dates (days since 1970-01-01), and what a missing value counts as where that is one value.
     ``trees`` are nested questions: ``at_most`` (is the number at most this), ``one_of`` (is the value one of these) or
     ``known`` (is there a value); ``missing`` says which side a missing value takes. Their answers are averaged.
-    ``linear`` holds a sum for each output and the ``link`` that makes answers of sums.
+    ``linear`` holds a sum for each output and the ``link`` that makes answers of sums. ``tree_sum`` has trees whose
+    answers are added to the ``intercepts``, one for each output, and the ``link``.
 
     Parameters
     ----------
@@ -52,6 +53,9 @@ def to_json(model: Any, *, feature_names: Sequence[str] | None = None) -> str:
     }
     if isinstance(program.body, Linear):
         told["linear"] = {"link": program.body.link, "sums": [_sum(score) for score in program.body.scores]}
+    elif isinstance(program.body, TreeSum):
+        trees = [_node(tree) for tree in program.body.trees]
+        told["tree_sum"] = {"link": program.body.link, "intercepts": list(program.body.intercepts), "trees": trees}
     else:
         told["trees"] = [_node(tree) for tree in program.body.trees]
     return json.dumps(told, indent=1, allow_nan=False)

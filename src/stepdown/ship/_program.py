@@ -58,7 +58,7 @@ class Known:
 
 @dataclass(frozen=True)
 class Leaf:
-    """What a leaf answers: one number, or a probability for each class; and the training rows behind it."""
+    """What a leaf answers: one number, or a probability or points for each class; and the training rows behind it."""
 
     values: tuple[float, ...]
     rows: int
@@ -121,6 +121,26 @@ class Linear:
     scores: tuple[Score, ...]
     link: Link
 
+    @property
+    def n_scores(self) -> int:
+        return len(self.scores)
+
+
+@dataclass(frozen=True)
+class TreeSum:
+    """Scores as of `Linear`, each of an intercept and what the leaves of all trees add to it."""
+
+    intercepts: tuple[float, ...]
+    trees: tuple[Node, ...]
+    link: Link
+
+    @property
+    def n_scores(self) -> int:
+        return len(self.intercepts)
+
+
+Body = Trees | TreeSum | Linear
+
 
 @dataclass(frozen=True)
 class Program:
@@ -128,7 +148,7 @@ class Program:
 
     columns: tuple[Column, ...]
     classes: tuple[Label, ...] | None
-    body: Trees | Linear
+    body: Body
 
     @property
     def has_probabilities(self) -> bool:

@@ -10,7 +10,23 @@ from typing import Any
 from stepdown.core import InvalidInputError, NotSupportedError
 
 from ._compile import program_of
-from ._program import Amounts, AtMost, Known, Leaf, Linear, Link, Node, OneOf, Program, Score, Slope, Split, depth
+from ._program import (
+    Amounts,
+    AtMost,
+    Known,
+    Leaf,
+    Linear,
+    Link,
+    Node,
+    OneOf,
+    Program,
+    Score,
+    Slope,
+    Split,
+    Trees,
+    TreeSum,
+    depth,
+)
 
 # Python reads at most a hundred levels of indentation.
 DEEPEST = 90
@@ -120,11 +136,11 @@ def _source(program: Program, name: str) -> Iterator[str]:
         yield from helper.format(name=name).splitlines()
         yield ""
         yield ""
+    if not isinstance(program.body, Trees) and program.body.link in ("logistic", "one-vs-rest"):
+        yield from SIGMOID.format(name=name).splitlines()
+        yield ""
+        yield ""
     if isinstance(program.body, Linear):
-        if program.body.link in ("logistic", "one-vs-rest"):
-            yield from SIGMOID.format(name=name).splitlines()
-            yield ""
-            yield ""
         for number, score in enumerate(program.body.scores):
             yield from _score(program, score, f"_{name}_score_{number}", name)
     else:
@@ -205,32 +221,36 @@ def _list(values: Sequence[float]) -> str:
 def _answers(program: Program, name: str) -> Iterator[str]:
     named = '    named = hasattr(row, "keys")'
     classes = None if program.classes is None else f"[{', '.join(ascii(label) for label in program.classes)}]"
-    if isinstance(program.body, Linear):
-        parts = ", ".join(f"_{name}_score_{number}(row, named)" for number in range(len(program.body.scores)))
-    else:
-        parts = ", ".join(f"_{name}_tree_{number}(row, named)" for number in range(len(program.body.trees)))
+    body = program.body
+    what, count = ("score", body.n_scores) if isinstance(body, Linear) else ("tree", len(body.trees))
+    parts = [f"_{name}_{what}_{number}(row, named)" for number in range(count)]
     if classes is None:
         yield f"def {name}(row):"
         yield named
-        total = f"_{name}_total([{parts}])"
-        if isinstance(program.body, Linear):
-            yield f"    return {f'math.exp({total})' if program.body.link == 'exp' else total}"
+        first = [repr(body.intercepts[0])] if isinstance(body, TreeSum) else []
+        total = f"_{name}_total([{', '.join([*first, *parts])}])"
+        if isinstance(body, Trees):
+            yield f"    return {total} / {count}"
         else:
-            yield f"    return {total} / {len(program.body.trees)}"
+            yield f"    return {f'math.exp({total})' if body.link == 'exp' else total}"
         return
     yield f"_{name}_classes = {classes}"
     yield ""
     yield ""
     yield f"def _{name}_parts(row):"
     yield named
-    yield f"    return [{parts}]"
+    if isinstance(body, TreeSum):
+        points = ", ".join([_list(body.intercepts), *parts])
+        yield f"    return [_{name}_total(points) for points in zip({points})]"
+    else:
+        yield f"    return [{', '.join(parts)}]"
     yield ""
     yield ""
     if program.has_probabilities:
         yield f"def _{name}_shares(row):"
         yield f"    scores = _{name}_parts(row)"
-        if isinstance(program.body, Linear):
-            yield from (f"    {line.format(name=name)}" for line in PROBABILITIES[program.body.link])
+        if not isinstance(body, Trees):
+            yield from (f"    {line.format(name=name)}" for line in PROBABILITIES[body.link])
         else:
             yield f"    return [_{name}_total(shares) / len(scores) for shares in zip(*scores)]"
         yield ""
@@ -240,9 +260,9 @@ def _answers(program: Program, name: str) -> Iterator[str]:
         yield ""
         yield ""
     yield f"def {name}(row):"
-    if isinstance(program.body, Linear):
+    if not isinstance(body, Trees):
         yield f"    scores = _{name}_parts(row)"
-        if len(program.body.scores) == 1:
+        if body.n_scores == 1:
             yield f"    return _{name}_classes[int(scores[0] > 0.0)]"
             return
     else:

@@ -1,4 +1,4 @@
-"""A student in words: every rule of a tree, every coefficient of a linear model, in the units of the table."""
+"""A student in words: every rule of a tree, the points of a sum of trees, every coefficient of a linear model."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from ._compile import program_of
@@ -24,8 +25,9 @@ from ._program import (
     Score,
     Slope,
     Split,
+    TreeSum,
 )
-from ._text import quoted, shown, threshold
+from ._text import plain, quoted, shown, threshold
 
 HOW: dict[Link, str] = {
     "identity": "The answer is the sum of the intercept and of each coefficient times its column.",
@@ -35,10 +37,11 @@ HOW: dict[Link, str] = {
     "one-vs-rest": "The probability of a class is 1 / (1 + exp(-its sum)), divided by the total over all classes.",
     "margin": "The class with the largest sum is the answer; of two classes, this one where the sum is above 0.",
 }
+ADDED = "The answer is the sum."
 
 
 def rules(model: Any, *, feature_names: Sequence[str] | None = None) -> str:
-    """Return a fitted student as text: the rules of trees, or the coefficients of a linear model.
+    """Return a fitted student as text: the rules of trees, the points of a sum of trees, or linear coefficients.
 
     Scaling, filling and encoding in front of the student are undone: thresholds, coefficients and categories are those
     of the table.
@@ -46,15 +49,16 @@ def rules(model: Any, *, feature_names: Sequence[str] | None = None) -> str:
     Parameters
     ----------
     model : estimator
-        A fitted decision tree, forest of few trees or linear model of scikit-learn's, alone or at the end of a
-        ``Pipeline``.
+        A fitted decision tree, forest of few trees or linear model of scikit-learn's, or a sum of trees
+        (`stepdown.students`), alone or at the end of a ``Pipeline``.
     feature_names : sequence of str, optional
         Of the columns of the table; by default those that the model was fitted with, or x0, x1 and so on.
 
     Returns
     -------
     str
-        Of a tree: one line a leaf, with its probabilities and its share of the training rows. Of a linear model: one
+        Of a tree: one line a leaf, with its probabilities and its share of the training rows. Of a sum of trees: a
+        table of points for each tree. Of a linear model: one
         line a column or category; for a classifier with probabilities also the factor by which one unit multiplies the
         odds. Text from data is printed on one line, with control characters spelt out.
 
@@ -68,7 +72,10 @@ def rules(model: Any, *, feature_names: Sequence[str] | None = None) -> str:
     """
     program = program_of(model, feature_names)
     body = program.body
-    lines = list(_linear(program, body) if isinstance(body, Linear) else _trees(program, body.trees))
+    if isinstance(body, Linear):
+        lines = list(_linear(program, body))
+    else:
+        lines = list(_points(program, body) if isinstance(body, TreeSum) else _trees(program, body.trees))
     notes = [
         f"A missing {shown(column.name)} counts as {_value(column, column.fill)}."
         for column in program.columns
@@ -94,9 +101,51 @@ def _trees(program: Program, trees: Sequence[Node]) -> Iterator[str]:
 
 def _leaves(program: Program, tree: Node) -> Iterator[str]:
     for number, (path, leaf) in enumerate(_paths(tree, {}), start=1):
-        told = [_condition(program.columns[column], part) for column, part in sorted(path.items())]
-        where = " and ".join(text for text in told if text) or "any row"
-        yield f"{number}. {where}: {_answer(program, leaf)}"
+        yield f"{number}. {_where(program, path)}: {_answer(program, leaf)}"
+
+
+def _where(program: Program, path: dict[int, Part]) -> str:
+    exact = isinstance(program.body, TreeSum)
+    told = [_condition(program.columns[column], part, exact) for column, part in sorted(path.items())]
+    return " and ".join(text for text in told if text) or "any row"
+
+
+def _points(program: Program, body: TreeSum) -> Iterator[str]:
+    """A table for each tree: what a row falls into, and what that adds to each score."""
+    yield "Start with the first line, and add the points of the line of each tree that fits."
+    yield ADDED if body.link == "identity" else HOW[body.link]
+    heads = ["points"]
+    if program.classes is not None:
+        many = body.n_scores > 1
+        against = f"class {shown(program.classes[-1])} (against {shown(program.classes[0])})"
+        heads = [shown(label) for label in program.classes] if many else ["points"]
+        yield from [] if many else ["", against]
+    tables = [[(_where(program, path), leaf.values) for path, leaf in _paths(tree, {})] for tree in body.trees]
+    lines = [("(start)", body.intercepts), *(line for table in tables for line in table)]
+    decimals = max(_decimals(value) for _, values in lines for value in values)
+    width = max(len(where) for where, _ in lines)
+    widths = [
+        max(len(head), *(len(f"{values[k]:+.{decimals}f}") for _, values in lines)) for k, head in enumerate(heads)
+    ]
+
+    def row(where: str, cells: Sequence[str]) -> str:
+        return f"{where:<{width}}{''.join(f'  {cell:>{size}}' for cell, size in zip(cells, widths, strict=True))}"
+
+    def points(where: str, values: Sequence[float]) -> str:
+        return row(where, [f"{value:+.{decimals}f}" for value in values])
+
+    yield ""
+    yield row("", heads)
+    yield points("(start)", body.intercepts)
+    for number, table in enumerate(tables, start=1):
+        yield ""
+        yield f"Tree {number} of {len(tables)}"
+        yield from (points(where, values) for where, values in table)
+
+
+def _decimals(value: float) -> int:
+    """Decimals that a number needs to be written in full."""
+    return max(0, -int(Decimal(repr(value)).normalize().as_tuple().exponent))
 
 
 def _answer(program: Program, leaf: Leaf) -> str:
@@ -147,17 +196,17 @@ def _paths(node: Node, path: dict[int, Part]) -> Iterator[tuple[dict[int, Part],
     yield from _paths(node.no, path | {node.column: part.after(node, False)})
 
 
-def _condition(column: Column, part: Part) -> str:
+def _condition(column: Column, part: Part, exact: bool) -> str:
     name = shown(column.name)
     if not part.known:
         return f"{name} is missing"
     told = []
     if part.low > -math.inf and part.high < math.inf:
-        told.append(f"{_edge(column, part.low)} < {name} <= {_edge(column, part.high)}")
+        told.append(f"{_edge(column, part.low, exact)} < {name} <= {_edge(column, part.high, exact)}")
     elif part.high < math.inf:
-        told.append(f"{name} <= {_edge(column, part.high)}")
+        told.append(f"{name} <= {_edge(column, part.high, exact)}")
     elif part.low > -math.inf:
-        told.append(f"{name} > {_edge(column, part.low)}")
+        told.append(f"{name} > {_edge(column, part.low, exact)}")
     filled = column.fill is not None
     if part.among is not None:
         values = [quoted(value) for value in part.among if value not in part.besides]
@@ -184,8 +233,11 @@ def _value(column: Column, value: Category) -> str:
     return f"{day:%Y-%m-%d}" if column.written.whole_days else f"{day:%Y-%m-%d %H:%M:%S}"
 
 
-def _edge(column: Column, cut: float) -> str:
-    return threshold(cut) if column.kind == "number" else _value(column, cut)
+def _edge(column: Column, cut: float, exact: bool) -> str:
+    """A threshold; where the model compares in double precision and it is short, as it is."""
+    if column.kind != "number":
+        return _value(column, cut)
+    return plain(cut) if exact and float(plain(cut)) == cut else threshold(cut)
 
 
 def _linear(program: Program, body: Linear) -> Iterator[str]:

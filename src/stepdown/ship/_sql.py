@@ -12,6 +12,7 @@ from ._compile import program_of
 from ._program import (
     Amounts,
     AtMost,
+    Body,
     Column,
     Known,
     Label,
@@ -24,6 +25,7 @@ from ._program import (
     Slope,
     Split,
     Trees,
+    TreeSum,
     leaves,
 )
 
@@ -100,13 +102,15 @@ class _Query:
         else:
             places = [f"{self._leaf(tree)} AS {self._name('leaf', n)}" for n, tree in enumerate(body.trees)]
             parts.append((self._name("leaves"), _select([*kept, *places], self.table)))
+        if isinstance(body, TreeSum):
+            parts.append((self._name("scores"), _select([*self.keep, *self._added(body)], self._name("leaves"))))
         parts += self._shares(body, len(classes))
-        n_scores = len(body.scores) if isinstance(body, Linear) else len(classes)
-        if isinstance(body, Linear) and n_scores == 1:
+        n_scores = len(classes) if isinstance(body, Trees) else body.n_scores
+        if n_scores == 1:
             score = self._name("score", 0)
             arms = [f"WHEN {score} > 0 THEN {literal(classes[1])}", f"WHEN {score} <= 0 THEN {literal(classes[0])}"]
         else:
-            what = "score" if isinstance(body, Linear) else "share"
+            what = "share" if isinstance(body, Trees) else "score"
             names = [self._name(what, number) for number in range(n_scores)]
             most = f"{self._most(names)} AS {self._name('most')}"
             parts.append((self._name("best"), _select(["*", most], parts[-1][0])))
@@ -129,11 +133,21 @@ class _Query:
     def _most(self, names: Sequence[str]) -> str:
         return names[0] if len(names) == 1 else f"{GREATEST[self.dialect]}({', '.join(names)})"
 
-    def _number(self, body: Trees | Linear) -> str:
+    def _added(self, body: TreeSum) -> Iterator[str]:
+        for number, intercept in enumerate(body.intercepts):
+            points = [
+                _picked(self._name("leaf", place), [leaf.values[number] for leaf in leaves(tree)])
+                for place, tree in enumerate(body.trees)
+            ]
+            yield f"{' + '.join([real(intercept), *points])} AS {self._name('score', number)}"
+
+    def _number(self, body: Body) -> str:
         if isinstance(body, Linear):
             score = self._score(body.scores[0])
             return f"exp({score})" if body.link == "exp" else score
         answers = [_pick(tree, [leaf.values[0] for leaf in leaves(tree)], self) for tree in body.trees]
+        if isinstance(body, TreeSum):
+            return " + ".join([real(body.intercepts[0]), *answers])
         return answers[0] if len(answers) == 1 else f"({' + '.join(answers)}) / {real(len(answers))}"
 
     def _leaf(self, tree: Node) -> str:
@@ -217,7 +231,7 @@ class _Query:
         held = [f"WHEN {test} THEN {real(term.coefficient * bound)}" for test, bound in bounds if math.isfinite(bound)]
         return _case([first, *held, f"ELSE {real(term.coefficient)} * {value}"])
 
-    def _shares(self, body: Trees | Linear, n_classes: int) -> list[tuple[str, str]]:
+    def _shares(self, body: Body, n_classes: int) -> list[tuple[str, str]]:
         """The steps from scores or leaves to probabilities."""
         if isinstance(body, Trees):
             shares = []
@@ -229,7 +243,7 @@ class _Query:
                 whole = values[0] if len(values) == 1 else f"({' + '.join(values)}) / {real(len(values))}"
                 shares.append(f"{whole} AS {self._name('share', number)}")
             return [(self._name("shares"), _select([*self.keep, *shares], self._name("leaves")))]
-        scores = [self._name("score", number) for number in range(len(body.scores))]
+        scores = [self._name("score", number) for number in range(body.n_scores)]
         shares = [self._name("share", number) for number in range(n_classes)]
         before = self._name("scores")
         if body.link == "logistic":
