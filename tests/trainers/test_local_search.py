@@ -20,7 +20,7 @@ def problem(seed=0, n=200):
 
 
 def fitted(effort, student, data, seed=0):
-    return TreeSearch(effort).fit(student, data, seed=seed)
+    return TreeSearch(effort, prune=0).fit(student, data, seed=seed)
 
 
 @pytest.mark.parametrize("student", [DecisionTreeClassifier(max_depth=4), DecisionTreeClassifier(max_leaf_nodes=12)])

@@ -28,7 +28,7 @@ from stepdown.core import InvalidInputError, NotSupportedError, TransferSet
 from stepdown.learners import fit_to
 from stepdown.trainers import Effort, PlainFit, TreeSearch, _tree_search, _wide
 
-SMALL = TreeSearch(Effort(8, refined=3))
+SMALL = TreeSearch(Effort(8, refined=3), prune=0)
 
 
 def soft_set(n=150, n_classes=3, seed=0, **rest):
@@ -167,7 +167,7 @@ def test_a_weight_of_two_is_a_row_twice_in_objective_and_values():
     data = soft_set(n=60)
     twice = np.concatenate([np.arange(60), np.arange(30)])
     weight = np.where(np.arange(60) < 30, 2.0, 1.0)
-    search = TreeSearch(Effort(0, refined=1))  # only the plain fit, which both ways is one, and its refinement
+    search = TreeSearch(Effort(0, refined=1), prune=0)  # only the plain fit, which both ways is one, and its refinement
     student = DecisionTreeClassifier(max_depth=3, random_state=0)
     weighted = search.fit(student, data.replace(sample_weight=weight), seed=0)
     repeated = search.fit(student, data.take(twice), seed=0)

@@ -42,6 +42,9 @@ class TransferSet:
         `ANSWERED` where it answers it, 0 where it does neither.
     notes : mapping, optional
         What a method says about how it made the set, such as what each model is worth to it; nothing is learned from.
+    made : array of bool, of shape (n_samples,), optional
+        Which rows a method has made up. A student learns from them, but how sure a trainer can be of what it has found
+        is judged by the others; None means that no row is made up.
 
     Examples
     --------
@@ -61,6 +64,7 @@ class TransferSet:
     classes: NDArray[Any] | None = None
     folds: NDArray[np.int8] | None = None
     notes: Mapping[str, float] | None = None
+    made: NDArray[np.bool_] | None = None
 
     @classmethod
     def for_classification(cls, X: Any, y: Any, **rest: Any) -> TransferSet:
@@ -136,4 +140,5 @@ class TransferSet:
             sample_weight=None if self.sample_weight is None else np.asarray(self.sample_weight)[rows],
             groups=None if self.groups is None else np.asarray(self.groups)[rows],
             folds=None if self.folds is None else self.folds[rows],
+            made=None if self.made is None else self.made[rows],
         )

@@ -22,7 +22,7 @@ from stepdown.learners import in_range_of_loss, learned_property
 
 from ._base import check_share, check_synthesiser, nearest, require_soft_targets
 from ._blend_sources import fit_sources
-from ._rows import stack_rows
+from ._rows import last_made, stack_rows
 from ._synthesisers import Synthesiser
 
 log = logging.getLogger("stepdown")
@@ -124,6 +124,7 @@ class Blend(TransferMethod):
             sample_weight=np.concatenate([data.weights(), *weights]),
             groups=None,
             folds=None,
+            made=None if self.synthesiser is None else last_made(data.n_samples, added),
         )
 
     def _further_rows(self, data: TransferSet, seed: int | None) -> tuple[list[Any], list[NDArray[np.float64]]]:

@@ -50,6 +50,13 @@ def mix_supervision(parts: Sequence[Supervision], shares: Sequence[float], data:
             [data.X, *(one.take(np.arange(n, one.n_samples)).X for one in sets if one.n_samples > n)]
         )
         changes |= {"groups": None, "folds": None}
+        if any(one.made is not None for one in sets):
+            none = np.zeros(n, dtype=bool)
+            own = [
+                np.zeros(more, dtype=bool) if one.made is None else one.made[n:]
+                for one, more in zip(sets, added, strict=True)
+            ]
+            changes["made"] = np.concatenate([none, *own])
     return data.replace(**changes)
 
 

@@ -13,7 +13,7 @@ from stepdown.core import InvalidInputError, NotSupportedError, Teacher, Transfe
 from stepdown.learners import in_range_of_loss, predictions, training_signal
 
 from ._base import check_signals, check_synthesiser, nearest, require_soft_targets, require_taught_loss
-from ._rows import stack_rows
+from ._rows import last_made, stack_rows
 from ._synthesisers import Synthesiser
 from ._targets import centred_log_probabilities, hard_labels, soften
 
@@ -104,7 +104,8 @@ class ModelCompression(TransferMethod):
         weight = data.sample_weight
         if weight is not None:
             weight = np.concatenate([data.weights(), np.full(n_added, data.weights().mean())])
-        return supervised.replace(X=X, sample_weight=weight, groups=None, folds=None)
+        made = None if self.synthesiser is None else last_made(data.n_samples, added)
+        return supervised.replace(X=X, sample_weight=weight, groups=None, folds=None, made=made)
 
     def check_student(self, student: Any, data: TransferSet) -> None:
         if self.targets not in ("soft", "labels", "logits"):

@@ -41,6 +41,14 @@ def stack_rows(parts: Sequence[Any]) -> Any:
     return np.concatenate([np.asarray(part) for part in parts])
 
 
+def last_made(n_samples: int, added: Sequence[Any]) -> NDArray[np.bool_]:
+    """Which rows are made up where those of the last table are: `n_samples` rows, then the added tables."""
+    counts = [np.shape(part)[0] for part in added]
+    made = np.zeros(n_samples + sum(counts), dtype=bool)
+    made[len(made) - counts[-1] :] = True
+    return made
+
+
 def _whole(seen: NDArray[Any], values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Whole numbers between the smallest and the largest that were seen, which their type can surely hold."""
     return np.clip(np.rint(values), np.nanmin(seen, axis=0), np.nanmax(seen, axis=0))

@@ -36,6 +36,7 @@ class PoolFrom(TransferMethod):
             sample_weight=weight,
             groups=None,
             folds=None,
+            made=None if told.made is None else np.append(told.made, np.zeros(len(answers), dtype=bool)),
         )
 
     def check_student(self, student: Any, data: TransferSet) -> None:

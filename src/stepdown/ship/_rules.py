@@ -149,14 +149,19 @@ def _decimals(value: float) -> int:
 
 
 def _answer(program: Program, leaf: Leaf) -> str:
-    rows = f"{leaf.rows:,} {'row' if leaf.rows == 1 else 'rows'}, {leaf.share:.1%}"
+    part = f"{leaf.share:.1%}" if leaf.share >= 0.0005 else "<0.1%"
+    rows = f"{leaf.rows:,} {'row' if leaf.rows == 1 else 'rows'}, {part}"
     if program.classes is None:
         return f"{leaf.values[0]:.6g}  ({rows})"
     order = sorted(range(len(leaf.values)), key=lambda place: -leaf.values[place])
     shares = ", ".join(
-        f"{shown(program.classes[place])} {leaf.values[place]:.4g}" for place in order if leaf.values[place] > 0
+        f"{shown(program.classes[place])} {_share(leaf.values[place])}" for place in order if leaf.values[place] > 0
     )
     return f"{shown(program.classes[order[0]])}  ({shares}; {rows})"
+
+
+def _share(probability: float) -> str:
+    return f"{probability:.3f}".rstrip("0").rstrip(".") if probability >= 0.0005 else "<0.001"
 
 
 @dataclass(frozen=True)

@@ -41,6 +41,10 @@ class Objective(ABC):
         """What each of these rows adds to the objective if it gets this answer."""
 
     @abstractmethod
+    def misfit(self, rows: Ints, means: Floats) -> Floats:
+        """The weighted squared distance of each row's target from these values, up to what only the row decides."""
+
+    @abstractmethod
     def value(self, sums: Floats) -> Floats:
         """What the rows of each node add together, of shape (n_nodes,), if the node gives its own answer."""
 
@@ -72,6 +76,11 @@ class SoftAccuracy(Objective):
 
     def reward(self, rows: Ints, answers: Ints) -> Floats:
         return self.columns.ravel()[answers * self.columns.shape[1] + rows]
+
+    def misfit(self, rows: Ints, means: Floats) -> Floats:
+        weighted = self.columns[:, rows].T
+        weight = weighted.sum(axis=1, keepdims=True)
+        return np.einsum("nc,nc->n", weight * means - 2 * weighted, means)
 
     def value(self, sums: Floats) -> Floats:
         return sums.max(axis=0)
@@ -105,6 +114,9 @@ class SquaredError(Objective):
 
     def reward(self, rows: Ints, answers: Floats) -> Floats:
         return -self._weight[rows] * (self._targets[rows] - answers) ** 2
+
+    def misfit(self, rows: Ints, means: Floats) -> Floats:
+        return -self.reward(rows, means[:, 0] - self.centre)
 
     def value(self, sums: Floats) -> Floats:
         return np.minimum(self.answers(sums) * sums[1] - sums[2], 0.0)

@@ -47,10 +47,10 @@ def repair(tree: FlatTrees, X: Rows, weight: NDArray[np.float64], limits: Limits
     """
     while True:
         leaves = tree.leaves(X)[0]
-        order = _preorder(tree)
+        order = preorder(tree)
         tallies = np.zeros((2, tree.n_nodes))
         tallies[:] = np.bincount(leaves, minlength=tree.n_nodes), np.bincount(leaves, weight, tree.n_nodes)
-        _add_up(tree, order, tallies)
+        add_up(tree, order, tallies)
         counts, weights = tallies
         least = limits.min_weight_leaf * (1 - 1e-12)  # sums of weights are rounded
         short = (counts < limits.min_samples_leaf) | (weights < least)
@@ -87,7 +87,7 @@ def _put_in_place(tree: FlatTrees, node: int, child: int) -> None:
         field[node] = field[child]
 
 
-def _preorder(tree: FlatTrees) -> list[int]:
+def preorder(tree: FlatTrees) -> list[int]:
     """Reachable nodes, every parent before its children and left before right."""
     order, waiting = [], [int(tree.roots[0])]
     while waiting:
@@ -98,7 +98,7 @@ def _preorder(tree: FlatTrees) -> list[int]:
     return order
 
 
-def _add_up(tree: FlatTrees, order: list[int], tallies: NDArray[np.float64]) -> None:
+def add_up(tree: FlatTrees, order: list[int], tallies: NDArray[np.float64]) -> None:
     """Add the columns of leaves up into their ancestors, in place."""
     for node in reversed(order):
         if tree.left[node] != node:
@@ -107,10 +107,10 @@ def _add_up(tree: FlatTrees, order: list[int], tallies: NDArray[np.float64]) -> 
 
 def estimator_of(tree: FlatTrees, leaves: Ints, objective: Objective, template: Any) -> Any:
     """A fitted scikit-learn tree with these splits, whose values are the means of all rows of each node."""
-    order = _preorder(tree)
+    order = preorder(tree)
     counts = np.bincount(leaves, minlength=tree.n_nodes).astype(np.float64)
     tallies = np.concatenate([counts[None], objective.sums(leaves[None], tree.n_nodes)])
-    _add_up(tree, order, tallies)
+    add_up(tree, order, tallies)
     counts, sums = tallies[0, order], tallies[1:, order]
     means, weights = objective.means(sums)
     place = np.zeros(tree.n_nodes, dtype=np.intp)

@@ -23,6 +23,7 @@ from ._flat_trees import FlatTrees, Rows
 from ._local_search import Score, Splits, iterated_local_search
 from ._objective import Objective, SoftAccuracy, SquaredError
 from ._pipelines import fit_last_step
+from ._prune import prune, shorten
 from ._shape import Limits, estimator_of, repair
 from ._tao import Bins, alternating_optimisation
 from ._targets import real_targets, weighted_targets
@@ -102,11 +103,15 @@ class TreeSearch(Trainer):
 
     Candidates are grown on bootstraps of half the transfer set: on small sets these made better trees than bootstraps
     of full size, in two thirds of the time. The best few, by the objective on the whole set, are refined
-    by tree alternating optimisation [1]_ (see ``_tao.py``); the best of these and of the plain fit is kept. So the
-    result is never worse than the plain fit on the objective, which is the weighted mean target probability of the
-    class a leaf answers (with labels: accuracy), or the weighted squared error in regression. The values of the
-    leaves are weighted means of the targets of all rows. With rounds of local search (see ``_local_search.py``) the
-    best tree is then kicked out of where refinement stops, and kept where that makes it better.
+    by tree alternating optimisation [1]_ (see ``_tao.py``); the best of these and of the plain fit is kept, by the
+    objective: the weighted mean target probability of the class a leaf answers (with labels: accuracy), or the weighted
+    squared error in regression. The values of the leaves are weighted means of the targets of all rows. With rounds of
+    local search (see ``_local_search.py``) the best tree is then kicked out of where refinement stops, and kept where
+    that makes it better.
+
+    Then the tree is made as small as it can be. Branches whose worth is within noise are cut (see `prune`), the splits
+    that stay are moved once more, and thresholds become the shortest decimals that leave every row on its side, in
+    single precision as scikit-learn compares. Rows that a method has made up count for neither.
 
     The result is a genuine tree of the student's class, no larger than the student's parameters allow: ``max_depth``
     and ``max_leaf_nodes`` because refinement adds no node, ``min_samples_leaf``, ``min_samples_split`` and
@@ -123,6 +128,10 @@ class TreeSearch(Trainer):
     ----------
     effort : {"quick", "default", "thorough"} or Effort
         A name, or numbers of one's own.
+    prune : float, default=2.0
+        A branch stays where its rows win more than so many standard errors of their sum over the leaf that could stand
+        in its place, in the objective or in the squared distance of its probabilities from the targets. The first
+        question always stays. 0 cuts nothing; the result then is never worse than the plain fit on the objective.
 
     References
     ----------
@@ -140,11 +149,16 @@ class TreeSearch(Trainer):
     (2, True)
     """
 
-    def __init__(self, effort: str | Effort = "default") -> None:
+    def __init__(self, effort: str | Effort = "default", prune: float = 2.0) -> None:
         self.effort = effort
+        self.prune = prune
 
     def check_student(self, student: Any) -> None:
         self._numbers().check()
+        if not self.prune >= 0:
+            raise InvalidInputError(
+                f"TreeSearch(prune={self.prune!r}): expected a number of standard errors, 0 or more."
+            )
         final = peel(student).final
         if not isinstance(final, BaseDecisionTree):
             raise NotSupportedError(
@@ -153,7 +167,7 @@ class TreeSearch(Trainer):
 
     def quick(self) -> TreeSearch:
         """Few candidates on few rows, and one that is refined."""
-        return TreeSearch("quick")
+        return TreeSearch("quick", self.prune)
 
     def fit(self, student: Any, supervision: Supervision, *, seed: int | None = None) -> Any:
         self.check_student(student)
@@ -172,7 +186,7 @@ class TreeSearch(Trainer):
             return on_columns_that_split(
                 lambda narrow: self.fit(student, narrow, seed=seed), plain, student, data, n_trees, seed
             )
-        return _Search(self._numbers(), plain, data, np.random.RandomState(seed)).run()
+        return _Search(self._numbers(), plain, data, np.random.RandomState(seed)).run(self.prune)
 
     def _numbers(self) -> Effort:
         if isinstance(self.effort, Effort):
@@ -220,6 +234,7 @@ class _Search:
         present = weight > 0
         if not present.all():  # scikit-learn's trees don't see such rows either
             X, targets, weight = X[present], targets[present], weight[present]
+        self.counted = np.ones(len(X), dtype=bool) if data.made is None else ~data.made[present]
         self.X, self.targets, self.weight = X, targets, weight
         self.rows = Rows(X)
         self.limits = Limits.of(plain, len(X), float(weight.sum()))
@@ -227,7 +242,11 @@ class _Search:
             SoftAccuracy(targets, weight, plain.criterion) if is_classifier(plain) else SquaredError(targets, weight)
         )
 
-    def run(self) -> Any:
+    def run(self, margin: float) -> Any:
+        return self.finished(*self.found(), margin)
+
+    def found(self) -> tuple[FlatTrees, Ints]:
+        """The best tree, and the leaf of each row."""
         grown = [self.plain.tree_, *self._grow()]
         best = [grown[at] for at in self._best(grown)]
         finalists = [FlatTrees.of([tree]) for tree in [self.plain.tree_, best[0]]]
@@ -247,7 +266,17 @@ class _Search:
                 copies=self.effort.copies,
             )
             chosen = self._kept(searched)
-        return estimator_of(chosen[1], chosen[2], self.objective, self.plain)
+        return chosen[1:]
+
+    def finished(self, tree: FlatTrees, leaves: Ints, margin: float) -> Any:
+        """The tree as it ships: without branches within noise, and with short thresholds."""
+        if margin:
+            leaves = prune(tree, leaves, self.objective, self.counted, margin)
+            self._optimise(tree)  # the shape is another now
+            _, tree, leaves = self._kept(tree)
+            leaves = prune(tree, leaves, self.objective, self.counted, margin)
+        shorten(tree, leaves, self.rows, self.counted)
+        return estimator_of(tree, tree.leaves(self.rows)[0], self.objective, self.plain)
 
     def _rounds(self) -> int:
         rounds = self.effort.rounds

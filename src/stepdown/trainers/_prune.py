@@ -1,0 +1,102 @@
+"""A tree as small as it can be: branches that no test could tell from a leaf go, thresholds become short decimals."""
+
+from __future__ import annotations
+
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._flat_trees import FlatTrees, Rows
+from ._objective import Objective
+from ._shape import add_up, preorder
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.intp]
+
+
+def prune(tree: FlatTrees, leaves: Ints, objective: Objective, counted: NDArray[np.bool_], margin: float) -> Ints:
+    """Cut away, in place, branches whose worth is within noise; returns the leaf of each row.
+
+    From the bottom up, a branch is compared with the leaf that could stand in its place, row by row and over the rows
+    that are `counted`: it stays where what its rows win is more than `margin` standard errors of that sum, in the
+    objective or in how close the leaf's distribution is to the targets.
+    """
+    order = preorder(tree)
+    sums = objective.sums(leaves[None], tree.n_nodes)
+    add_up(tree, order, sums)
+    answers, means = objective.answers(sums), objective.means(sums)[0]
+    leaves = leaves.copy()
+    rows = _rows_of(tree, order, leaves)
+    for node in reversed(order[1:]):  # the first question stays
+        if tree.left[node] == node:
+            continue
+        own = rows[node][counted[rows[node]]]
+        here, below = np.full(len(own), node), leaves[own]
+        won = objective.reward(own, answers[below]) - objective.reward(own, answers[here])
+        closer = objective.misfit(own, means[here]) - objective.misfit(own, means[below])
+        if not (_is_sure(won, margin) or _is_sure(closer, margin)):
+            tree.left[node] = tree.right[node] = node
+            leaves[rows[node]] = node
+    return leaves
+
+
+def _is_sure(won: Floats, margin: float) -> bool:
+    """Whether a sum over rows is more than so many standard errors above nothing."""
+    n, total = len(won), float(won.sum())
+    if n < 2 or total <= 0:
+        return False
+    variance = max(float(won @ won) - total * total / n, 0.0) * n / (n - 1)
+    return total > margin * np.sqrt(variance)
+
+
+def shorten(tree: FlatTrees, leaves: Ints, X: Rows, counted: NDArray[np.bool_]) -> None:
+    """Round thresholds, in place, to the shortest decimals that leave every counted row on its side.
+
+    The decimal lies in the nearer half of the way to the neighbouring value on either side, so that other rows fall
+    nearly as before.
+    """
+    order = preorder(tree)
+    rows = _rows_of(tree, order, leaves)
+    for node in order:
+        if tree.left[node] == node:
+            continue
+        own = rows[node][counted[rows[node]]]
+        values = X.columns[tree.feature[node]][own].astype(np.float64)
+        present = float(tree.threshold[node])
+        below, above = values[values <= present], values[values > present]
+        if below.size and above.size:
+            low, high = float(below.max()), float(above.min())
+            short = _shortest((low + present) / 2, (present + high) / 2, present)
+            if low <= short < high:
+                tree.threshold[node] = short
+
+
+def _shortest(low: float, high: float, near: float) -> float:
+    """The decimal of fewest digits in [low, high], of those the nearest to a number between."""
+    if low <= 0 <= high:
+        return 0.0
+    first = Decimal(max(abs(low), abs(high))).adjusted() + 1
+    best = None
+    for power in range(first, first - 20, -1):
+        unit = Decimal(1).scaleb(power)
+        least = (Decimal(low) / unit).to_integral_value(ROUND_CEILING)
+        most = (Decimal(high) / unit).to_integral_value(ROUND_FLOOR)
+        if least <= most:
+            nearest = (Decimal(near) / unit).to_integral_value(ROUND_HALF_EVEN)
+            found = (min(max(nearest, least), most) * unit).normalize()
+            if best is not None and len(found.as_tuple().digits) > len(best.as_tuple().digits):
+                break
+            best = found  # 60 has no more digits than 100, and may be nearer
+    return near if best is None else float(best)
+
+
+def _rows_of(tree: FlatTrees, order: list[int], leaves: Ints) -> dict[int, Ints]:
+    """The rows that reach each node."""
+    by_leaf = np.argsort(leaves, kind="stable")
+    bounds = np.searchsorted(leaves[by_leaf], np.arange(tree.n_nodes + 1))
+    rows = {node: by_leaf[bounds[node] : bounds[node + 1]] for node in order if tree.left[node] == node}
+    for node in reversed(order):
+        if tree.left[node] != node:
+            rows[node] = np.concatenate([rows[int(tree.left[node])], rows[int(tree.right[node])]])
+    return rows
