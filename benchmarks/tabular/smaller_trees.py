@@ -1,7 +1,7 @@
 """How many rules a tree of depth 4 needs: accuracy and rules without branches within noise, at several margins.
 
     python -m benchmarks.tabular.smaller_trees --out benchmarks/results/smaller_trees.json
-    python -m benchmarks.tabular.smaller_trees --sets other --margins 0 2 --out FILE
+    python -m benchmarks.tabular.smaller_trees --sets other --margins 0 1.5 --out FILE
 
 Forest of 100 trees as the teacher; test rows chose nothing. One run is one data set and seed; inside it all margins
 share the search, so they differ by what is cut and nothing else. Runs that stand in --out are not done again.

@@ -128,7 +128,7 @@ class TreeSearch(Trainer):
     ----------
     effort : {"quick", "default", "thorough"} or Effort
         A name, or numbers of one's own.
-    prune : float, default=2.0
+    prune : float, default=1.5
         A branch stays where its rows win more than so many standard errors of their sum over the leaf that could stand
         in its place, in the objective or in the squared distance of its probabilities from the targets. The first
         question always stays. 0 cuts nothing; the result then is never worse than the plain fit on the objective.
@@ -149,7 +149,7 @@ class TreeSearch(Trainer):
     (2, True)
     """
 
-    def __init__(self, effort: str | Effort = "default", prune: float = 2.0) -> None:
+    def __init__(self, effort: str | Effort = "default", prune: float = 1.5) -> None:
         self.effort = effort
         self.prune = prune
 
