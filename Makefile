@@ -34,7 +34,7 @@ hooks:  ## let git lint before a commit and run what CI runs before a push
 
 lock: $(LOCK)  ## pin what is installed anew; UPGRADE=--upgrade takes the newest versions
 	$(COMPILE) $(UPGRADE) pyproject.toml --extra cli --extra plot requirements/app.in -o requirements/app.txt
-	$(COMPILE) $(UPGRADE) pyproject.toml --extra nn --extra pruning requirements/dev.in -o requirements/dev.txt
+	$(COMPILE) $(UPGRADE) pyproject.toml --extra nn --extra pruning --extra onnx requirements/dev.in -o requirements/dev.txt
 	$(COMPILE) $(UPGRADE) --resolution lowest-direct pyproject.toml requirements/minimum.in -o requirements/minimum.txt
 
 format: $(READY)

@@ -249,7 +249,7 @@ def test_a_fitted_teacher_is_taken_as_it_is(call, table, tmp_path, hard):
 def test_compare_says_that_a_fitted_teacher_may_have_seen_the_rows(call, table, tmp_path):
     skops.io.dump(fitted(table, RandomForestClassifier(10, random_state=0)), tmp_path / "model.skops")
     arguments = ("--teacher-file", "model.skops", "--trust", trusted(tmp_path / "model.skops"), "--student", "logistic")
-    quick = ("--folds", "2", "--repeats", "1", "--search", "one-hop")
+    quick = ("--outer-folds", "2", "--repeats", "1", "--search", "one-hop")
     result = fine(call("compare", table, "--target", "churn", *arguments, *quick))
     assert "may have seen the held-out rows" in " ".join(result.stdout.split())
 
@@ -300,7 +300,7 @@ def test_a_teacher_that_is_not_used_is_told_first(call, table, tmp_path):
 
 
 def test_compare_prints_and_keeps_the_verdict(call, table, tmp_path):
-    arguments = (*SMALL, "--folds", "3", "--repeats", "1", "--out", "verdict")
+    arguments = (*SMALL, "--outer-folds", "3", "--repeats", "1", "--out", "verdict")
     result = fine(call("compare", table, "--target", "churn", *arguments))
     folder = tmp_path / "verdict"
     assert sorted(path.name for path in folder.iterdir()) == ["verdict.html", "verdict.json", "verdict.txt"]

@@ -56,4 +56,4 @@ def test_numbers_are_no_classes(call, tmp_path) -> None:
     pd.DataFrame(mixed_table(100, seed=0)).to_csv(tmp_path / "spent.csv", index=False)
     result = call("diagnose", "spent.csv", "--target", "spending", *SMALL)
     assert result.exit_code == 2
-    assert "diagnose needs classes" in result.stderr
+    assert "diagnose is for classes" in result.stderr

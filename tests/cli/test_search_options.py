@@ -91,7 +91,18 @@ def test_a_fixed_way_is_taken_unseen(call, table, tmp_path):
 
 
 def test_compare_takes_unlabelled_rows(call, table, pool):
-    arguments = ("--unlabeled", "pool.csv", "--search", "one-hop", "--folds", "3", "--repeats", "1", "--out", "verdict")
+    arguments = (
+        "--unlabeled",
+        "pool.csv",
+        "--search",
+        "one-hop",
+        "--outer-folds",
+        "3",
+        "--repeats",
+        "1",
+        "--out",
+        "verdict",
+    )
     fine(call("compare", table, *SMALL, *arguments))
     summary = json.loads((table.parent / "verdict" / "verdict.json").read_text())
     assert "one-hop-rows" in {way["name"] for way in summary["ways"]}

@@ -148,6 +148,28 @@ def test_c(shipped: Student, tmp_path: Path) -> None:
     check(shipped, labels, told)
 
 
+def test_onnx(shipped: Student) -> None:
+    pytest.importorskip("onnx", reason="onnx isn't installed")
+    runtime = pytest.importorskip("onnxruntime", reason="onnxruntime isn't installed")
+    session = runtime.InferenceSession(ship.to_onnx(shipped.model).SerializeToString())
+    fed = {}
+    for column in session.get_inputs():
+        if column.name not in shipped.rows:  # nothing is read
+            fed[column.name] = np.zeros((len(shipped.rows), 1))
+        elif column.type == "tensor(string)":
+            fed[column.name] = shipped.rows[[column.name]].fillna("").to_numpy(dtype=object)
+        else:
+            fed[column.name] = shipped.rows[[column.name]].map(typed).to_numpy(dtype=np.float64)
+    answers = dict(zip([output.name for output in session.get_outputs()], session.run(None, fed), strict=True))
+    assert set(answers) == (
+        {"prediction"}
+        if not hasattr(shipped.model, "classes_")
+        else {"label"} | ({"probabilities"} if shipped.probabilities is not None else set())
+    )
+    labels = answers["label" if "label" in answers else "prediction"]
+    check(shipped, labels.tolist(), answers.get("probabilities"))
+
+
 def by_json(told: dict, row: list) -> list[float]:
     """The few lines that a reader of the JSON has to write."""
 

@@ -325,3 +325,43 @@ def test_unlabelled_rows_reach_every_fold(wine) -> None:
     assert seen.count(20) == 2
     with pytest.raises(ValueError, match="X_unlabeled"):
         compare(SLOW, X, y, X_unlabeled=X[:, :2])
+
+
+# A hold-out ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_hold_out_is_scored_by_models_of_all_rows(wine) -> None:
+    X, y = wine
+    test = np.arange(len(y)) % 3 == 0
+    verdict = compare(CLF, X[~test], y[~test], test=(X[test], y[test])).to_dict()
+    assert verdict["hold_out"] == {"rows": 60, "parts": 6}
+    means = {way["name"]: way["mean"] for way in verdict["ways"]}
+    assert means["chosen"] == pytest.approx(CLF.fit(X[~test], y[~test]).score(X[test], y[test]))
+    for row in verdict["comparisons"]:
+        assert row["difference"] == pytest.approx(means[row["a"]] - means[row["b"]])
+    # The rows of the hold-out are counted once each: the standard error of a mean over parts, without any correction.
+    row = next(row for row in verdict["comparisons"] if row["question"] == "everything together")
+    scores = {way["name"]: np.array(way["scores"]) for way in verdict["ways"]}
+    gaps = scores["chosen"] - scores["plain"]
+    half = 2.5706 * gaps.std(ddof=1) / np.sqrt(6)  # the quantile of Student's t with 5 degrees of freedom
+    assert row["high"] - row["difference"] == pytest.approx(half, rel=1e-4)
+    assert "other training rows" in summary_text(verdict).replace("\n", " ")
+    assert "60 held-out rows" in summary_text(verdict)
+    json.dumps(verdict, allow_nan=False)
+
+
+@pytest.mark.parametrize(
+    ("test", "words"),
+    [
+        (lambda X, y: X, "X_test, y_test"),
+        (lambda X, y: (X[:9], y[:9]), "at least 20"),
+        (lambda X, y: (X, y[1:]), "as many of either"),
+        (lambda X, y: (X[:, 1:], y), "expected 13 columns"),
+        (lambda X, y: (X, y + 7), "aren't among those of y"),
+    ],
+)
+def test_a_hold_out_that_does_not_fit(wine, test, words) -> None:
+    with pytest.raises(InvalidInputError, match=words):
+        compare(SLOW, *wine, test=test(*wine))
+    with pytest.raises(InvalidInputError, match="exclude each other"):
+        compare(SLOW, *wine, test=wine, cv=3)

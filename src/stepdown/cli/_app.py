@@ -5,6 +5,7 @@ That keeps ``stepdown --help`` from waiting for skrub, skops and pandas.
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,12 +26,14 @@ from ._options import (
     EPILOG,
     AllowImport,
     AnswersFile,
+    AsJson,
     Budget,
     CodeFile,
     DemoFolder,
     DiagnosisFolder,
     Drop,
     ExportLanguage,
+    Folds,
     Jobs,
     MemoryFolder,
     MethodNames,
@@ -39,6 +42,7 @@ from ._options import (
     MostRules,
     OuterFolds,
     Proba,
+    Quiet,
     ReadAs,
     Repeats,
     RunFolder,
@@ -46,7 +50,6 @@ from ._options import (
     SearchName,
     Seed,
     ShippedFolder,
-    SignalFolds,
     StudentName,
     TableName,
     TablePath,
@@ -55,11 +58,13 @@ from ._options import (
     TaskName,
     TeacherFile,
     TeacherName,
+    TestFile,
     Trust,
     Unlabeled,
     VerdictFolder,
 )
-from ._terminal import hush, show, tell, telling_warnings
+from ._stdin import with_standard_input
+from ._terminal import Output, give, hush, printing, show, tell, telling_warnings
 
 # As a shell reports a program that SIGPIPE has ended.
 BROKEN_PIPE = 128 + 13
@@ -90,6 +95,7 @@ app = typer.Typer(
     help="Turn an accurate, complex model into an accurate, simple one, and say whether it worked.",
     no_args_is_help=True,
     add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     # A bug must show its whole, plain traceback; what users can fix is one line.
     pretty_exceptions_enable=False,
 )
@@ -127,18 +133,20 @@ def run(
     query_budget: Budget = None,
     method: MethodNames = None,
     search: SearchName = "gate",
+    test: TestFile = None,
     max_rules: MostRules = None,
     max_bytes: MostBytes = None,
     max_us_per_row: MostMicroseconds = None,
-    folds: SignalFolds = 5,
+    folds: Folds = 5,
     scoring: Scoring = None,
     memory: MemoryFolder = None,
     seed: Seed = 0,
     jobs: Jobs = 1,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
 ) -> None:
     """Train the simple model with the complex one's knowledge, and save it ready to ship."""
-    given = locals()
-    with _plainly():
+    with _plainly(given := locals()):
         from ._jobs import Request, run_table
 
         named = {name: given.pop(name) for name in ("max_rules", "max_bytes", "max_us_per_row")}
@@ -162,15 +170,18 @@ def compare(
     unlabeled: Unlabeled = None,
     method: MethodNames = None,
     search: SearchName = "gate",
-    folds: OuterFolds = 5,
-    repeats: Repeats = 2,
+    test: TestFile = None,
+    folds: Folds = 5,
+    outer_folds: OuterFolds = None,
+    repeats: Repeats = None,
     scoring: Scoring = None,
     seed: Seed = 0,
     jobs: Jobs = 1,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
 ) -> None:
     """Compare all ways to the simple model on held-out rows: the verdict."""
-    given = locals()
-    with _plainly():
+    with _plainly(given := locals()):
         from ._jobs import Request, compare_table
 
         compare_table(Request(**_as_words(given)))
@@ -189,32 +200,47 @@ def diagnose(
     trust: Trust = None,
     student: StudentName = "tree:max_depth=4",
     allow_import: AllowImport = False,
-    folds: SignalFolds = 5,
+    folds: Folds = 5,
     seed: Seed = 0,
     jobs: Jobs = 1,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
 ) -> None:
     """Look at models and rows before anything is distilled, and say what to try first."""
-    given = locals()
-    with _plainly():
+    with _plainly(given := locals()):
         from ._diagnose import diagnose_table
         from ._jobs import Request
 
         diagnose_table(Request(**_as_words(given), scoring=None))
 
 
-@app.command()
-def predict(folder: ShippedFolder, table: TablePath, out: AnswersFile = None, proba: Proba = False) -> None:
+@app.command(epilog=EPILOG)
+def predict(
+    folder: ShippedFolder,
+    data: TablePath,
+    out: AnswersFile = None,
+    proba: Proba = False,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
     """Ask the student of a run about the rows of a table."""
-    with _plainly():
+    with _plainly(given := locals()):
         from ._shipped import predict_table
 
-        predict_table(folder, table, out, proba)
+        predict_table(folder, given["data"], out, proba)
 
 
-@app.command()
-def export(folder: ShippedFolder, to: ExportLanguage, table: TableName = None, out: CodeFile = None) -> None:
+@app.command(epilog=EPILOG)
+def export(
+    folder: ShippedFolder,
+    to: ExportLanguage,
+    table: TableName = None,
+    out: CodeFile = None,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
+) -> None:
     """Write the student of a run as code that needs no package, over the raw columns of the table."""
-    with _plainly():
+    with _plainly(locals()):
         from ._shipped import export_student
 
         export_student(folder, to.value, table, out)
@@ -227,7 +253,7 @@ def _as_words(given: dict[str, Any]) -> dict[str, Any]:
 
 
 @app.command("methods")
-def list_methods() -> None:
+def list_methods(quiet: Quiet = False, as_json: AsJson = False) -> None:
     """List the methods that --method takes."""
     from ._methods import METHODS
 
@@ -238,17 +264,20 @@ def list_methods() -> None:
     drawn.add_column("what moves")
     for row in rows:
         drawn.add_row(*(Text(cell) for cell in row))
-    with _plainly():
+    with _plainly(locals()):
         show("\n".join(f"{name:<{width}}  {what}" for name, what in rows), drawn)
+        give(json.dumps(dict(rows), indent=2))
 
 
 @app.command()
 def demo(
     out: DemoFolder = None,
     seed: Seed = 0,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
 ) -> None:
     """Take a forest down to a tree of depth 4 on handwritten digits, and judge the result."""
-    with _plainly():
+    with _plainly(locals()):
         from ._jobs import demonstrate
 
         demonstrate(out, seed)
@@ -257,25 +286,29 @@ def demo(
 @app.command("nn-demo")
 def nn_demo(
     seed: Seed = 0,
-    repeats: Annotated[int, typer.Option(min=1, help="Trainings of all networks, each from its own seed.")] = 4,
+    trainings: Annotated[int, typer.Option(min=1, help="Trainings of all networks, each from its own seed.")] = 4,
 ) -> None:
     """Move knowledge between networks on handwritten digits: teacher, auxiliary and four students."""
-    with _plainly():
+    with _plainly({}):
         try:
             import_module("stepdown.nn")
         except ImportError as error:
             raise NotSupportedError(str(error)) from error
         from ._nn_demo import run_nn_demo
 
-        found = run_nn_demo(seed, repeats, tell=tell)
+        found = run_nn_demo(seed, trainings, tell=tell)
         show(f"{found}\n\n{found.sentences()}")
 
 
 @contextmanager
-def _plainly() -> Iterator[None]:
-    """Print an error that users can fix in one line, and exit with its code; let every other exception through."""
+def _plainly(given: dict[str, Any]) -> Iterator[None]:
+    """Print as the options say, and read a table from standard input where one is ``-``; both leave `given` for that.
+
+    An error that users can fix is one line, and gives its exit code; every other exception is let through.
+    """
+    asked = Output(quiet=given.pop("quiet", False), json=given.pop("as_json", False))
     try:
-        with telling_warnings():
+        with printing(asked), telling_warnings(), with_standard_input(given):
             yield
     except StepdownError as error:
         _tell_error(str(error))
@@ -284,12 +317,12 @@ def _plainly() -> Iterator[None]:
         hush(sys.stdout)
         raise typer.Exit(BROKEN_PIPE) from error
     except KeyboardInterrupt as interruption:
-        tell("interrupted: nothing more was written")
+        tell("interrupted: nothing more was written", always=True)
         raise typer.Exit(130) from interruption
 
 
 def _tell_error(message: str) -> None:
-    tell(f"error: {message}", "bold red")
+    tell(f"error: {message}", "bold red", always=True)
 
 
 def _first_sentence(cls: Any) -> str:

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
 import hashlib
-import io
-import re
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
-import pyarrow
-import pyarrow.parquet
 from numpy.typing import NDArray
 
 from stepdown.core import InvalidInputError
@@ -25,14 +17,8 @@ from stepdown.ship import Kind
 
 from ._errors import UsageError
 from ._estimators import nearest
+from ._formats import read_table
 
-TEXT_ENDINGS = (".csv", ".tsv", ".txt", ".csv.gz", ".tsv.gz", ".txt.gz")
-PARQUET_ENDINGS = (".parquet", ".pq")
-SEPARATORS = ",;\t|"
-QUOTED = re.compile(r'"(?:[^"]|"")*"')
-# What the separator is guessed from.
-MOST_CHARACTERS = 2**16
-MOST_LINES = 50
 # Whole numbers with more distinct values than this are taken for quantities.
 MOST_CLASSES = 20
 KINDS: tuple[str, ...] = get_args(Kind)
@@ -48,13 +34,14 @@ class Data:
     origin: dict[str, Any]
     notices: tuple[str, ...] = ()
     unlabeled: Any = None
+    test: tuple[Any, NDArray[Any]] | None = None
     kinds: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_data(
     path: Path, target: str, task: str = "auto", drop: Sequence[str] = (), read_as: Sequence[str] = ()
 ) -> Data:
-    """Read a CSV or Parquet file, leave columns out, and take the target out."""
+    """Read a table, leave columns out, and take the target out."""
     frame = read_table(path)
     columns = list(frame.columns)
     if target not in columns:
@@ -80,26 +67,6 @@ def _kind(text: str) -> tuple[str, str]:
     if kind not in KINDS or not name:
         raise UsageError(f"--as {text}: expected COLUMN=KIND, where KIND is {', '.join(KINDS)}.")
     return name, kind
-
-
-def read_table(path: Path, texts: Sequence[str] = ()) -> pd.DataFrame:
-    """Read a CSV or Parquet file as it is."""
-    frame = _read_text(path, texts) if _kind_of_file(path) == "text" else _read_parquet(path)
-    if frame.empty:
-        raise InvalidInputError(f"{path}: the file has no rows.")
-    frame.columns = pd.Index([str(column) for column in frame.columns])
-    return frame
-
-
-def _kind_of_file(path: Path) -> Literal["text", "parquet"]:
-    if not path.is_file():
-        raise UsageError(f"{path}: file not found.")
-    if path.stat().st_size == 0:
-        raise InvalidInputError(f"{path}: the file is empty.")
-    name = path.name.lower()
-    if not name.endswith(TEXT_ENDINGS + PARQUET_ENDINGS):
-        raise UsageError(f"{path}: expected a file ending in {', '.join(TEXT_ENDINGS + PARQUET_ENDINGS)}.")
-    return "text" if name.endswith(TEXT_ENDINGS) else "parquet"
 
 
 def fingerprint(path: Path) -> str:
@@ -161,11 +128,10 @@ def _take_target(frame: pd.DataFrame, target: str, task: str, path: Path) -> Dat
     if not X.columns.size:
         raise InvalidInputError(f"{path}: {target!r} is the only column, so nothing is left to learn from.")
     refuse_cells(X, path)
-    column = _without_decimal_commas(frame[target])
+    column = without_decimal_commas(frame[target])
     if task == "auto":
         task = _task_of(column)
-        other = "regression" if task == "classification" else "classification"
-        notices.append(f"{target!r} is treated as {task}; --task {other} changes that")
+        notices.append(f"{target!r} is treated as {task}{_otherwise(column, task, '; --task {} changes that')}")
     y = _labels(column, path) if task == "classification" else _quantities(column, path)
     origin = {
         "file": path.name,
@@ -178,13 +144,24 @@ def _take_target(frame: pd.DataFrame, target: str, task: str, path: Path) -> Dat
     return Data(X, y, task, origin, tuple(notices))
 
 
-def _without_decimal_commas(column: pd.Series[Any]) -> pd.Series[Any]:
+def without_decimal_commas(column: pd.Series[Any]) -> pd.Series[Any]:
     """A target of texts such as 3,25 as numbers; where all have three digits behind, they may be thousands."""
     texts = column.astype(str).str.strip()
     with_comma = texts[texts.str.contains(",", regex=False)]
     if with_comma.empty or with_comma.str.fullmatch(r".*,\d{3}").all():
         return column
     return texts.str.replace(",", ".").astype(float) if texts.str.fullmatch(r"[+-]?\d+(,\d+)?").all() else column
+
+
+def _otherwise(column: pd.Series[Any], task: str, advice: str) -> str:
+    """Advice to take the other task, where the target can be learned so: nothing is advised that would be refused."""
+    values = column.dropna()
+    if task == "classification":
+        numbers = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
+        possible = numbers and bool(np.isfinite(values.to_numpy(float)).all()) and values.nunique() > 1
+    else:
+        possible = 1 < values.nunique() < len(values)
+    return advice.format("regression" if task == "classification" else "classification") if possible else ""
 
 
 def _is_nested(cell: Any) -> bool:
@@ -200,31 +177,34 @@ def _task_of(column: pd.Series[Any]) -> str:
 
 
 def _labels(column: pd.Series[Any], path: Path) -> NDArray[Any]:
-    if pd.api.types.is_bool_dtype(column):
-        y = column.to_numpy(bool)
-    elif pd.api.types.is_numeric_dtype(column):
-        y = column.to_numpy(float)
-        # Gaps turn whole numbers into floats when a file is read; the gaps are gone now.
-        if np.array_equal(y, np.round(y)):
-            y = y.astype(np.int64)
-    else:
-        y = column.astype(str).to_numpy(dtype=np.str_)
+    y = as_labels(column)
     classes, counts = np.unique(y, return_counts=True)
     if len(classes) < 2:
         raise InvalidInputError(f"{path}: the target {column.name!r} is {classes[0]!s} in every row: one class only.")
     if counts.max() == 1:
         raise InvalidInputError(
-            f"{path}: every row has its own value of {column.name!r}, so it doesn't define classes; for a number use"
-            " --task regression."
+            f"{path}: every row has its own value of {column.name!r}, so it doesn't define classes"
+            f"{_otherwise(column, 'classification', '; for a number use --task {}')}."
         )
     return y
+
+
+def as_labels(column: pd.Series[Any]) -> NDArray[Any]:
+    """A column without gaps as classes."""
+    if pd.api.types.is_bool_dtype(column):
+        return column.to_numpy(bool)
+    if not pd.api.types.is_numeric_dtype(column):
+        return column.astype(str).to_numpy(dtype=np.str_)
+    y = column.to_numpy(float)
+    # Gaps turn whole numbers into floats when a file is read; the gaps are gone now.
+    return y.astype(np.int64) if np.array_equal(y, np.round(y)) else y
 
 
 def _quantities(column: pd.Series[Any], path: Path) -> NDArray[Any]:
     if not pd.api.types.is_numeric_dtype(column):
         raise InvalidInputError(
-            f"{path}: the target {column.name!r} isn't numeric ({column.iloc[0]!r}), and regression needs numbers;"
-            " for classes use --task classification."
+            f"{path}: the target {column.name!r} isn't numeric ({column.iloc[0]!r}), and regression needs numbers"
+            f"{_otherwise(column, 'regression', '; for classes use --task {}')}."
         )
     y = column.to_numpy(float)
     if not np.isfinite(y).all():
@@ -232,97 +212,3 @@ def _quantities(column: pd.Series[Any], path: Path) -> NDArray[Any]:
     if np.ptp(y) == 0:
         raise InvalidInputError(f"{path}: the target {column.name!r} is {y[0]:g} in every row.")
     return y
-
-
-def read_blocks(path: Path, texts: Sequence[str], rows: int) -> Iterator[pd.DataFrame]:
-    """Read a CSV or Parquet file in blocks of so many rows."""
-    kind = _kind_of_file(path)
-    if kind == "text":
-        with _text_errors(path), pd.read_csv(path, chunksize=rows, **_text_options(path, texts)) as blocks:
-            yield from blocks
-    else:
-        with _parquet_errors(path), pyarrow.parquet.ParquetFile(path) as file:
-            for batch in file.iter_batches(rows):
-                yield batch.to_pandas()
-
-
-def _read_text(path: Path, texts: Sequence[str]) -> pd.DataFrame:
-    with _text_errors(path):
-        return pd.read_csv(path, **_text_options(path, texts))
-
-
-def _text_options(path: Path, texts: Sequence[str]) -> dict[str, Any]:
-    return {
-        "sep": _check_header(path),
-        "encoding": "utf-8-sig",
-        "skipinitialspace": True,
-        "index_col": False,
-        "dtype": dict.fromkeys(texts, str),
-    }
-
-
-@contextmanager
-def _text_errors(path: Path) -> Iterator[None]:
-    try:
-        with warnings.catch_warnings():
-            # Rows longer than the header would shift all columns by one, or lose their last field.
-            warnings.simplefilter("error", pd.errors.ParserWarning)
-            yield
-    except pd.errors.ParserWarning as error:
-        raise InvalidInputError(
-            f"{path}: some rows have more fields than the header names columns; name every column, or fix the rows."
-        ) from error
-    except UnicodeDecodeError as error:
-        raise InvalidInputError(f"{path}: the file isn't UTF-8 text ({error.reason}); save it as UTF-8.") from error
-    except pd.errors.EmptyDataError as error:
-        raise InvalidInputError(f"{path}: the file has no columns.") from error
-    except (pd.errors.ParserError, csv.Error, gzip.BadGzipFile, EOFError) as error:
-        raise InvalidInputError(
-            f"{path}: the file can't be read as a table ({' '.join(str(error).split())})."
-        ) from error
-
-
-def _check_header(path: Path) -> str:
-    """Return the separator. Columns that repeat are refused here: pandas would rename them without a word."""
-    opener = gzip.open if path.suffix.lower() == ".gz" else open
-    with opener(path, "rt", encoding="utf-8-sig", newline="") as file:
-        start = file.read(MOST_CHARACTERS)
-    separator = _separator(start)
-    records = csv.reader(io.StringIO(start, newline=""), delimiter=separator, skipinitialspace=True)
-    header = next((record for record in records if record), [])
-    _refuse_repeats(path, [name.strip() for name in header])
-    return separator
-
-
-def _separator(start: str) -> str:
-    """Return the separator of the names in the header, outside quotes; on ties, the one that rows have as often."""
-    bare = [line for line in QUOTED.sub('""', start).splitlines()[:MOST_LINES] if line.strip()]
-    # The last line may be cut.
-    rows = bare[1:-1] or bare[1:]
-
-    def worth(separator: str) -> tuple[int, float]:
-        names = bare[0].count(separator)
-        alike = sum(row.count(separator) == names for row in rows) / len(rows) if rows and names else 0.0
-        return names, alike
-
-    return max(SEPARATORS, key=worth) if bare else SEPARATORS[0]
-
-
-def _read_parquet(path: Path) -> pd.DataFrame:
-    with _parquet_errors(path):
-        return pd.read_parquet(path, engine="pyarrow")
-
-
-@contextmanager
-def _parquet_errors(path: Path) -> Iterator[None]:
-    try:
-        _refuse_repeats(path, pyarrow.parquet.read_schema(path).names)
-        yield
-    except (pyarrow.ArrowException, OSError) as error:
-        raise InvalidInputError(f"{path}: not a readable Parquet file ({' '.join(str(error).split())}).") from error
-
-
-def _refuse_repeats(path: Path, names: list[str]) -> None:
-    repeated = sorted({name for name in names if names.count(name) > 1})
-    if repeated:
-        raise InvalidInputError(f"{path}: columns {repeated[:5]} appear more than once; give each its own name.")

@@ -12,7 +12,7 @@ from ._estimators import Spec
 from ._jobs import Request, _at_work, _checked, _name_files, _options, _settings, _tell_notices
 from ._output import check_free, written_whole
 from ._prepare import multihop, preparing
-from ._terminal import show
+from ._terminal import give, show
 
 
 def diagnose_table(request: Request) -> None:
@@ -21,8 +21,8 @@ def diagnose_table(request: Request) -> None:
         check_free(request.out)
     table, models = _checked(request)
     if table.task != "classification":
-        raise UsageError("diagnose needs classes, and the target is numeric; see --task.")
-    options = _options(request, request.folds)
+        raise UsageError(f"diagnose is for classes, and the target {request.target!r} is treated as numbers.")
+    options = _options(request)
     _tell_notices(table, models)
     chain = multihop(models.teacher, models.student, table.task, table.y, kinds=table.kinds)
     with _at_work():
@@ -51,3 +51,4 @@ def diagnose_table(request: Request) -> None:
     show(render_diagnosis_text(summary) + "\n")
     if request.out:
         _name_files(request.out)
+    give(render_json(summary))

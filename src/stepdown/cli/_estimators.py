@@ -68,6 +68,7 @@ class Spec:
     text: str
     name: str
     parameters: Mapping[str, Any]
+    is_default: bool = False  # chosen by us, so its parameters need no test
 
     @property
     def is_import(self) -> bool:

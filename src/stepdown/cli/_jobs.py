@@ -22,11 +22,12 @@ from stepdown.oracle import Queried
 from stepdown.search import Fixed, Gate
 from stepdown.search._scoring import check_scorer, read_scorer
 from stepdown.ship import TableColumns
-from stepdown.verdict import compare, render_rich, render_text, summary_sentence
+from stepdown.verdict import compare, render_json, render_rich, render_text, summary_sentence
 
 from ._budget import naming_the_file, queries_line, queries_summary, with_budget
 from ._data import Data, fingerprint, read_data
 from ._datasets import digits
+from ._default_teacher import default_teacher
 from ._errors import UsageError
 from ._estimators import Spec, build, nearest, parse_spec
 from ._limits import best_within, check_limits, rungs_summary, shippable, shipped_line, unused_within
@@ -38,12 +39,12 @@ from ._progress import told_on
 from ._results import package_versions, run_summary, save_run, save_verdict, shortened
 from ._searches import read_search
 from ._teacher_file import check_answers, load_teacher, on_columns
-from ._terminal import show, tell
-from ._unlabeled import with_unlabeled
+from ._terminal import give, show, tell
+from ._unlabeled import with_test, with_unlabeled
 
-TEACHER = "forest:n_estimators=300"
-# Folds of the teacher's answers within an outer fold.
-INNER_FOLDS = 5
+OUTER_FOLDS, REPEATS = 5, 2
+# Rows of a class: one outside an outer fold, and two inside, which the choice of the chain needs.
+FEWEST = 3
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,7 +60,9 @@ class Request:
     out: Path | None
     task: str
     folds: int
-    repeats: int = 1
+    outer_folds: int | None = None
+    repeats: int | None = None
+    test: Path | None = None
     scoring: str | None
     seed: int
     jobs: int
@@ -96,22 +99,28 @@ def run_table(request: Request) -> None:
     if request.memory is not None:
         check_memory(request.memory, folder)
     table, models = _checked(request)
-    _run(table, models, folder, _options(request, request.folds), limits=request.limits)
+    _run(table, models, folder, _options(request), limits=request.limits)
 
 
 def compare_table(request: Request) -> None:
     """Judge all ways to a student on held-out rows of a table, and write the verdict where that is wanted."""
     if request.out:
         check_free(request.out)
+    if request.test is not None and not request.outer_folds is request.repeats is None:
+        raise UsageError("--test FILE takes the place of outer folds: leave --outer-folds and --repeats out.")
     table, models = _checked(request)
-    _check_folds(table, request.folds)
-    summary = _verdict(table, models, _options(request, INNER_FOLDS), request.folds, request.repeats)
+    folds, repeats = request.outer_folds or OUTER_FOLDS, request.repeats or REPEATS
+    if table.test is None:
+        _check_folds(table, folds)
+    _tell_notices(table, models)
+    summary = _verdict(table, models, _options(request), folds, repeats)
     if request.out:
         with written_whole(request.out) as part:
             save_verdict(part, summary)
     _show_summary(summary)
     if request.out:
         _name_files(request.out)
+    give(render_json(summary))
 
 
 def demonstrate(out: Path | None, seed: int) -> None:
@@ -140,9 +149,12 @@ def _checked(request: Request) -> tuple[Data, Models]:
     if request.read_as and not student.is_readable:
         raise UsageError(f"--as is for students that people read, such as tree or logistic, got {student.name}.")
     if request.teacher_file is None:
-        teacher = parse_spec(request.teacher or TEACHER, allow_import=request.allow_import)
+        named = request.teacher and parse_spec(request.teacher, allow_import=request.allow_import)
         table = _read(request)
-        models = Models(teacher, student)
+        if not named:
+            named, notices = default_teacher(table, student)
+            table = replace(table, notices=(*table.notices, *notices))
+        models = Models(named, student)
     else:
         fitted = load_teacher(request.teacher_file, request.trust)
         table = _read(request)
@@ -160,6 +172,10 @@ def _check_search(request: Request) -> None:
     check_limits(request.limits, search)
     if request.query_budget is None:
         return
+    if request.test is not None:
+        raise UsageError(
+            "--test judges all ways anew, and each would need queries of its own; leave --query-budget out."
+        )
     if methods:
         raise UsageError("--method doesn't go with --query-budget, where the student learns the answers and the pool.")
     if request.unlabeled is None:
@@ -174,7 +190,8 @@ def _check_search(request: Request) -> None:
 
 def _read(request: Request) -> Data:
     table = read_data(request.data, request.target, request.task, request.drop, request.read_as)
-    return table if request.unlabeled is None else with_unlabeled(table, request.unlabeled)
+    table = table if request.unlabeled is None else with_unlabeled(table, request.unlabeled)
+    return table if request.test is None else with_test(table, request.test)
 
 
 def _fitted_teacher(request: Request, fitted: Any, table: Data) -> FrozenEstimator | Queried:
@@ -206,7 +223,7 @@ def _check_models(table: Data, models: Models, scoring: str | None) -> None:
         check_scorer(scorer, name, table.y, [models.teacher, *built][-2:], classify=classify)
     except InvalidInputError as error:
         raise UsageError(f"--{error}") from error
-    if any(spec.parameters for spec in specs):
+    if any(spec.parameters for spec in specs if not spec.is_default):
         places = few_rows(table.y, table.task)
         rows = preparing(models.student, table.kinds).fit(table.X).transform(table.X.iloc[places])
         for spec, model in zip(specs, built, strict=True):
@@ -215,14 +232,16 @@ def _check_models(table: Data, models: Models, scoring: str | None) -> None:
 
 def _check_folds(table: Data, folds: int) -> None:
     if len(table.y) < folds:
-        raise InvalidInputError(f"there are {len(table.y)} rows, fewer than {folds} folds; give a smaller --folds.")
+        raise InvalidInputError(
+            f"there are {len(table.y)} rows, fewer than {folds} folds; give a smaller --outer-folds."
+        )
     if table.task == "classification":
         counts = pd.Series(table.y).value_counts()
-        # One row outside and two inside, which the choice of the chain needs.
-        if counts.min() < max(3, folds):
+        if counts.min() < max(FEWEST, folds):
+            fewer = "Give a smaller --outer-folds, or merge" if counts.min() >= FEWEST else "Merge"
             raise InvalidInputError(
-                f"class {counts.idxmin()!s} has {counts.min()} rows, fewer than {max(3, folds)}: outer folds would lack"
-                " it. Give a smaller --folds, or merge or drop the class."
+                f"class {counts.idxmin()!s} has {counts.min()} rows, fewer than {max(FEWEST, folds)}: outer folds would"
+                f" lack it. {fewer} or drop the class."
             )
 
 
@@ -263,8 +282,8 @@ def _run(
     if isinstance(models.teacher, Queried):
         summary["queries"] = queries_summary(models.teacher, table, known)
     verdict = None
-    if verdict_folds is not None:
-        verdict = _verdict(table, models, options, verdict_folds, repeats=1)
+    if verdict_folds is not None or table.test is not None:
+        verdict = _verdict(table, models, options, verdict_folds or OUTER_FOLDS, repeats=1)
     with written_whole(folder) as part:
         save_run(part, shipped, estimator.chain_, summary, table)
         if verdict is not None:
@@ -287,20 +306,24 @@ def _run(
         f'  skops.io.load("{folder / "student.skops"}", trusted=types)   # types, also in result.json:\n'
         f"  {', '.join(types) or 'none'}"
     )
+    found = summary | {"folder": str(folder)} | ({} if verdict is None else {"verdict": verdict})
+    give(render_json(found))
 
 
 def _verdict(table: Data, models: Models, options: dict[str, Any], folds: int, repeats: int) -> dict[str, Any]:
     estimator: Any = multihop(models.teacher, models.student, table.task, table.y, kinds=table.kinds, **options)
     splitter = RepeatedStratifiedKFold if table.task == "classification" else RepeatedKFold
-    cv = splitter(n_splits=folds, n_repeats=repeats, random_state=options["random_state"])
-    _tell_notices(table, models)
+    drawn = {"folds": folds, "repeats": repeats}
+    where: dict[str, Any] = {"cv": splitter(n_splits=folds, n_repeats=repeats, random_state=options["random_state"])}
+    if table.test is not None:
+        where, drawn = {"test": table.test}, {}
     if isinstance(models.teacher, Spec):
         estimator = Pipeline([*preparing(models.student, table.kinds).steps, ("multihop", estimator)])
     with _at_work():
-        verdict = compare(estimator, table.X, table.y, cv=cv, scoring=options["scoring"], X_unlabeled=table.unlabeled)
+        verdict = compare(estimator, table.X, table.y, **where, scoring=options["scoring"], X_unlabeled=table.unlabeled)
     summary = verdict.to_dict()
     summary |= {
-        "settings": _settings(models, options) | {"folds": folds, "repeats": repeats},
+        "settings": _settings(models, options) | drawn,
         "data": {**summary.get("data", {}), **table.origin},
         "versions": {**summary.get("versions", {}), **package_versions()},
         "notices": list(table.notices),
@@ -316,9 +339,9 @@ def _at_work() -> Iterator[None]:
         yield
 
 
-def _options(request: Request, cv: int) -> dict[str, Any]:
+def _options(request: Request) -> dict[str, Any]:
     return {
-        "cv": cv,
+        "cv": request.folds,
         "scoring": request.scoring,
         "random_state": request.seed,
         "n_jobs": request.jobs,

@@ -27,6 +27,7 @@ class Language(StrEnum):
     python = "python"
     c = "c"
     json = "json"
+    onnx = "onnx"
 
 
 MODELS = "Models"
@@ -36,10 +37,14 @@ WORK = "Work"
 EPILOG = (
     f"Models by name: {', '.join(KNOWN)}; parameters follow as in [bold]mlp:hidden_layer_sizes=(8,4),alpha=0.01[/bold]."
     " Searches likewise, as in [bold]dynamic:max_fits=100[/bold]."
-    " Exit codes: 0 done, 1 the data can't be learned from, 2 the request can't be met, 130 interrupted."
+    " Exit codes: 0 done, 1 the data can't be learned from, 2 the request can't be met, 130 interrupted, 141 the"
+    " reader of the results has left."
 )
 
-TablePath = Annotated[Path, typer.Argument(metavar="DATA", help="CSV or Parquet file.", show_default=False)]
+FORMATS = "CSV, Parquet, Feather, JSON lines or Excel, by its ending; CSV and JSON also compressed"
+TablePath = Annotated[
+    Path, typer.Argument(metavar="DATA", help=f"Table: {FORMATS}. - reads standard input.", show_default=False)
+]
 Target = Annotated[str, typer.Option(metavar="COLUMN", help="Column to predict.", show_default=False)]
 ReadAs = Annotated[
     list[str] | None,
@@ -100,9 +105,19 @@ Unlabeled = Annotated[
     Path | None,
     typer.Option(
         metavar="FILE",
-        help="CSV or Parquet file with the columns of DATA but the target: further rows, for the teacher to label.",
+        help="Table with the columns of DATA but the target: further rows, for the teacher to label.",
         show_default=False,
         rich_help_panel=SEARCH,
+    ),
+]
+TestFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--test",
+        metavar="FILE",
+        help="Table with the columns of DATA and the target, held out by you: the verdict is on its rows.",
+        show_default=False,
+        rich_help_panel=WORK,
     ),
 ]
 Budget = Annotated[
@@ -178,14 +193,40 @@ Scoring = Annotated[
         rich_help_panel=WORK,
     ),
 ]
-SignalFolds = Annotated[
-    int, typer.Option(metavar="N", min=2, help="Folds of the teacher's out-of-fold answers.", rich_help_panel=WORK)
+Folds = Annotated[
+    int,
+    typer.Option(
+        metavar="N",
+        min=2,
+        help="Folds of the training rows: in each the teacher answers for rows that it hasn't seen.",
+        rich_help_panel=WORK,
+    ),
 ]
 OuterFolds = Annotated[
-    int, typer.Option(metavar="N", min=2, help="Outer folds, which choose nothing.", rich_help_panel=WORK)
+    int | None,
+    typer.Option(
+        metavar="N",
+        min=2,
+        help="Outer folds of the verdict, which choose nothing.",
+        show_default="5",
+        rich_help_panel=WORK,
+    ),
 ]
 Repeats = Annotated[
-    int, typer.Option(metavar="N", min=1, help="How often the outer folds are drawn.", rich_help_panel=WORK)
+    int | None,
+    typer.Option(
+        metavar="N", min=1, help="How often the outer folds are drawn.", show_default="2", rich_help_panel=WORK
+    ),
+]
+Quiet = Annotated[
+    bool,
+    typer.Option(
+        "--quiet", "-q", help="Print errors only (and what `predict` and `export` write without --out, or --json)."
+    ),
+]
+AsJson = Annotated[
+    bool,
+    typer.Option("--json", help="Print the result as one JSON document, and everything else on standard error."),
 ]
 RunFolder = Annotated[
     Path | None,
@@ -206,7 +247,7 @@ AnswersFile = Annotated[
 ]
 Proba = Annotated[bool, typer.Option("--proba", help="The probability of each class, too.")]
 ExportLanguage = Annotated[
-    Language, typer.Option("--to", metavar="LANGUAGE", help="sql (SQLite's), duckdb, python, c or json.")
+    Language, typer.Option("--to", metavar="LANGUAGE", help="sql (SQLite's), duckdb, python, c, json or onnx.")
 ]
 TableName = Annotated[str | None, typer.Option(metavar="NAME", help="Table that the query reads.", show_default="data")]
 CodeFile = Annotated[

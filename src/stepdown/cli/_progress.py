@@ -1,4 +1,4 @@
-"""What the library says while it works, on the terminal."""
+"""What the library says while it works, on the terminal, and how long that may still take."""
 
 from __future__ import annotations
 
@@ -10,40 +10,80 @@ from contextlib import contextmanager, nullcontext
 from rich.console import Console
 from rich.markup import escape
 
-from ._terminal import hush
+from ._terminal import hush, output
 
 
 class _Steps(logging.Handler):
-    """Shows the current step beside a spinner; line by line where there is no terminal."""
+    """Shows the current step beside a spinner; line by line where there is no terminal.
+
+    A record with ``progress``, how many of how many parts are done, says how long the rest of them takes if it goes on
+    as it has begun. The parts inside a step, logged for debugging, are shown on a terminal only.
+    """
 
     def __init__(self, console: Console) -> None:
-        super().__init__(logging.INFO)
+        super().__init__(logging.DEBUG)
         self.console = console
         self.status = console.status("starting")
         self.started = time.perf_counter()
+        self.step = "starting"
+        self.begun: dict[str, float] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
-        message = f"{time.perf_counter() - self.started:5.1f} s  {record.getMessage()}"
+        now = time.perf_counter()
+        inside = record.levelno < logging.INFO
+        message = record.getMessage()
+        progress: tuple[int, int] | None = getattr(record, "progress", None)
+        if inside and progress is None:
+            return
+        if progress is not None:
+            done, total = progress
+            if done == 0 or record.msg not in self.begun:
+                self.begun[record.msg] = now
+            message += f" ({done} of {total})" if inside else ""
+            message += time_left(now - self.begun[record.msg], done, total)
+        if not inside:
+            self.step = message
+        elapsed = f"{now - self.started:5.1f} s"
         try:
             if self.console.is_terminal:
-                self.status.update(escape(message))
-            else:
+                self.status.update(escape(f"{elapsed}  {self.step}: {message}" if inside else f"{elapsed}  {message}"))
+            elif not inside:
                 # Not by rich, which takes a reader that has left for a reason to exit.
-                print(message, file=self.console.file, flush=True)
+                print(f"{elapsed}  {message}", file=self.console.file, flush=True)
         except BrokenPipeError:
             hush(self.console.file)  # type: ignore[arg-type]  # rich says IO[str]
         except Exception:
             self.handleError(record)
 
 
+def time_left(seconds: float, done: int, total: int) -> str:
+    """Return how long the rest takes when `done` parts took so many seconds; nothing where that can't be known yet.
+
+    Examples
+    --------
+    >>> time_left(60.0, 2, 10), time_left(3.0, 2, 3), time_left(3.0, 0, 3)
+    (', about 4 min left', ', about 2 s left', '')
+    """
+    if not 0 < done < total:
+        return ""
+    left = seconds / done * (total - done)
+    for unit, size in (("h", 3600.0), ("min", 60.0)):
+        if left >= 1.5 * size:
+            return f", about {left / size:.0f} {unit} left"
+    return f", about {max(left, 1.0):.0f} s left"
+
+
 @contextmanager
 def told_on(console: Console) -> Iterator[None]:
-    """Tell what the logger "stepdown" says at level INFO; afterwards the logger is as it was."""
+    """Tell what the logger "stepdown" says; afterwards the logger is as it was. With --quiet nothing is told."""
+    if output().quiet:
+        yield
+        return
     logger = logging.getLogger("stepdown")
     handler, level = _Steps(console), logger.level
     logger.addHandler(handler)
-    if logger.getEffectiveLevel() > logging.INFO:
-        logger.setLevel(logging.INFO)
+    if logger.getEffectiveLevel() > logging.DEBUG:
+        logger.setLevel(logging.DEBUG)
     try:
         with handler.status if console.is_terminal else nullcontext():
             yield

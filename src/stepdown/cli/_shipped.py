@@ -17,9 +17,10 @@ from sklearn.pipeline import Pipeline
 from stepdown import ship
 from stepdown.core import InvalidInputError
 
-from ._data import fingerprint, like_training, read_blocks
+from ._data import fingerprint, like_training
 from ._errors import UsageError
-from ._terminal import show, tell
+from ._formats import read_blocks
+from ._terminal import give, output, tell
 
 BLOCK = 50_000  # rows
 
@@ -30,6 +31,7 @@ def predict_table(folder: Path, table: Path, out: Path | None, proba: bool) -> N
     if proba and not hasattr(student, "predict_proba"):
         raise UsageError(f"--proba: the student is a {manifest['class']}, which gives no probabilities.")
     columns: dict[str, str] = manifest["columns"]
+    as_json = output().json
     texts = [name for name, kind in columns.items() if kind == "texts"]
     n_rows = 0
     with _written(out) as file:
@@ -42,12 +44,21 @@ def predict_table(folder: Path, table: Path, out: Path | None, proba: bool) -> N
             if proba:
                 names = [f"probability_{label}" for label in student.classes_]
                 answers |= dict(zip(names, student.predict_proba(rows).T, strict=True))
-            pd.DataFrame(answers).to_csv(file, index=False, header=n_rows == 0)
+            frame = pd.DataFrame(answers)
+            if as_json and out is None:
+                # One array, a block at a time.
+                records = frame.to_json(orient="records", lines=True).rstrip("\n").replace("\n", ",\n")
+                file.write(f"{',' if n_rows else '['}\n{records}")
+            else:
+                frame.to_csv(file, index=False, header=n_rows == 0)
             n_rows += len(rows)
         if n_rows == 0:
             raise InvalidInputError(f"{table}: the file holds no rows.")
+        if as_json and out is None:
+            file.write("\n]\n")
     if out is not None:
         tell(f"{n_rows:,} rows answered, in {out}")
+        give(json.dumps({"file": str(out), "rows": n_rows}))
 
 
 def export_student(folder: Path, language: str, table: str | None, out: Path | None) -> None:
@@ -55,6 +66,10 @@ def export_student(folder: Path, language: str, table: str | None, out: Path | N
     student, manifest = _loaded(folder)
     if table is not None and language not in ("sql", "duckdb"):
         raise UsageError(f"--table names the table of a query; it has no meaning with --to {language}.")
+    names = list(manifest["columns"])
+    if language == "onnx":
+        _export_onnx(student, names, out)
+        return
     writers: dict[str, Callable[[], str]] = {
         "python": lambda: ship.to_python(student, feature_names=names),
         "c": lambda: ship.to_c(student, feature_names=names),
@@ -62,13 +77,23 @@ def export_student(folder: Path, language: str, table: str | None, out: Path | N
         "sql": lambda: ship.to_sql(student, table=table or "data", feature_names=names),
         "duckdb": lambda: ship.to_sql(student, table=table or "data", dialect="duckdb", feature_names=names),
     }
-    names = list(manifest["columns"])
-    text = writers[language]()
-    if out is None:
-        show(text.rstrip("\n"))
-    else:
+    text = f"{writers[language]().rstrip()}\n"
+    if out is not None or not output().json:
         with _written(out) as file:
             file.write(text)
+    give(json.dumps({"to": language} | ({"code": text} if out is None else {"file": str(out)})))
+
+
+def _export_onnx(student: Pipeline, names: list[str], out: Path | None) -> None:
+    if out is None:
+        raise UsageError("--to onnx writes no text; give --out FILE.")
+    try:
+        made = ship.to_onnx(student, feature_names=names).SerializeToString()
+    except ImportError as error:
+        raise UsageError(str(error)) from error
+    with _written(out) as file:
+        file.buffer.write(made)
+    give(json.dumps({"to": "onnx", "file": str(out)}))
 
 
 def _loaded(folder: Path) -> tuple[Pipeline, dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from stepdown.learners import answers, cast_rows
 
 from ._scoring import Scorer, takes_weight
 from ._task import Task, Way
+
+log = logging.getLogger("stepdown")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,7 @@ class Validation:
         jobs: dict[int, Any] = {}
         tasks = [(way, place) for way in ways for place in places]
         for number, (way, place) in enumerate(tasks):
+            log.debug("targets in folds", extra={"progress": (number, len(tasks))})
             started, fits = time.perf_counter(), list[int]()
             # Also where the score is known: so that all is counted, and asked for, in the same order.
             with counting(fits.append):
@@ -102,7 +106,8 @@ class Validation:
                 jobs[number] = delayed(_score_fold)(fit, part.describe(way), held_out, self.scorer)
         count_fits(len(tasks))
         made = Parallel(n_jobs=self.n_jobs, return_as="generator")(jobs.values())
-        for number, result in zip(jobs, made, strict=True):
+        for done, (number, result) in enumerate(zip(jobs, made, strict=True), start=1):
+            log.debug("students in folds", extra={"progress": (done, len(jobs))})
             found[number] = result
             if store is not None:
                 store.save(result, *self._key(*tasks[number]))

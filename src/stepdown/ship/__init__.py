@@ -5,8 +5,9 @@ from ._cells import Kind as Kind
 from ._columns import TableColumns
 from ._columns import without_unread as without_unread
 from ._json import to_json
+from ._onnx import to_onnx
 from ._python import to_python
 from ._rules import rules
 from ._sql import to_sql
 
-__all__ = ["TableColumns", "rules", "to_c", "to_json", "to_python", "to_sql"]
+__all__ = ["TableColumns", "rules", "to_c", "to_json", "to_onnx", "to_python", "to_sql"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -110,10 +110,11 @@ def compare(
     sample_weight: Any = None,
     groups: Any = None,
     X_unlabeled: Any = None,
+    test: tuple[Any, Any] | None = None,
     rope: float = 0.01,
     level: float = 0.95,
 ) -> Verdict:
-    """Compare the ways to the student on outer folds that chose nothing.
+    """Compare the ways to the student on outer folds that chose nothing, or on a hold-out.
 
     A frozen teacher can't be kept from rows that it was fitted on. Split off the rows for `compare` before you fit it,
     or else its own score, and a little of what it hands on, is not held out; the verdict says so.
@@ -125,6 +126,9 @@ def compare(
 
     Differences are paired by fold and judged by the correlated Bayesian t-test with a region of practical equivalence,
     whose scale is that of the corrected resampled t-test [1]_ [2]_.
+
+    With `test` all is fitted once, to all rows, and scored on the hold-out. Differences are then judged over its parts:
+    what they say is about these very models, on rows like those held out, and not about other training rows.
 
     Parameters
     ----------
@@ -142,6 +146,8 @@ def compare(
         Groups are never split between the two sides of a fold.
     X_unlabeled : array-like of shape (n_unlabeled, n_features), optional
         Further rows, which the teacher may label in every fold; they must be none of those of `X`.
+    test : (array-like, array-like), optional
+        Rows and targets of a hold-out, at least 20, which takes the place of `cv`.
     rope : float, default=0.01
         Differences smaller than this, in units of the score, are of no practical importance.
     level : float, default=0.95
@@ -192,13 +198,31 @@ def compare(
     teachers = multihop.teacher if isinstance(multihop.teacher, list | tuple) else [multihop.teacher]
     check_scorer(scorer, name, y, [*teachers, multihop.student], classify=classify)
     weighted = sample_weight is not None and takes_weight(scorer)
+    if test is not None:
+        if cv is not None:
+            raise InvalidInputError("test and cv exclude each other: a hold-out takes the place of the outer folds.")
+        X_test, y_test = _check_test(test, X, y, classify=classify)
+        judge = _Judge(scorer, X_test, y_test, _parts(y_test, classify=classify))
+        folds = _fit_ways(estimator, X, y, sample_weight, groups, X_unlabeled, judge)
+        summary = summarise(multihop, X, y, folds, sizes=(np.inf, len(y_test)), scorer=name, rope=rope, level=level)
+        summary |= {
+            "chosen": {folds[0]["chosen"]: 1},
+            "train_rows": len(y),
+            "hold_out": {"rows": len(y_test), "parts": len(folds)},
+        }
+        return Verdict(summary | ({"weighted": "training"} if sample_weight is not None else {}))
     splits = _outer_folds(cv, X, y, groups, classify=classify)
     if sample_weight is not None and not all(sample_weight[test].any() for _, test in splits):
         raise InvalidInputError("sample_weight: all rows of an outer fold have weight 0. Drop these rows, or shuffle.")
     folds = []
-    for number, (train, test) in enumerate(splits, start=1):
-        log.info("outer fold %d of %d", number, len(splits))
-        folds.append(_one_fold(estimator, X, y, train, test, sample_weight, groups, X_unlabeled, scorer, weighted))
+    for number, (train, held_out) in enumerate(splits, start=1):
+        log.info("outer fold %d of %d", number, len(splits), extra={"progress": (number - 1, len(splits))})
+        judge = _Judge(scorer, _safe_indexing(X, held_out), y[held_out])
+        if weighted:
+            judge = replace(judge, weight=sample_weight[held_out])
+        weight = None if sample_weight is None else sample_weight[train]
+        group = None if groups is None else groups[train]
+        folds += _fit_ways(estimator, _safe_indexing(X, train), y[train], weight, group, X_unlabeled, judge)
     sizes = (float(np.mean([len(train) for train, _ in splits])), float(np.mean([len(test) for _, test in splits])))
     summary = summarise(multihop, X, y, folds, sizes=sizes, scorer=name, rope=rope, level=level)
     if sample_weight is not None:
@@ -258,42 +282,84 @@ def _outer_folds(
     return [(np.asarray(train), np.asarray(test)) for train, test in splits]
 
 
-def _one_fold(
-    estimator: Any,
-    X: Any,
-    y: Any,
-    train: NDArray[np.intp],
-    test: NDArray[np.intp],
-    sample_weight: Any,
-    groups: Any,
-    X_unlabeled: Any,
-    scorer: Any,
-    weighted: bool,
-) -> dict[str, Any]:
-    """Fit everything on the training part; score every way on the held-out part."""
-    X_train, X_test = _safe_indexing(X, train), _safe_indexing(X, test)
-    y_train, y_test = y[train], y[test]
+# Rows of a hold-out, below which its parts say too little, and the most parts.
+FEWEST_HELD_OUT, MOST_PARTS = 20, 10
+
+
+def _check_test(test: Any, X: Any, y: NDArray[Any], *, classify: bool) -> tuple[Any, NDArray[Any]]:
+    """A hold-out like the rows: as many columns, by the same names, and no classes but theirs."""
+    try:
+        X_test, y_test = test
+    except (TypeError, ValueError) as error:
+        raise InvalidInputError("test: expected rows and targets of a hold-out, (X_test, y_test).") from error
+    check_names(X_test)
+    y_test = column_or_1d(y_test, warn=True)
+    if len(y_test) != _num_samples(X_test) or len(y_test) < FEWEST_HELD_OUT:
+        raise InvalidInputError(
+            f"test: got {_num_samples(X_test)} rows and {len(y_test)} targets; expected as many of either, at least"
+            f" {FEWEST_HELD_OUT}."
+        )
+    names, given = getattr(X, "columns", None), getattr(X_test, "columns", None)
+    if names is not None and given is not None and list(names) != list(given):
+        raise InvalidInputError(f"test: its columns must be those of X, in their order: {list(names)[:10]}.")
+    if np.shape(X_test)[1:] != np.shape(X)[1:]:
+        raise InvalidInputError(f"test: expected {np.shape(X)[1]} columns as X has, got {np.shape(X_test)[1]}.")
+    if classify and len(unknown := np.setdiff1d(y_test, y)):
+        raise InvalidInputError(f"test: classes {unknown[:5].tolist()} aren't among those of y.")
+    return X_test, y_test
+
+
+def _parts(y: NDArray[Any], *, classify: bool) -> tuple[NDArray[np.intp], ...]:
+    """A hold-out in parts with all classes alike, by chance otherwise."""
+    order = np.random.default_rng(0).permutation(len(y))
+    if classify:
+        order = order[np.argsort(y[order], kind="stable")]
+    most = min(MOST_PARTS, len(y) // 10)
+    return tuple(order[start::most] for start in range(most))
+
+
+@dataclass(frozen=True, slots=True)
+class _Judge:
+    """Rows that chose nothing, whole or in parts, and how models are scored on them."""
+
+    scorer: Any
+    X: Any
+    y: NDArray[Any]
+    parts: tuple[NDArray[np.intp], ...] = ()
+    weight: NDArray[Any] | None = None
+
+    def scores(self, model: Any) -> list[float]:
+        """One score, or one a part, whose mean is that of all rows: parts are there for the spread."""
+        keywords = {} if self.weight is None else {"sample_weight": self.weight}
+        rows = cast_rows(model, self.X)
+        whole = float(self.scorer(model, rows, self.y, **keywords))
+        if not self.parts:
+            return [whole]
+        scores = np.array([float(self.scorer(model, _safe_indexing(rows, at), self.y[at])) for at in self.parts])
+        return list(scores - scores.mean() + whole)
+
+
+def _fit_ways(
+    estimator: Any, X: Any, y: Any, sample_weight: Any, groups: Any, X_unlabeled: Any, judge: _Judge
+) -> list[dict[str, Any]]:
+    """Fit everything to these rows, and score every way on those of the judge: one result, or one a part."""
     multihop = clone(estimator)
     if isinstance(multihop, Pipeline):
         prepare, multihop = multihop[:-1], multihop[-1]
         if len(prepare):
-            X_train = prepare.fit_transform(X_train, y_train)
-            X_test = prepare.transform(X_test)
+            X = prepare.fit_transform(X, y)
+            judge = replace(judge, X=prepare.transform(judge.X))
             X_unlabeled = None if X_unlabeled is None else prepare.transform(X_unlabeled)
-    weight = None if sample_weight is None else sample_weight[train]
-    group = None if groups is None else groups[train]
-    test_weight = sample_weight[test] if weighted else None
-    problem, choice = solve(multihop, X_train, y_train, weight, group, X_unlabeled)
+    problem, choice = solve(multihop, X, y, sample_weight, groups, X_unlabeled)
     wanted: dict[str, Way | None] = {kind: choice.best(kind) for kind in WAYS}
     wanted["chosen"] = choice.way
     teacher = problem.teacher.model
-    teacher_says, _ = predictions(teacher, X_test, problem.data.classes)
+    teacher_says, _ = predictions(teacher, judge.X, problem.data.classes)
 
     def score(model: Any, seconds: float, notes: Mapping[str, float] | None = None) -> dict[str, Any]:
-        keywords = {} if test_weight is None else {"sample_weight": test_weight}
         return {
-            "score": float(scorer(model, cast_rows(model, X_test), y_test, **keywords)),
-            "metrics": held_out_metrics(model, X_test, y_test, teacher_says, problem.data.classes),
+            "scores": judge.scores(model),
+            "metrics": held_out_metrics(model, judge.X, judge.y, teacher_says, problem.data.classes),
             "size": complexity(model),
             "seconds": seconds,
             "notes": dict(notes or {}),
@@ -309,9 +375,12 @@ def _one_fold(
             made = problem.train(way)
             trained[way.name] = score(made.model, time.perf_counter() - started, made.records[-1].notes)
         results[name] = trained[way.name]
-    return {
-        "ways": results,
+    about = {
         "chosen": choice.way.name,
         "uses_teacher": choice.way.uses_teacher,
         "frozen": problem.teacher.is_frozen,
     }
+    return [
+        about | {"ways": {name: found | {"score": found["scores"][part]} for name, found in results.items()}}
+        for part in range(max(1, len(judge.parts)))
+    ]

@@ -127,7 +127,8 @@ def corrected_t(differences: ArrayLike, test_fraction: float) -> CorrectedT:
     differences : array-like of shape (n_folds,)
         One paired difference for each fold of each repeat; at least 2.
     test_fraction : float
-        Share of the rows that a fold is tested on, in (0, 1); 1/k for k-fold cross-validation.
+        Share of the rows that a fold is tested on, in [0, 1); 1/k for k-fold cross-validation, and 0 for models that
+        are fitted once and scored on rows that no other difference counts.
 
     Returns
     -------
@@ -151,8 +152,8 @@ def corrected_t(differences: ArrayLike, test_fraction: float) -> CorrectedT:
     gaps = _differences(differences)
     if len(gaps) < 2:
         raise ValueError(f"differences: expected at least 2, got {len(gaps)}; use more folds or repeats.")
-    if not 0.0 < test_fraction < 1.0:
-        raise ValueError(f"test_fraction={test_fraction}: expected a share of the rows, between 0 and 1.")
+    if not 0.0 <= test_fraction < 1.0:
+        raise ValueError(f"test_fraction={test_fraction}: expected a share of the rows, from 0 to below 1.")
     mean, df = float(gaps.mean()), len(gaps) - 1
     if np.ptp(gaps) <= ROUNDING * np.abs(gaps).max():
         mean = float(gaps[0])
@@ -184,7 +185,8 @@ def compare_paired(
     scores_a, scores_b : array-like of shape (n_folds,)
         Score of each fold of each repeat, in the same order; at least 2 folds.
     n_train, n_test : float
-        Rows that a fold is trained and tested on (means where folds differ).
+        Rows that a fold is trained and tested on (means where folds differ); infinite `n_train` where the differences
+        share no training rows that could vary, as on parts of one hold-out.
     rope : float, default=0.01
         Differences up to this, in units of the score, make no practical difference; one point of accuracy.
     level : float, default=0.95

@@ -52,7 +52,8 @@ def summary_sentence(summary: Mapping[str, Any]) -> str:
     else:
         told = [_of_pair(row, scale) for row in comparisons if row not in undecided]
         told.append(f"Undecided: {'; '.join(_in_short(row, scale) for row in undecided)}.")
-    return " ".join([*unused, *told, *_of_control(comparisons), *_of_notes(summary), *_of_frozen(summary)])
+    about = [*_of_control(comparisons), *_of_notes(summary), *_of_frozen(summary), *_of_hold_out(summary)]
+    return " ".join([*unused, *told, *about])
 
 
 def _sides(row: Mapping[str, Any]) -> tuple[str, str]:
@@ -110,6 +111,14 @@ def _of_frozen(summary: Mapping[str, Any]) -> list[str]:
     return [
         "The teacher was already fitted and may have seen the held-out rows; if so, its own score, and slightly those"
         " of the students it taught, are optimistically biased."
+    ]
+
+
+def _of_hold_out(summary: Mapping[str, Any]) -> list[str]:
+    if not summary.get("hold_out"):
+        return []
+    return [
+        "Intervals are about these models on rows like the held-out ones; other training rows aren't accounted for."
     ]
 
 

@@ -53,7 +53,9 @@ def headline(summary: Mapping[str, Any]) -> str:
         parts.append(f"{count(summary['n_samples'])} rows")
     if summary.get("n_features") is not None:
         parts.append(f"{count(summary['n_features'])} columns")
-    if summary.get("folds"):
+    if summary.get("hold_out"):
+        parts.append(f"{count(summary['hold_out']['rows'])} held-out rows")
+    elif summary.get("folds"):
         parts.append(f"{summary['folds']} outer folds")
     if summary.get("seed") is not None:
         parts.append(f"seed {summary['seed']}")

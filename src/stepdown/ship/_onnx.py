@@ -1,0 +1,328 @@
+"""A student as an ONNX graph over the columns of the table."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stepdown.core import NotSupportedError
+
+from ._compile import program_of
+from ._program import Amounts, AtMost, Category, Column, Known, Leaf, Linear, Node, OneOf, Score, Slope, Split, Trees
+
+# What is used has been there since these versions, and in ONNX Runtime since 1.12.
+OPSETS = {"": 17, "ai.onnx.ml": 3}
+# What a text that no question names counts as, and a missing one.
+OTHER, MISSING = 0, 1
+
+
+def to_onnx(model: Any, *, feature_names: Sequence[str] | None = None) -> Any:
+    """Return a fitted student as an ONNX model that takes the columns of the table.
+
+    Each column is an input by its own name, of shape (n_rows, 1): numbers are doubles (NaN where missing), dates are
+    days since 1970-01-01 as doubles, texts are strings (empty where missing). A classifier answers ``label`` of shape
+    (n_rows,) and, if it has them, ``probabilities`` of shape (n_rows, n_classes); a regressor answers ``prediction``
+    of shape (n_rows,). All sums are in double precision. Where the model can't answer because a value is missing,
+    probabilities and predictions are NaN, and the label says nothing.
+
+    Parameters
+    ----------
+    model : estimator
+        As `rules` takes it.
+    feature_names : sequence of str, optional
+        Of the columns of the table.
+
+    Returns
+    -------
+    onnx.ModelProto
+        ``SerializeToString()`` gives its bytes.
+
+    Raises
+    ------
+    ImportError
+        If onnx is missing, with the line that installs it.
+    NotSupportedError
+        For models that have no export, and where the empty text is a category that the model asks about.
+
+    Examples
+    --------
+    >>> from sklearn.tree import DecisionTreeClassifier
+    >>> tree = DecisionTreeClassifier().fit([[1.0], [3.0]], ["low", "high"])
+    >>> graph = to_onnx(tree, feature_names=["size"]).graph  # doctest: +SKIP
+    >>> [i.name for i in graph.input], [o.name for o in graph.output]  # doctest: +SKIP
+    (['size'], ['label', 'probabilities'])
+    """
+    try:
+        import onnx
+    except ImportError as error:
+        raise ImportError('to_onnx needs onnx: pip install "stepdown[onnx]"') from error
+    program = program_of(model, feature_names)
+    graph = _Graph(onnx, program.columns, program.body)
+    if isinstance(program.body, Trees):
+        sums = graph.forest(program.body.trees)
+    elif isinstance(program.body, Linear):
+        sums = graph.joined([graph.score(score) for score in program.body.scores])
+    else:
+        raise NotSupportedError(f"{type(program.body).__name__} can't be written as ONNX")
+    types = onnx.TensorProto
+    if program.classes is None:
+        total = graph.add("Exp", sums) if isinstance(program.body, Linear) and program.body.link == "exp" else sums
+        outputs = [graph.output("prediction", graph.flat(total), types.DOUBLE, [None])]
+    else:
+        labels = np.array(program.classes)
+        kind = {"U": types.STRING, "b": types.BOOL, "i": types.INT64}.get(labels.dtype.kind, types.DOUBLE)
+        if isinstance(program.body, Linear) and len(program.body.scores) == 1:
+            place = graph.add("Cast", graph.add("Greater", sums, graph.double([0.0])), to=types.INT64)
+            place = graph.flat(place)
+        else:
+            place = graph.add("ArgMax", sums, axis=1, keepdims=0)
+        answer = graph.add("Gather", graph.constant(labels), place)
+        outputs = [graph.output("label", answer, kind, [None])]
+        if program.has_probabilities:
+            shares = graph.shares(sums, program.body.link) if isinstance(program.body, Linear) else sums
+            outputs.append(graph.output("probabilities", shares, types.DOUBLE, [None, len(labels)]))
+    made = graph.finished(outputs)
+    opsets = [onnx.helper.make_opsetid(domain, version) for domain, version in OPSETS.items()]
+    shipped = onnx.helper.make_model(made, opset_imports=opsets, producer_name="stepdown", ir_version=8)
+    onnx.checker.check_model(shipped)
+    return shipped
+
+
+class _Graph:
+    """The nodes of a graph, from columns to sums; values are named by number."""
+
+    def __init__(self, onnx: Any, columns: Sequence[Column], body: Any) -> None:
+        self.helper, self.types, self.columns = onnx.helper, onnx.TensorProto, columns
+        self.inputs = [column.name or f"column {column.place}" for column in columns] or ["rows"]
+        self.nodes: list[Any] = []
+        self.constants: list[Any] = []
+        self._codes: list[dict[Category, int]] = [{} for _ in self.inputs]
+        self._coded: dict[int, str] = {}
+        for column, values in _categories(body):
+            for value in values:
+                if value == "":
+                    raise NotSupportedError(
+                        f"the column {columns[column].name!r} has the empty text as a category; in ONNX that is a gap"
+                    )
+                self._codes[column].setdefault(value, len(self._codes[column]) + 2)
+
+    # Small steps ----------------------------------------------------------------------------------------------------
+
+    def add(self, operation: str, *inputs: str, domain: str = "", **attributes: Any) -> str:
+        name = f"stepdown:value:{len(self.nodes)}"
+        self.nodes.append(self.helper.make_node(operation, inputs, [name], domain=domain, **attributes))
+        return name
+
+    def constant(self, values: NDArray[Any]) -> str:
+        name = f"stepdown:constant:{len(self.constants)}"
+        flat = [str(value).encode() for value in values] if values.dtype.kind == "U" else values.ravel().tolist()
+        kinds = {"U": "STRING", "b": "BOOL", "i": "INT64", "f": "DOUBLE"}
+        kind = getattr(self.types, kinds[values.dtype.kind])
+        self.constants.append(self.helper.make_tensor(name, kind, values.shape, flat))
+        return name
+
+    def double(self, values: Any) -> str:
+        return self.constant(np.asarray(values, dtype=np.float64))
+
+    def flat(self, value: str) -> str:
+        return self.add("Reshape", value, self.constant(np.array([-1])))
+
+    def joined(self, parts: Sequence[str]) -> str:
+        return self.add("Concat", *parts, axis=1) if len(parts) > 1 else parts[0]
+
+    def output(self, name: str, value: str, kind: int, shape: list[int | None]) -> Any:
+        while name in self.inputs:
+            name += "_"
+        self.nodes.append(self.helper.make_node("Identity", [value], [name]))
+        return self.helper.make_tensor_value_info(name, kind, shape)
+
+    def finished(self, outputs: list[Any]) -> Any:
+        about = [(self.types.STRING if c.kind == "text" else self.types.DOUBLE, _about(c)) for c in self.columns]
+        # Without columns something must still say how many rows there are.
+        about = about or [(self.types.DOUBLE, "any number")]
+        inputs = [
+            self.helper.make_tensor_value_info(name, kind, [None, 1], doc_string=words)
+            for name, (kind, words) in zip(self.inputs, about, strict=True)
+        ]
+        return self.helper.make_graph(self.nodes, "student", inputs, outputs, self.constants)
+
+    # Columns --------------------------------------------------------------------------------------------------------
+
+    def by_category(self, column: int, worth: Callable[[Category], float], other: float, missing: float) -> str:
+        """A number for each category of a column, of shape (n_rows, 1)."""
+        known = self._codes[column]
+        if self.columns and self.columns[column].kind == "text":
+            if column not in self._coded:
+                self._coded[column] = self.add(
+                    "LabelEncoder",
+                    self.inputs[column],
+                    domain="ai.onnx.ml",
+                    keys_strings=[*(str(value) for value in known), ""],
+                    values_int64s=[*known.values(), MISSING],
+                    default_int64=OTHER,
+                )
+            table = [other, missing, *(worth(value) for value in known)]
+            return self.add("Gather", self.double(table), self._coded[column])
+        value = self.inputs[column]
+        result = self.double([[other]])
+        for category in known:
+            if worth(category) != other:
+                same = self.add("Equal", value, self.double([[float(category)]]))
+                result = self.add("Where", same, self.double([[worth(category)]]), result)
+        return self.add("Where", self.add("IsNaN", value), self.double([[missing]]), result)
+
+    # Trees ----------------------------------------------------------------------------------------------------------
+
+    def forest(self, trees: Sequence[Node]) -> str:
+        """The mean of the leaves that a row comes to, of shape (n_rows, n_values).
+
+        The trees give the numbers of leaves, because runtimes return what trees say in single precision; what the
+        leaves say is looked up in double.
+        """
+        questions: dict[Any, int] = {}
+        for split in _splits(trees):
+            questions.setdefault(_question(split), len(questions))
+        features = [self._feature(*question) for question in questions] or [self._zeros()]
+        table: list[tuple[float, ...]] = []
+        fields: dict[str, list[Any]] = {name: [] for name in _TREE_FIELDS}
+        thresholds: list[float] = []
+        for number, tree in enumerate(trees):
+            _write(tree, number, questions, fields, thresholds, table)
+        values = self.helper.make_tensor("thresholds", self.types.DOUBLE, [len(thresholds)], thresholds)
+        weights = self.helper.make_tensor("leaves", self.types.DOUBLE, [len(table)], fields.pop("target_weights"))
+        leaves = self.add(
+            "TreeEnsembleRegressor",
+            self.joined(features),
+            domain="ai.onnx.ml",
+            n_targets=len(trees),
+            nodes_values_as_tensor=values,
+            target_weights_as_tensor=weights,
+            **fields,
+        )
+        # Whole numbers below 2**24 are exact in single precision.
+        places = self.add("Cast", leaves, to=self.types.INT64)
+        says = self.add("Gather", self.double(table), places)
+        total = ""
+        for number in range(len(trees)):  # in the order in which scikit-learn adds
+            one = self.add("Gather", says, self.constant(np.array(number)), axis=1)
+            total = one if not number else self.add("Add", total, one)
+        return self.add("Div", total, self.double([float(len(trees))])) if len(trees) > 1 else total
+
+    def _feature(self, column: int, test: Any, missing: bool) -> str:
+        """A number, or 1 for yes and 0 for no, of shape (n_rows, 1)."""
+        if isinstance(test, AtMost):
+            return self.inputs[column]
+        yes = (lambda value: float(value in test.values)) if isinstance(test, OneOf) else (lambda value: 1.0)
+        return self.by_category(column, yes, float(isinstance(test, Known)), float(missing))
+
+    # Linear models --------------------------------------------------------------------------------------------------
+
+    def score(self, score: Score) -> str:
+        """A sum of terms, of shape (n_rows, 1)."""
+        total = self.double([[score.intercept]])
+        for part in [self._term(term) for term in score.terms] or [self._zeros()]:
+            total = self.add("Add", total, part)
+        return total
+
+    def _zeros(self) -> str:
+        return self.by_category(0, lambda _: 0.0, 0.0, 0.0)
+
+    def _term(self, term: Slope | Amounts) -> str:
+        if isinstance(term, Amounts):
+            amounts = dict(term.values)
+            return self.by_category(term.column, lambda value: amounts.get(value, 0.0), 0.0, term.missing)
+        value = number = self.inputs[term.column]
+        if term.low > -math.inf:
+            number = self.add("Max", number, self.double([[term.low]]))
+        if term.high < math.inf:
+            number = self.add("Min", number, self.double([[term.high]]))
+        product = self.add("Mul", number, self.double([[term.coefficient]]))
+        return self.add("Where", self.add("IsNaN", value), self.double([[term.missing]]), product)
+
+    def shares(self, scores: str, link: str) -> str:
+        """Probabilities of scores, of shape (n_rows, n_classes)."""
+        if link == "softmax":
+            return self.add("Softmax", scores, axis=1)
+        share = self.add("Sigmoid", scores)
+        if link == "logistic":
+            return self.joined([self.add("Sub", self.double([[1.0]]), share), share])
+        return self.add("Div", share, self.add("ReduceSum", share, self.constant(np.array([1])), keepdims=1))
+
+
+_TREE_FIELDS = (
+    *("nodes_treeids", "nodes_nodeids", "nodes_featureids", "nodes_modes", "nodes_truenodeids", "nodes_falsenodeids"),
+    *("nodes_missing_value_tracks_true", "target_treeids", "target_nodeids", "target_ids", "target_weights"),
+)
+
+
+def _about(column: Column) -> str:
+    if column.kind == "text":
+        return "text, empty where missing"
+    return f"{'days since 1970-01-01' if column.kind == 'date' else 'number'}, NaN where missing"
+
+
+def _categories(body: Any) -> Iterator[tuple[int, Sequence[Category]]]:
+    """The categories of each column that a program knows."""
+    if isinstance(body, Linear):
+        for score in body.scores:
+            for term in score.terms:
+                if isinstance(term, Amounts):
+                    yield term.column, [value for value, _ in term.values]
+        return
+    for split in _splits(body.trees):
+        if isinstance(split.test, OneOf):
+            yield split.column, split.test.values
+
+
+def _splits(trees: Sequence[Node]) -> Iterator[Split]:
+    waiting = list(reversed(trees))
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, Split):
+            yield node
+            waiting += [node.no, node.yes]
+
+
+def _question(split: Split) -> tuple[int, Any, bool]:
+    """What makes a feature: numbers are one for all their thresholds, answers to other questions one each."""
+    return (
+        (split.column, AtMost(0.0), False)
+        if isinstance(split.test, AtMost)
+        else (split.column, split.test, split.missing)
+    )
+
+
+def _write(
+    tree: Node,
+    number: int,
+    questions: dict[Any, int],
+    fields: dict[str, list[Any]],
+    thresholds: list[float],
+    table: list[tuple[float, ...]],
+) -> None:
+    """Append a tree to the fields of a TreeEnsembleRegressor, and its leaves to the table."""
+    waiting: list[tuple[Node, int]] = [(tree, 0)]
+    count = 1
+    while waiting:
+        node, place = waiting.pop()
+        fields["nodes_treeids"].append(number)
+        fields["nodes_nodeids"].append(place)
+        if isinstance(node, Leaf):
+            row = ("LEAF", 0, 0, 0, 0)
+            thresholds.append(0.0)
+            for name, value in zip(_TREE_FIELDS[7:], (number, place, number, float(len(table))), strict=True):
+                fields[name].append(value)
+            table.append(node.values)
+        else:
+            # A yes to another question is 1: what is at most a half is a no.
+            first, second = (node.yes, node.no) if isinstance(node.test, AtMost) else (node.no, node.yes)
+            row = ("BRANCH_LEQ", questions[_question(node)], count, count + 1, int(node.missing))
+            thresholds.append(node.test.threshold if isinstance(node.test, AtMost) else 0.5)
+            waiting += [(second, count + 1), (first, count)]
+            count += 2
+        for name, value in zip(("nodes_modes", "nodes_featureids", *_TREE_FIELDS[4:7]), row, strict=True):
+            fields[name].append(value)
