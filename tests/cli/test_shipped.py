@@ -113,6 +113,21 @@ def test_exports_answer_as_the_student_does(call, folder, later, tmp_path):
     assert call("export", folder, "--to", "c", "--table", "t").exit_code == 2
 
 
+def test_onnx_answers_as_the_student_does(call, folder, later, tmp_path):
+    pytest.importorskip("onnx", reason="onnx isn't installed")
+    runtime = pytest.importorskip("onnxruntime", reason="onnxruntime isn't installed")
+    assert "give --out FILE" in call("export", folder, "--to", "onnx").stderr
+    assert call("export", folder, "--to", "onnx", "--out", "student.onnx").exit_code == 0
+    session = runtime.InferenceSession(tmp_path / "student.onnx")
+    days = pd.to_datetime(later["day"]) - pd.Timestamp("1970-01-01")
+    numbers = later.assign(fee=later["fee"].str.replace(".", "").astype(float), day=days / pd.Timedelta(days=1))
+    fed = {
+        one.name: numbers[[one.name]].fillna("" if one.type == "tensor(string)" else np.nan).to_numpy()
+        for one in session.get_inputs()
+    }
+    assert session.run(["label"], fed)[0].tolist() == student_of(folder).predict(later).tolist()
+
+
 def test_what_has_no_export_is_refused_by_name(call, tmp_path):
     frame, y = sales()
     frame.assign(sold=y).to_csv(tmp_path / "sales.csv", index=False)

@@ -12,10 +12,16 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
+from sklearn.compose import make_column_transformer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 sys.path.insert(0, str(Path(__file__).parent))
 from stepdown import ship
+from stepdown.core import NotSupportedError
 from students import CASES, Student, student
 
 # scikit-learn says so whenever it meets a category that an encoder has dropped or hasn't seen.
@@ -168,6 +174,23 @@ def test_onnx(shipped: Student) -> None:
     )
     labels = answers["label" if "label" in answers else "prediction"]
     check(shipped, labels.tolist(), answers.get("probabilities"))
+
+
+def test_onnx_names_and_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+    runtime = pytest.importorskip("onnxruntime", reason="onnxruntime isn't installed")
+    pytest.importorskip("onnx", reason="onnx isn't installed")
+    rows = pd.DataFrame({"label": ["a", "b", "", "b"] * 9, "x": [1.0, 2.0, 3.0, 4.0] * 9})
+    behind = make_pipeline(make_column_transformer((OneHotEncoder(), ["label"])), DecisionTreeRegressor())
+    with pytest.raises(NotSupportedError, match="'label' has the empty text as a category"):
+        ship.to_onnx(behind.fit(rows, (rows["label"] == "").astype(float)))
+    rows = rows[rows["label"] != ""]
+    model = make_pipeline(behind[0], DecisionTreeClassifier()).fit(rows, rows["label"])
+    session = runtime.InferenceSession(ship.to_onnx(model).SerializeToString())
+    assert [one.name for one in session.get_outputs()] == ["label_", "probabilities"]
+    assert session.run(["label_"], {"label": np.array([["b"], ["a"]])})[0].tolist() == ["b", "a"]
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(ImportError, match=r"stepdown\[onnx\]"):
+        ship.to_onnx(model)
 
 
 def by_json(told: dict, row: list) -> list[float]:

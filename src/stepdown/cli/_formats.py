@@ -112,7 +112,7 @@ def _read_records(path: Path, texts: Sequence[str]) -> pd.DataFrame:
 def _of_records(path: Path, records: Any) -> pd.DataFrame:
     """JSON says what is a number and what is a text; pandas' reader would guess anew, and find dates by names."""
     if not isinstance(records, list) or not all(isinstance(record, dict) for record in records):
-        raise InvalidInputError(f"{path}: expected one JSON object a row, as in {{\"age\": 31, \"town\": \"Ulm\"}}.")
+        raise InvalidInputError(f'{path}: expected one JSON object a row, as in {{"age": 31, "town": "Ulm"}}.')
     return pd.DataFrame(records)
 
 

@@ -26,7 +26,8 @@ class Output(NamedTuple):
     json: bool = False
 
 
-_OUTPUT: ContextVar[Output] = ContextVar("output", default=Output())
+_PLAIN = Output()
+_OUTPUT: ContextVar[Output] = ContextVar("output", default=_PLAIN)
 
 
 @contextmanager

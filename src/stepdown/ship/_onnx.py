@@ -312,9 +312,10 @@ def _write(
         fields["nodes_treeids"].append(number)
         fields["nodes_nodeids"].append(place)
         if isinstance(node, Leaf):
-            row = ("LEAF", 0, 0, 0, 0)
+            row: tuple[Any, ...] = ("LEAF", 0, 0, 0, 0)
+            leaf: tuple[Any, ...] = (number, place, number, float(len(table)))
             thresholds.append(0.0)
-            for name, value in zip(_TREE_FIELDS[7:], (number, place, number, float(len(table))), strict=True):
+            for name, value in zip(_TREE_FIELDS[7:], leaf, strict=True):
                 fields[name].append(value)
             table.append(node.values)
         else:
