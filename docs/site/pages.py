@@ -1,0 +1,113 @@
+"""The pages that are made anew at every build: the command line from its app, and the reference from ``__all__``."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
+
+import stepdown
+
+# Where a name of the root is described: in the first of these rooms that has it.
+ROOMS = ("multihop", "verdict", "diagnosis", "ship", "oracle", "search", "trainers", "methods", "core")
+
+
+def public_modules() -> Iterator[ModuleType]:
+    """Every module of stepdown that says what is public in it, the root first."""
+    yield stepdown
+    for found in pkgutil.walk_packages(stepdown.__path__, "stepdown."):
+        if not any(part.startswith("_") for part in found.name.split(".")):
+            module = importlib.import_module(found.name)
+            if hasattr(module, "__all__"):
+                yield module
+
+
+def reference() -> dict[str, str]:
+    """Return the pages of the reference by their names: one a module, and one that lists them."""
+    pages = {module.__name__: _page(module) for module in public_modules()}
+    entries = "".join(f"   {name}\n" for name in pages)
+    head = "Every public name, from its docstring. What isn't here is private, and may change without notice."
+    return pages | {"index": f"{_title('Reference')}{head}\n\n.. toctree::\n   :maxdepth: 1\n\n{entries}"}
+
+
+def _page(module: ModuleType) -> str:
+    parts = [_title(module.__name__), inspect.getdoc(module) or "", f".. py:module:: {module.__name__}", ""]
+    if module is stepdown:
+        # These live in the rooms, and are described there once.
+        return "\n\n".join([*parts, _table([_home(name) for name in module.__all__])])
+    described, plain = [], []
+    for name in sorted(module.__all__, key=str.lower):
+        thing = getattr(module, name)
+        if isinstance(thing, ModuleType):
+            continue  # has a page of its own
+        (described if inspect.isclass(thing) or inspect.isroutine(thing) else plain).append((name, thing))
+    if described:
+        parts.append(_table([name for name, _ in described], "   :toctree: generated\n"))
+    parts += [f".. py:data:: {name}\n\n   ``{_shown(thing)}``" for name, thing in plain]
+    return "\n\n".join([*parts[:3], f".. currentmodule:: {module.__name__}", *parts[4:], ""])
+
+
+def _home(name: str) -> str:
+    for room in ROOMS:
+        if name in importlib.import_module(f"stepdown.{room}").__all__:
+            return f"~stepdown.{room}.{name}"
+    raise LookupError(f"{name} is public in stepdown and in none of its rooms")
+
+
+def _table(names: list[str], options: str = "") -> str:
+    return f".. autosummary::\n{options}\n" + "".join(f"   {name}\n" for name in names)
+
+
+def _shown(thing: Any) -> str:
+    return " ".join(repr(thing).split())
+
+
+def _title(text: str) -> str:
+    return f"{text}\n{'=' * len(text)}\n\n"
+
+
+def commands() -> str:
+    """Return the reference of the command line, from the app itself."""
+    from typer.main import get_command
+
+    from stepdown.cli._app import app
+
+    root: Any = get_command(app)
+    parts = [_title("Command line reference"), root.help, ""]
+    for name, command in root.commands.items():
+        heading = f"stepdown {name}"
+        usage = " ".join([heading, *command.collect_usage_pieces(command.make_context(name, [], resilient_parsing=True))])
+        parts += [heading, "-" * len(heading), "", command.help or "", "", "::", "", f"   {usage}", ""]
+        shown = [option for option in command.params if not getattr(option, "hidden", False)]
+        for kind, title in (("argument", "Arguments"), ("option", "Options")):
+            rows = [_row(option, command, name) for option in shown if option.param_type_name == kind]
+            if rows:
+                parts += [f".. list-table:: {title}", "   :widths: 30 70", ""]
+                parts += [f"   * - {left}\n     - {right}" for left, right in rows] + [""]
+        if command.epilog:
+            parts += [_plain(command.epilog), ""]
+    return "\n".join(parts)
+
+
+def _row(option: Any, command: Any, name: str) -> tuple[str, str]:
+    if option.param_type_name == "argument":
+        return f"``{option.metavar or option.name.upper()}``", _plain(option.help or "")
+    words = ", ".join([*option.opts, *option.secondary_opts])
+    metavar = "" if option.is_flag else f" {option.make_metavar(command.make_context(name, [], resilient_parsing=True))}"
+    default = option.show_default if isinstance(option.show_default, str) else option.default
+    shown = "" if option.is_flag or default in (None, "") or option.show_default is False else f" Default: {_word(default)}."
+    needed = " Required." if option.required else ""
+    return f"``{words}{metavar}``", f"{_plain(option.help or '')}{needed}{shown}"
+
+
+def _word(default: Any) -> str:
+    return str(getattr(default, "value", default))
+
+
+def _plain(text: str) -> str:
+    """Help as restructured text: what rich marks as bold is code, and nothing else is markup."""
+    text = " ".join(text.split()).replace("`", "``").replace("*", r"\*")
+    return text.replace("[bold]", "``").replace("[/bold]", "``")
