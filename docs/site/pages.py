@@ -79,11 +79,12 @@ def commands() -> str:
     parts = [_title("Command line reference"), root.help, ""]
     for name, command in root.commands.items():
         heading = f"stepdown {name}"
-        usage = " ".join([heading, *command.collect_usage_pieces(command.make_context(name, [], resilient_parsing=True))])
+        arguments = [option.metavar or option.name.upper() for option in command.params if option.param_type_name == "argument"]
+        usage = " ".join([heading, *arguments, "[OPTIONS]"])
         parts += [heading, "-" * len(heading), "", command.help or "", "", "::", "", f"   {usage}", ""]
         shown = [option for option in command.params if not getattr(option, "hidden", False)]
         for kind, title in (("argument", "Arguments"), ("option", "Options")):
-            rows = [_row(option, command, name) for option in shown if option.param_type_name == kind]
+            rows = [_row(option) for option in shown if option.param_type_name == kind]
             if rows:
                 parts += [f".. list-table:: {title}", "   :widths: 30 70", ""]
                 parts += [f"   * - {left}\n     - {right}" for left, right in rows] + [""]
@@ -92,15 +93,17 @@ def commands() -> str:
     return "\n".join(parts)
 
 
-def _row(option: Any, command: Any, name: str) -> tuple[str, str]:
+def _row(option: Any) -> tuple[str, str]:
     if option.param_type_name == "argument":
         return f"``{option.metavar or option.name.upper()}``", _plain(option.help or "")
     words = ", ".join([*option.opts, *option.secondary_opts])
-    metavar = "" if option.is_flag else f" {option.make_metavar(command.make_context(name, [], resilient_parsing=True))}"
     default = option.show_default if isinstance(option.show_default, str) else option.default
-    shown = "" if option.is_flag or default in (None, "") or option.show_default is False else f" Default: {_word(default)}."
-    needed = " Required." if option.required else ""
-    return f"``{words}{metavar}``", f"{_plain(option.help or '')}{needed}{shown}"
+    told = [_plain(option.help or "")]
+    if option.required:
+        told.append("Required.")
+    if not option.is_flag and option.show_default is not False and default is not None:
+        told.append(f"Default: {_word(default)}.")
+    return f"``{words}``" if option.is_flag else f"``{words} {option.metavar or 'N'}``", " ".join(told)
 
 
 def _word(default: Any) -> str:

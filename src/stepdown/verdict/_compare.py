@@ -205,8 +205,11 @@ def compare(
         judge = _Judge(scorer, X_test, y_test, _parts(y_test, classify=classify))
         folds = _fit_ways(estimator, X, y, sample_weight, groups, X_unlabeled, judge)
         summary = summarise(multihop, X, y, folds, sizes=(np.inf, len(y_test)), scorer=name, rope=rope, level=level)
+        way = folds[0]["chosen"]
+        if summary["teacher_unused"]:
+            summary["teacher_unused"] = f"The teacher is not used: {way!r} was chosen."
         summary |= {
-            "chosen": {folds[0]["chosen"]: 1},
+            "chosen": {way: 1},
             "train_rows": len(y),
             "hold_out": {"rows": len(y_test), "parts": len(folds)},
         }
