@@ -14,7 +14,9 @@ PIP := -m pip install -q --disable-pip-version-check
 export OMP_NUM_THREADS ?= 1
 export OPENBLAS_NUM_THREADS ?= 1
 
-.PHONY: demo test test-minimum check format lint types lock hooks bench-tabular bench-queries bench-study bench-cost clean
+DOCS := $(VENV)-docs
+
+.PHONY: demo test test-minimum check format lint types lock hooks bench-tabular bench-queries bench-study bench-cost docs clean
 
 demo: $(APP)  ## fit, compare and write a small model on a real data set
 	$(BIN)/stepdown demo --out stepdown-demo
@@ -28,6 +30,10 @@ test-minimum: $(OLDEST)  ## the estimator side on the oldest versions that pypro
 
 check: lint types test test-minimum  ## what CI runs
 
+docs: $(DOCS)/.ready  ## the site, in build/docs/html: plain files for any server; CI runs it beside `make check`
+	$(DOCS)/bin/python docs/site/pages.py build/docs/source
+	$(DOCS)/bin/python -m sphinx -q -W --keep-going -c docs/site build/docs/source build/docs/html
+
 hooks:  ## let git lint before a commit and run what CI runs before a push
 	cd "$$(git rev-parse --git-path hooks)" && printf '#!/bin/sh\nexec make lint\n' > pre-commit && \
 		printf '#!/bin/sh\nexec make check\n' > pre-push && chmod +x pre-commit pre-push
@@ -36,6 +42,7 @@ lock: $(LOCK)  ## pin what is installed anew; UPGRADE=--upgrade takes the newest
 	$(COMPILE) $(UPGRADE) pyproject.toml --extra cli --extra plot requirements/app.in -o requirements/app.txt
 	$(COMPILE) $(UPGRADE) pyproject.toml --extra nn --extra pruning --extra onnx requirements/dev.in -o requirements/dev.txt
 	$(COMPILE) $(UPGRADE) --resolution lowest-direct pyproject.toml requirements/minimum.in -o requirements/minimum.txt
+	$(COMPILE) $(UPGRADE) pyproject.toml --extra nn --extra onnx requirements/docs.in -o requirements/docs.txt
 
 format: $(READY)
 	$(BIN)/ruff check --fix -q .
@@ -80,10 +87,16 @@ $(OLDEST): requirements/minimum.txt pyproject.toml
 	$(VENV)-minimum/bin/python $(PIP) --no-deps --no-build-isolation -e .
 	touch $@
 
+$(DOCS)/.ready: requirements/docs.txt pyproject.toml
+	$(PYTHON) -m venv $(DOCS)
+	$(DOCS)/bin/python $(PIP) -r requirements/docs.txt
+	$(DOCS)/bin/python $(PIP) --no-deps --no-build-isolation -e .
+	touch $@
+
 $(LOCK):
 	$(PYTHON) -m venv $(VENV)-lock
 	$(VENV)-lock/bin/python $(PIP) uv==0.13.9
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(VENV)-minimum $(VENV)-lock stepdown-demo .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(VENV)-minimum $(VENV)-lock $(DOCS) build stepdown-demo .pytest_cache .mypy_cache .ruff_cache

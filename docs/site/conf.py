@@ -1,20 +1,13 @@
-"""How Sphinx builds the site: `make docs`; warnings are errors there."""
+"""How Sphinx builds the site from what `pages.py` has written: `make docs`, where warnings are errors."""
 
 from __future__ import annotations
 
-import shutil
-import sys
 import warnings
 from pathlib import Path
-from typing import Any
 
-HERE = Path(__file__).parent
-ROOT = HERE.parent.parent
-sys.path.insert(0, str(HERE))
+import stepdown
 
-import pages  # noqa: E402  # beside this file
-
-import stepdown  # noqa: E402
+ROOT = Path(__file__).parent.parent.parent
 
 project = "stepdown"
 author = "The stepdown developers"
@@ -30,7 +23,6 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
 ]
-exclude_patterns = ["site"]
 templates_path = ["templates"]
 html_theme = "pydata_sphinx_theme"
 html_theme_options = {"show_toc_level": 2, "navigation_with_keys": False}
@@ -64,17 +56,3 @@ sphinx_gallery_conf = {
 }
 # Optional packages of other people's warn about each other's versions.
 warnings.filterwarnings("ignore", category=DeprecationWarning)
-
-
-def _write(app: Any) -> None:
-    source = Path(app.srcdir)
-    shutil.copy(ROOT / "CHANGELOG.md", source / "changelog.md")
-    (source / "commands.rst").write_text(pages.commands(), encoding="utf-8")
-    (source / "reference").mkdir(exist_ok=True)
-    for name, text in pages.reference().items():
-        (source / "reference" / f"{name}.rst").write_text(text, encoding="utf-8")
-
-
-def setup(app: Any) -> None:
-    """Write the pages that are made before anything looks for pages."""
-    app.connect("builder-inited", _write, priority=100)

@@ -1,11 +1,17 @@
-"""The pages that are made anew at every build: the command line from its app, and the reference from ``__all__``."""
+"""The source of the site: the pages of docs/, and those that are made anew at every build.
+
+These are the reference of the command line, from its app, and the reference, from every ``__all__``.
+"""
 
 from __future__ import annotations
 
 import importlib
 import inspect
 import pkgutil
+import shutil
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -37,7 +43,8 @@ def _page(module: ModuleType) -> str:
     parts = [_title(module.__name__), inspect.getdoc(module) or "", f".. py:module:: {module.__name__}", ""]
     if module is stepdown:
         # These live in the rooms, and are described there once.
-        return "\n\n".join([*parts, _table([_home(name) for name in module.__all__])])
+        listed = [f"   * - {_home(name)}\n     - {_first_line(getattr(module, name))}" for name in module.__all__]
+        return "\n".join([*parts, ".. list-table::", "   :widths: 35 65", "", *listed])
     described, plain = [], []
     for name in sorted(module.__all__, key=str.lower):
         thing = getattr(module, name)
@@ -45,7 +52,7 @@ def _page(module: ModuleType) -> str:
             continue  # has a page of its own
         (described if inspect.isclass(thing) or inspect.isroutine(thing) else plain).append((name, thing))
     if described:
-        parts.append(_table([name for name, _ in described], "   :toctree: generated\n"))
+        parts.append(_table([name for name, _ in described]))
     parts += [f".. py:data:: {name}\n\n   ``{_shown(thing)}``" for name, thing in plain]
     return "\n\n".join([*parts[:3], f".. currentmodule:: {module.__name__}", *parts[4:], ""])
 
@@ -53,12 +60,16 @@ def _page(module: ModuleType) -> str:
 def _home(name: str) -> str:
     for room in ROOMS:
         if name in importlib.import_module(f"stepdown.{room}").__all__:
-            return f"~stepdown.{room}.{name}"
+            return f":py:obj:`{name} <stepdown.{room}.{name}>`"
     raise LookupError(f"{name} is public in stepdown and in none of its rooms")
 
 
-def _table(names: list[str], options: str = "") -> str:
-    return f".. autosummary::\n{options}\n" + "".join(f"   {name}\n" for name in names)
+def _table(names: list[str]) -> str:
+    return ".. autosummary::\n   :toctree: generated\n\n" + "".join(f"   {name}\n" for name in names)
+
+
+def _first_line(thing: Any) -> str:
+    return " ".join((inspect.getdoc(thing) or "").split("\n\n")[0].split())
 
 
 def _shown(thing: Any) -> str:
@@ -79,7 +90,9 @@ def commands() -> str:
     parts = [_title("Command line reference"), root.help, ""]
     for name, command in root.commands.items():
         heading = f"stepdown {name}"
-        arguments = [option.metavar or option.name.upper() for option in command.params if option.param_type_name == "argument"]
+        arguments = [
+            option.metavar or option.name.upper() for option in command.params if option.param_type_name == "argument"
+        ]
         usage = " ".join([heading, *arguments, "[OPTIONS]"])
         parts += [heading, "-" * len(heading), "", command.help or "", "", "::", "", f"   {usage}", ""]
         shown = [option for option in command.params if not getattr(option, "hidden", False)]
@@ -114,3 +127,19 @@ def _plain(text: str) -> str:
     """Help as restructured text: what rich marks as bold is code, and nothing else is markup."""
     text = " ".join(text.split()).replace("`", "``").replace("*", r"\*")
     return text.replace("[bold]", "``").replace("[/bold]", "``")
+
+
+def write(source: Path) -> None:
+    """Write all pages into a folder, which is made anew."""
+    root = Path(__file__).parent.parent.parent
+    shutil.rmtree(source, ignore_errors=True)
+    shutil.copytree(root / "docs", source, ignore=shutil.ignore_patterns("site", "__pycache__"))
+    shutil.copy(root / "CHANGELOG.md", source / "changelog.md")
+    (source / "commands.rst").write_text(commands(), encoding="utf-8")
+    (source / "reference").mkdir()
+    for name, text in reference().items():
+        (source / "reference" / f"{name}.rst").write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write(Path(sys.argv[1]))

@@ -2,8 +2,8 @@
 Wines: which way to try first
 =============================
 
-Before anything is distilled, ``diagnose`` looks at teacher, student and rows, and says what to try first. Here a fifth of
-the labels is wrong, and the teacher was fitted to them.
+Before anything is distilled, ``diagnose`` looks at teacher, student and rows, and says what to try first. Here a fifth
+of the labels is wrong, and the teacher was fitted to them.
 """
 
 # %%
@@ -37,5 +37,6 @@ print(found)
 clf = MultihopClassifier(teacher, tree, random_state=0).fit(X.iloc[seen], noisy[seen])
 plain = tree.fit(X.iloc[seen], noisy[seen])
 print(clf.chain_)
-print(f"true labels of {len(later)} further rows: plain {plain.score(X.iloc[later], y.iloc[later]):.1%},", end=" ")
-print(f"student {clf.score(X.iloc[later], y.iloc[later]):.1%}, teacher {teacher.score(X.iloc[later], y.iloc[later]):.1%}")
+X_later, y_later = X.iloc[later], y.iloc[later]
+for name, model in (("plain", plain), ("student", clf), ("teacher", teacher)):
+    print(f"{name}: {model.score(X_later, y_later):.1%} of the true labels of {len(later)} further rows")
