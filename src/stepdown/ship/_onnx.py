@@ -12,7 +12,22 @@ from numpy.typing import NDArray
 from stepdown.core import NotSupportedError
 
 from ._compile import program_of
-from ._program import Amounts, AtMost, Category, Column, Known, Leaf, Linear, Node, OneOf, Score, Slope, Split, Trees
+from ._program import (
+    Amounts,
+    AtMost,
+    Category,
+    Column,
+    Known,
+    Leaf,
+    Linear,
+    Node,
+    OneOf,
+    Score,
+    Slope,
+    Split,
+    Trees,
+    TreeSum,
+)
 
 # What is used has been there since these versions, and in ONNX Runtime since 1.12.
 OPSETS = {"": 17, "ai.onnx.ml": 3}
@@ -62,20 +77,21 @@ def to_onnx(model: Any, *, feature_names: Sequence[str] | None = None) -> Any:
         raise ImportError('to_onnx needs onnx: pip install "stepdown[onnx]"') from error
     program = program_of(model, feature_names)
     graph = _Graph(onnx, program.columns, program.body)
-    if isinstance(program.body, Trees):
-        sums = graph.forest(program.body.trees)
-    elif isinstance(program.body, Linear):
-        sums = graph.joined([graph.score(score) for score in program.body.scores])
+    body = program.body
+    if isinstance(body, Trees):
+        sums = graph.mean(body.trees)
+    elif isinstance(body, TreeSum):
+        sums = graph.added(graph.double([body.intercepts]), graph.leaves(body.trees))
     else:
-        raise NotSupportedError(f"{type(program.body).__name__} can't be written as ONNX")
+        sums = graph.joined([graph.score(score) for score in body.scores])
     types = onnx.TensorProto
     if program.classes is None:
-        total = graph.add("Exp", sums) if isinstance(program.body, Linear) and program.body.link == "exp" else sums
+        total = graph.add("Exp", sums) if not isinstance(body, Trees) and body.link == "exp" else sums
         outputs = [graph.output("prediction", graph.flat(total), types.DOUBLE, [None])]
     else:
         labels = np.array(program.classes)
         kind = {"U": types.STRING, "b": types.BOOL, "i": types.INT64}.get(labels.dtype.kind, types.DOUBLE)
-        if isinstance(program.body, Linear) and len(program.body.scores) == 1:
+        if not isinstance(body, Trees) and body.n_scores == 1:
             place = graph.add("Cast", graph.add("Greater", sums, graph.double([0.0])), to=types.INT64)
             place = graph.flat(place)
         else:
@@ -83,7 +99,7 @@ def to_onnx(model: Any, *, feature_names: Sequence[str] | None = None) -> Any:
         answer = graph.add("Gather", graph.constant(labels), place)
         outputs = [graph.output("label", answer, kind, [None])]
         if program.has_probabilities:
-            shares = graph.shares(sums, program.body.link) if isinstance(program.body, Linear) else sums
+            shares = sums if isinstance(body, Trees) else graph.shares(sums, body.link)
             outputs.append(graph.output("probabilities", shares, types.DOUBLE, [None, len(labels)]))
     made = graph.finished(outputs)
     opsets = [onnx.helper.make_opsetid(domain, version) for domain, version in OPSETS.items()]
@@ -177,12 +193,25 @@ class _Graph:
 
     # Trees ----------------------------------------------------------------------------------------------------------
 
-    def forest(self, trees: Sequence[Node]) -> str:
-        """The mean of the leaves that a row comes to, of shape (n_rows, n_values).
+    def mean(self, trees: Sequence[Node]) -> str:
+        """The mean of the leaves that a row comes to, of shape (n_rows, n_values)."""
+        first, *others = self.leaves(trees)
+        return self.add("Div", self.added(first, others), self.double([float(len(trees))])) if others else first
+
+    def added(self, total: str, parts: Sequence[str]) -> str:
+        """A sum from left to right, in the order in which scikit-learn adds."""
+        for part in parts:
+            total = self.add("Add", total, part)
+        return total
+
+    def leaves(self, trees: Sequence[Node]) -> list[str]:
+        """What the leaves say that a row comes to, for each tree of shape (n_rows, n_values).
 
         The trees give the numbers of leaves, because runtimes return what trees say in single precision; what the
         leaves say is looked up in double.
         """
+        if not trees:
+            return [self._zeros()]
         questions: dict[Any, int] = {}
         for split in _splits(trees):
             questions.setdefault(_question(split), len(questions))
@@ -206,11 +235,7 @@ class _Graph:
         # Whole numbers below 2**24 are exact in single precision.
         places = self.add("Cast", leaves, to=self.types.INT64)
         says = self.add("Gather", self.double(table), places)
-        total = ""
-        for number in range(len(trees)):  # in the order in which scikit-learn adds
-            one = self.add("Gather", says, self.constant(np.array(number)), axis=1)
-            total = one if not number else self.add("Add", total, one)
-        return self.add("Div", total, self.double([float(len(trees))])) if len(trees) > 1 else total
+        return [self.add("Gather", says, self.constant(np.array(number)), axis=1) for number in range(len(trees))]
 
     def _feature(self, column: int, test: Any, missing: bool) -> str:
         """A number, or 1 for yes and 0 for no, of shape (n_rows, 1)."""
@@ -223,10 +248,8 @@ class _Graph:
 
     def score(self, score: Score) -> str:
         """A sum of terms, of shape (n_rows, 1)."""
-        total = self.double([[score.intercept]])
-        for part in [self._term(term) for term in score.terms] or [self._zeros()]:
-            total = self.add("Add", total, part)
-        return total
+        terms = [self._term(term) for term in score.terms] or [self._zeros()]
+        return self.added(self.double([[score.intercept]]), terms)
 
     def _zeros(self) -> str:
         return self.by_category(0, lambda _: 0.0, 0.0, 0.0)
