@@ -9,6 +9,7 @@ from .methods import KD, ConfWeight, Mixture, ModelCompression, ProfWeight, SRat
 from .multihop import MultihopClassifier, MultihopRegressor
 from .oracle import Queried
 from .search import DynamicProgramming, Fixed
+from .students import TreeSumClassifier, TreeSumRegressor
 from .trainers import TreeSearch, fit_student
 from .verdict import compare
 
@@ -28,6 +29,8 @@ __all__ = [
     "SRatio",
     "StepdownError",
     "TreeSearch",
+    "TreeSumClassifier",
+    "TreeSumRegressor",
     "compare",
     "diagnose",
     "fit_student",

@@ -39,7 +39,7 @@ class _TreeSum(BaseEstimator):
         self,
         max_splits: int = 15,
         *,
-        max_depth: int | None = 2,
+        max_depth: int | None = 3,
         min_samples_leaf: int = 1,
         ridge: float = 1.0,
         max_bins: int = 64,
@@ -111,7 +111,7 @@ class TreeSumClassifier(ClassifierMixin, _TreeSum):
     ----------
     max_splits : int, default=15
         Of all trees together.
-    max_depth : int or None, default=2
+    max_depth : int or None, default=3
         Of each tree; None for any.
     min_samples_leaf : int, default=1
         Rows.
@@ -260,7 +260,7 @@ class TreeSumRegressor(RegressorMixin, _TreeSum):
     ----------
     max_splits : int, default=15
         Of all trees together.
-    max_depth : int or None, default=2
+    max_depth : int or None, default=3
         Of each tree; None for any.
     min_samples_leaf : int, default=1
         Rows.
