@@ -108,3 +108,35 @@ def test_what_a_frozen_teacher_may_have_seen_is_said(data) -> None:
     assert {how for way, how in said.items() if way not in honest} == {"frozen"}
     clf.set_params(teacher=frozen.estimator).fit(data.X, data.y)
     assert {row["validated"] for row in clf.comparison_} == {"cross-validation"}
+
+
+def test_repeats_cut_the_rows_anew_and_count_that_training_sets_overlap(data) -> None:
+    """Against numbers by hand: means over all folds, and Nadeau and Bengio's variance of the mean of ten folds."""
+    weight = np.random.default_rng(1).uniform(0.5, 2.0, N_ROWS)
+    problem = Task(as_teacher(RandomForestClassifier(5, random_state=0).fit(data.X, data.y)), TREE, data, 0)
+    for given in (data, data.replace(sample_weight=weight)):
+        problem.data = given
+        validation = Validation(problem, folds=2, repeats=5)
+        assert len({frozenset(test.tolist()) for _, test in validation.splits}) == 10
+        ways = [WAYS[0], Way("labels", "labels", NoTransfer(), PlainFit(), uses_teacher=False)]
+        folds = [[fold.score for fold in parts] for parts in validation.folds_of(ways, range(10))]
+        scores = validation.together(ways, folds)
+        per_fold = [
+            np.average(a - b, weights=None if given is data else weight[test])
+            for a, b, (_, test) in zip(*folds, validation.splits, strict=True)
+        ]
+        mean, error = scores.difference(0, 1)
+        assert mean == pytest.approx(np.mean(per_fold), abs=0.01 if given is not data else 1e-12)
+        assert error == pytest.approx(np.sqrt(np.var(per_fold, ddof=1) * (1 / 10 + 30 / 30)))
+        assert scores.values.shape == (2, N_ROWS)
+
+
+def test_one_cut_has_the_same_correction(data) -> None:
+    """Two halves: the variance over rows, which is a half of a fold's, times 1 + 2 · 1."""
+    problem = Task(as_teacher(RandomForestClassifier(5, random_state=0).fit(data.X, data.y)), TREE, data, 0)
+    validation = Validation(problem, folds=2)
+    ways = [WAYS[0], Way("labels", "labels", NoTransfer(), PlainFit(), uses_teacher=False)]
+    folds = [[fold.score for fold in parts] for parts in validation.folds_of(ways, range(2))]
+    gaps = np.concatenate(folds[0]) - np.concatenate(folds[1])
+    expected = np.std(gaps, ddof=1) / np.sqrt(N_ROWS) * np.sqrt(3)
+    assert validation.together(ways, folds).difference(0, 1) == pytest.approx((gaps.mean(), expected))

@@ -62,6 +62,7 @@ class Exploration:
         problem: Task,
         *,
         folds: int,
+        repeats: int = 1,
         budget: Budget | None = None,
         scorer: Scorer | None = None,
         n_jobs: int | None = None,
@@ -72,7 +73,7 @@ class Exploration:
         self.nodes: list[Node] = []
         self.ways: list[Way] = []
         self._scorer = scorer
-        self.validation = Validation(problem, folds=folds, scorer=scorer, n_jobs=n_jobs)
+        self.validation = Validation(problem, folds=folds, repeats=repeats, scorer=scorer, n_jobs=n_jobs)
         self._folds: list[list[Any]] = []
         self._row_of: dict[Any, dict[str, Any]] = {}
         try:
