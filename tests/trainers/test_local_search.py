@@ -8,7 +8,7 @@ from sklearn.datasets import make_classification, make_regression
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from stepdown.core import TransferSet
-from stepdown.trainers import Effort, TreeSearch, _tree_search
+from stepdown.trainers import Effort, TreeSearch, _many_rows, _tree_search
 
 FEW = Effort(10, refined=2)
 GOES_ON = Effort(10, refined=2, rounds=6, copies=4)
@@ -90,9 +90,10 @@ def test_a_stump_has_one_split_to_kick():
 @pytest.mark.parametrize(("n", "rounds"), [(100, 6), (3000, 6), (6000, 3), (90_000, 1)])
 def test_many_rows_get_fewer_rounds(monkeypatch, n, rounds):
     asked = []
-    monkeypatch.setattr(
-        _tree_search, "iterated_local_search", lambda best, *_, rounds, copies: asked.append(rounds) or best
-    )
+    for module in (_tree_search, _many_rows):
+        monkeypatch.setattr(
+            module, "iterated_local_search", lambda best, *_, rounds, copies: asked.append(rounds) or best
+        )
     rng = np.random.default_rng(0)
     X = rng.normal(size=(n, 2))
     fitted(

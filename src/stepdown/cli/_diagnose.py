@@ -22,7 +22,7 @@ def diagnose_table(request: Request) -> None:
     table, models = _checked(request)
     if table.task != "classification":
         raise UsageError(f"diagnose is for classes, and the target {request.target!r} is treated as numbers.")
-    options = _options(request)
+    options = _options(request, table)
     _tell_notices(table, models)
     chain = multihop(models.teacher, models.student, table.task, table.y, kinds=table.kinds)
     with _at_work():

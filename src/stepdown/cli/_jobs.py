@@ -20,6 +20,7 @@ from sklearn.pipeline import Pipeline
 from stepdown.core import InvalidInputError
 from stepdown.oracle import Queried
 from stepdown.search import Fixed, Gate
+from stepdown.search._inputs import default_folds
 from stepdown.search._scoring import check_scorer, read_scorer
 from stepdown.ship import TableColumns
 from stepdown.verdict import compare, render_json, render_rich, render_text, summary_sentence
@@ -59,7 +60,7 @@ class Request:
     student: str
     out: Path | None
     task: str
-    folds: int
+    folds: int | None
     outer_folds: int | None = None
     repeats: int | None = None
     test: Path | None = None
@@ -99,7 +100,7 @@ def run_table(request: Request) -> None:
     if request.memory is not None:
         check_memory(request.memory, folder)
     table, models = _checked(request)
-    _run(table, models, folder, _options(request), limits=request.limits)
+    _run(table, models, folder, _options(request, table), limits=request.limits)
 
 
 def compare_table(request: Request) -> None:
@@ -113,7 +114,7 @@ def compare_table(request: Request) -> None:
     if table.test is None:
         _check_folds(table, folds)
     _tell_notices(table, models)
-    summary = _verdict(table, models, _options(request), folds, repeats)
+    summary = _verdict(table, models, _options(request, table), folds, repeats)
     if request.out:
         with written_whole(request.out) as part:
             save_verdict(part, summary)
@@ -339,9 +340,9 @@ def _at_work() -> Iterator[None]:
         yield
 
 
-def _options(request: Request) -> dict[str, Any]:
+def _options(request: Request, table: Data) -> dict[str, Any]:
     return {
-        "cv": request.folds,
+        "cv": request.folds or default_folds(len(table.y)),
         "scoring": request.scoring,
         "random_state": request.seed,
         "n_jobs": request.jobs,

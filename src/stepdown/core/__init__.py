@@ -7,6 +7,7 @@ from ._counting import BudgetSpentError, count_fits, counting, is_counting
 from ._errors import ComplexityWarning, InvalidInputError, NotSupportedError, SignalWarning, StepdownError
 from ._hops import Chain, Hop, HopRecord, naming_the_hop, run_hops, student_as_teacher
 from ._lesson import Lesson, Supervision, rows_of
+from ._many import MANY_ROWS
 from ._method import Trainer, TransferMethod
 from ._progress import printing
 from ._seeds import derive_seed
@@ -18,6 +19,7 @@ from ._versions import fingerprint, package_versions
 __all__ = [
     "ANSWERED",
     "LEARNED",
+    "MANY_ROWS",
     "BudgetSpentError",
     "Chain",
     "ComplexityWarning",

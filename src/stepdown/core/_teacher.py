@@ -54,6 +54,8 @@ class Teacher:
         How messages and records call it.
     n_jobs : int, optional
         How many folds it is made again on at a time, by joblib.
+    again : list of (array of int, estimator)
+        The models behind an out-of-fold signal on many rows, each with the positions of rows that it hasn't seen.
     """
 
     model: Any
@@ -61,6 +63,7 @@ class Teacher:
     name: str = "teacher"
     memo: dict[Any, tuple[Any, Signal]] = field(default_factory=dict, repr=False)
     n_jobs: int | None = field(default=None, repr=False)
+    again: list[tuple[NDArray[np.intp], Any]] = field(default_factory=list, repr=False)
 
     @property
     def is_frozen(self) -> bool:

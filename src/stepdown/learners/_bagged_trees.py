@@ -32,11 +32,13 @@ class _BaggedTrees(BaseEstimator):
         *,
         max_features: Any = "sqrt",
         min_samples_leaf: int = 1,
+        max_samples: int | None = None,
         random_state: Any = None,
     ) -> None:
         self.n_estimators = n_estimators
         self.max_features = max_features
         self.min_samples_leaf = min_samples_leaf
+        self.max_samples = max_samples
         self.random_state = random_state
 
     def __sklearn_tags__(self) -> Any:
@@ -58,6 +60,7 @@ class _BaggedTrees(BaseEstimator):
     def _grow(self, X: Any, targets: NDArray[Any], weight: NDArray[np.float64], tree: Any, n_outputs: int) -> Self:
         """Grow all trees, each on a bootstrap whose drawn rows stand there once, with their draws as weight."""
         n_rows = X.shape[0]
+        n_draws = n_rows if self.max_samples is None else min(n_rows, self.max_samples)
         random = check_random_state(self.random_state)
         tree.set_params(max_features=self.max_features, min_samples_leaf=self.min_samples_leaf, random_state=random)
         # A tree looks for missing values, and takes sparse rows as they come, only with its own input checks.
@@ -66,7 +69,7 @@ class _BaggedTrees(BaseEstimator):
         self.trees_ = []
         with config_context(skip_parameter_validation=True):
             for _ in range(self.n_estimators):
-                draws = np.bincount(random.randint(n_rows, size=n_rows), minlength=n_rows)
+                draws = np.bincount(random.randint(n_rows, size=n_draws), minlength=n_rows)
                 drawn = draws * weight
                 rows = np.flatnonzero(drawn)
                 if rows.size == 0:  # nearly all weights are zero and the draw missed the others
@@ -126,6 +129,8 @@ class BaggedTreesClassifier(ClassifierMixin, _BaggedTrees):
         Features that a split looks at.
     min_samples_leaf : int, default=1
         Rows.
+    max_samples : int, optional
+        Draws of a bootstrap at most; as many as there are rows unless given.
     random_state : int, RandomState or None, default=None
 
     Attributes

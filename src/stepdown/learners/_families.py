@@ -10,12 +10,15 @@ from sklearn.base import clone, is_classifier
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.tree import BaseDecisionTree
 
+from stepdown.core import MANY_ROWS
+
 from ._bagged_trees import BaggedTreesClassifier, BaggedTreesRegressor
 from ._pipelines import peel, with_final
 from ._sizes import Complexity
 from .adapters import adapter_of
 
 SMALL = 500
+DRAWS_OF_MANY = 5_000
 
 _FEWEST_MEMBERS = 5
 
@@ -35,7 +38,7 @@ def bagged_bridge(student: Any, n_rows: int, *, n_trees: int | None = None) -> A
         clone of the same steps.
     n_rows : int
         Training rows. Soft targets keep splitting where labels would have become pure, so leaves of many rows bound
-        the cost at large `n_rows`.
+        the cost at large `n_rows`, and from 30,000 rows on each tree draws 5,000.
     n_trees : int, optional
         By default 60 up to 500 rows, then 40: enough for out-of-bag means of some fifteen trees.
 
@@ -53,7 +56,8 @@ def bagged_bridge(student: Any, n_rows: int, *, n_trees: int | None = None) -> A
     bag = (BaggedTreesClassifier if is_classifier(student) else BaggedTreesRegressor)(
         (60 if n_rows <= SMALL else 40) if n_trees is None else n_trees,
         max_features=1 / 3 if n_rows <= SMALL else "sqrt",
-        min_samples_leaf=bridge_leaf(n_rows),
+        min_samples_leaf=bridge_leaf(n_rows if n_rows < MANY_ROWS else DRAWS_OF_MANY),
+        max_samples=None if n_rows < MANY_ROWS else DRAWS_OF_MANY,
     )
     return clone(with_final(student, bag))
 

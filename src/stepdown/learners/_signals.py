@@ -14,6 +14,7 @@ from sklearn.dummy import DummyClassifier
 from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
 
 from stepdown.core import (
+    MANY_ROWS,
     InvalidInputError,
     NotSupportedError,
     RefitOnLabels,
@@ -260,22 +261,28 @@ def out_of_fold(
     refit = _refit_of(teacher, seed)
     assert refit is not None
 
-    def answer(train: NDArray[np.intp], test: NDArray[np.intp]) -> list[tuple[NDArray[np.float64], bool]]:
+    # Where rows are many, a search compares ways by these models rather than by further ones.
+    keeps = data.n_samples >= MANY_ROWS and data.folds is None and isinstance(teacher.refit, RefitOnLabels)
+
+    def answer(train: NDArray[np.intp], test: NDArray[np.intp]) -> tuple[list[tuple[NDArray[np.float64], bool]], Any]:
         part = data.take(train)
         # Some classifiers refuse to learn a single class, which leaves but one thing to say.
         single = part.is_classification and len(np.unique(part.label_index())) == 1
         model = DummyClassifier().fit(part.X, part.labels()) if single else refit(part, train)
-        return ask(model, data.take(test).X, part)
+        return ask(model, data.take(test).X, part), model if keeps else None
 
     folds = data.splits() or list(fold_rows(data, cv, seed))
     n_jobs = teacher.n_jobs if n_jobs is None else n_jobs
     if isinstance(teacher.refit, RefitOnLabels):
         count_fits(len(folds))
-        answers = Parallel(n_jobs=n_jobs)(delayed(answer)(train, test) for train, test in folds)
+        made = Parallel(n_jobs=n_jobs)(delayed(answer)(train, test) for train, test in folds)
     elif is_counting():  # what hops make beside their students is heard here only
-        answers = [answer(train, test) for train, test in folds]
+        made = [answer(train, test) for train, test in folds]
     else:
-        answers = Parallel(n_jobs=n_jobs)(delayed(answer)(train, test) for train, test in folds)
+        made = Parallel(n_jobs=n_jobs)(delayed(answer)(train, test) for train, test in folds)
+    if keeps:
+        teacher.again = [(test, model) for (_, test), (_, model) in zip(folds, made, strict=True)]
+    answers = [said for said, _ in made]
     together = []
     for parts in zip(*answers, strict=True):
         first = parts[0][0]

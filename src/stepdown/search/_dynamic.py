@@ -30,7 +30,8 @@ class DynamicProgramming(Search):
     Candidates are the user's ``intermediates`` or, with "auto", constructed ones: shrunk teachers, a bridge of bagged
     trees, grown students. Intermediates are valued by what they say out of bag or out of fold, with the scorer of the
     chain; ways to the student are cross-validated like those of the gate, which is also how the winner has to show
-    itself. A way that is worse than the preferred one in the first fold is given up.
+    itself. A way that is worse than the preferred one in the first fold is given up. From 30,000 rows on the search
+    sees 15,000 of them; the chain that it finds is then made from all.
 
     Parameters
     ----------
@@ -82,6 +83,7 @@ class DynamicProgramming(Search):
         scorer: Scorer | None = None,
         n_jobs: int | None = None,
     ) -> Choice:
+        problem = problem.sampled(sharing=False)
         check_scores_signals(scorer, problem.data)
         budget = Budget(self.max_fits, self.max_seconds)
         found = Exploration(problem, folds=self.folds, budget=budget, scorer=scorer, n_jobs=n_jobs)

@@ -175,8 +175,8 @@ class Exploration:
 
     def _folds_of(self, ways: Mapping[Way, dict[str, Any]], places: Sequence[int]) -> list[list[FoldScore]]:
         """Their scores in some of the folds; none where the budget ends before all are made."""
-        if not ways:
-            return []
+        if not ways or not places:
+            return [[] for _ in ways]
         spent = self.budget.spent
         try:
             with counting(self.budget.count), quietly():  # on all rows it has been said
@@ -195,12 +195,14 @@ class Exploration:
         problem = self.problem
         if not self.budget.allows(len(self.validation.splits)) or not self._suits(way.method, problem.student, way):
             return None
+        row = hop_row(_source(way), "student", way.method)
+        if problem.is_sample:  # what the ways need is made in the folds, and of all rows for the way that is chosen
+            return row
         for place in range(1, len(way.before) + 1):
             part = way.cut(place)
             if part.route not in self._row_of:
                 with suppress(BudgetSpentError), self._spending(self._row_of_hop(part)):
                     problem.lead_up(part)
-        row = hop_row(_source(way), "student", way.method)
         with suppress(BudgetSpentError), self._spending(row):
             problem.supervised(way)
             self._value_hops(way)

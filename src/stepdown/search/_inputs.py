@@ -20,7 +20,7 @@ from sklearn.utils.validation import (
     column_or_1d,
 )
 
-from stepdown.core import ANSWERED, LEARNED, ComplexityWarning, HopRecord, InvalidInputError, TransferSet
+from stepdown.core import ANSWERED, LEARNED, MANY_ROWS, ComplexityWarning, HopRecord, InvalidInputError, TransferSet
 from stepdown.learners import peel, predictions
 
 from ._contents import check_columns, check_labels, check_names, plain_columns, prepares
@@ -90,7 +90,7 @@ def checked_rows(owner: Any, X: Any, models: Sequence[Any]) -> Any:
 def read_cv(cv: Any, data: TransferSet) -> tuple[int, TransferSet]:
     """The number of folds, and the rows with the folds that a splitter or an iterable of splits gives them."""
     if cv is None:
-        return 5, data
+        return default_folds(data.n_samples), data
     if isinstance(cv, str) or not (hasattr(cv, "split") or hasattr(cv, "__iter__")):
         return cv, data
     try:
@@ -109,6 +109,14 @@ def read_cv(cv: Any, data: TransferSet) -> tuple[int, TransferSet]:
     if len(given.splits()) < 2:
         raise InvalidInputError(f"cv={cv!r}: expected at least 2 folds with rows on both sides.")
     return len(splits), given
+
+
+def default_folds(n_rows: int) -> int:
+    """Folds of a teacher's signals where the user names none.
+
+    Half of many rows make a teacher that students learn from as well, in a quarter of the time (docs/large.md).
+    """
+    return 5 if n_rows < MANY_ROWS else 2
 
 
 def check_targets(data: TransferSet, folds: int) -> None:

@@ -23,7 +23,7 @@ from stepdown.oracle._pool import query_pool
 from stepdown.oracle._strategies import Ints
 
 from ._dynamic import DynamicProgramming
-from ._inputs import check_rows
+from ._inputs import check_rows, default_folds
 from ._parameters import (
     check_pool,
     check_student,
@@ -60,7 +60,7 @@ def solve_queried(owner: Any, X: Any, y: Any, sample_weight: Any, groups: Any, X
     # Rows are left for the bridge to label unless the budget suffices for all.
     n_unknown = int(np.sum(~queried.is_known(pool)))
     ladder = [] if n_unknown <= queried.n_left else intermediates
-    ways = ways_of_answers(owner.student, trainer, ladder, cv=owner.cv)
+    ways = ways_of_answers(owner.student, trainer, ladder, cv=_folds_of(owner))
     search.check(ways)
     rehearsal = expected[:2]
     check_ways(ways, queried, owner.student, TransferSet(_safe_indexing(pool, [0, 1]), rehearsal, classes=rehearsal))
@@ -70,17 +70,17 @@ def solve_queried(owner: Any, X: Any, y: Any, sample_weight: Any, groups: Any, X
     def learn(known: Ints) -> Any:
         if not len(known):
             return None
-        data, teacher = _of_answers(copy.copy(queried), own, pool, known, owner.cv)
+        data, teacher = _of_answers(copy.copy(queried), own, pool, known, _folds_of(owner))
         if len(np.unique(data.labels())) < 2:
             return None
-        soft = data.replace(y=_answers_of(teacher, data, owner.cv), X_unlabeled=None)
+        soft = data.replace(y=_answers_of(teacher, data, _folds_of(owner)), X_unlabeled=None)
         return predictions(fit_to(clone(bridge), soft, seed=derive_seed(seed, "queries")), pool, data.classes)[0]
 
     log.info("querying %d of %d rows", min(queried.n_left, n_unknown), _num_samples(pool))
     started = time.perf_counter()
     known = query_pool(queried, pool, learn, classes=classes, seed=seed)
     # A copy makes no queries: whatever methods, folds and processes do from here on, no further row is paid for.
-    data, teacher = _of_answers(copy.copy(queried), own, pool, known, owner.cv)
+    data, teacher = _of_answers(copy.copy(queried), own, pool, known, _folds_of(owner))
     _check_answers(data)
     check_ways(ways, queried, owner.student, data)
     problem = Task(
@@ -90,7 +90,7 @@ def solve_queried(owner: Any, X: Any, y: Any, sample_weight: Any, groups: Any, X
         seed,
         teacher_seconds=time.perf_counter() - started,
         intermediates=intermediates,
-        cv=owner.cv,
+        cv=_folds_of(owner),
     )
     choice = _choose(search, problem, ways, preferred_of_answers(ways, owner.student), scorer, owner.n_jobs)
     log.info("chosen: %s", choice.way.name)
@@ -107,6 +107,11 @@ def _choose(search: Search, problem: Task, ways: list[Way], preferred: Way, scor
         return search.choose(problem, ways, preferred, scorer=scorer, n_jobs=n_jobs)
 
 
+def _folds_of(owner: Any) -> Any:
+    """Folds are how kept answers are found again, not how many are made: their number doesn't depend on rows."""
+    return default_folds(0) if owner.cv is None else owner.cv
+
+
 def _checked(owner: Any) -> Search:
     """Refuse parameters that make no sense here; return the search."""
     check_student(owner.student, classify=True)
@@ -120,7 +125,7 @@ def _checked(owner: Any) -> Search:
             f"search={type(search).__name__}(): its methods would query every row. With a label budget use"
             " Gate() or Fixed()."
         )
-    signal_key("out-of-fold", owner.cv)
+    signal_key("out-of-fold", _folds_of(owner))
     return search
 
 

@@ -17,6 +17,8 @@ from sklearn.svm import LinearSVR
 
 from stepdown.core import Hop, NotSupportedError, SignalWarning, Trainer, TransferMethod, TransferSet, derive_seed
 from stepdown.learners import (
+    BaggedTreesClassifier,
+    BaggedTreesRegressor,
     bagged_bridge,
     between_twins,
     can_teach,
@@ -144,6 +146,12 @@ def _bags(student: Any, data: TransferSet, methods: Sequence[TransferMethod] = (
         log.info("no bridge: bagged trees can't stand between these networks; pass intermediates=")
         return []
     return [bagged_bridge(student, data.n_samples)]
+
+
+def without_bags(ways: Sequence[Way]) -> list[Way]:
+    """The ways that don't lead over a bag of trees."""
+    bags = (BaggedTreesClassifier, BaggedTreesRegressor)
+    return [way for way in ways if not any(isinstance(peel(hop.student).final, bags) for hop in way.before)]
 
 
 def _wider_nets(

@@ -15,8 +15,10 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils import _safe_indexing
 
 from stepdown.core import (
+    MANY_ROWS,
     Hop,
     HopRecord,
     Lesson,
@@ -41,6 +43,9 @@ from ._store import Store
 log = logging.getLogger("stepdown")
 
 T = TypeVar("T")
+
+# Half of them learn, half are scored: differences of half a point between ways are told apart.
+SAMPLE = 15_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,6 +75,26 @@ class Way:
     def cut(self, n_hops: int) -> Way:
         """The way as far as its first so many intermediates."""
         return replace(self, before=self.before[:n_hops])
+
+
+def sample_rows(data: TransferSet, most: int, seed: int | None) -> NDArray[np.intp]:
+    """About so many rows in their order: stratified, at least two rows a class, and groups as a whole."""
+    random = np.random.default_rng(seed)
+    if data.groups is not None:
+        index = np.unique(data.groups, return_inverse=True)[1]
+        sizes = np.bincount(index)
+        order = random.permutation(len(sizes))
+        wanted = order[: max(2, int(np.searchsorted(np.cumsum(sizes[order]), most)))]
+        return np.flatnonzero(np.isin(index, wanted))
+    order = random.permutation(data.n_samples)
+    if not data.is_classification:
+        return np.sort(order[:most])
+    index = data.label_index()[order]
+    counts = np.bincount(index)
+    quota = np.maximum(2, np.ceil(counts * (most / data.n_samples))).astype(np.intp)
+    by_class = np.argsort(index, kind="stable")
+    rank = np.arange(len(index)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return np.sort(order[by_class[rank < quota[index[by_class]]]])
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +127,8 @@ class Task:
     cv: int = 5
     maker: Callable[..., Any] | None = None
     store: Store | None = None
+    is_sample: bool = False
+    is_apart: bool = False
     _routes: dict[Any, tuple[list[HopRecord], list[Teacher]]] = field(default_factory=dict, repr=False)
     _supervised: dict[str, Supervision] = field(default_factory=dict, repr=False)
 
@@ -188,19 +215,59 @@ class Task:
 
         return self._once(ask, teachers, "signal", *way.content)
 
+    def sampled(self, *, sharing: bool = True) -> Task:
+        """The task on a sample of its rows, where they are so many that ways compare as well on fewer.
+
+        Where the teacher is made again on folds of all rows anyway, the sample is from the rows that one of these
+        models has not seen, and that is the teacher there: it has seen neither the rows that students learn from nor
+        those that they are scored on. Otherwise the folds of the sample make their own teachers.
+        """
+        if self.data.n_samples < MANY_ROWS:
+            return self
+        seed, whole, rows = derive_seed(self.seed, "sample"), self.teacher, np.arange(self.data.n_samples)
+        again = self._again() if sharing and self.methods is None and not whole.is_frozen else []
+        if again:
+            rows = again[0][0]
+            rows = rows[sample_rows(self.data.take(rows), SAMPLE, seed)]
+        else:
+            rows = sample_rows(self.data, SAMPLE, seed)
+        data = self.data.take(rows)
+        if data.X_unlabeled is not None and np.shape(data.X_unlabeled)[0] > SAMPLE:
+            pool = np.random.default_rng(seed).permutation(np.shape(data.X_unlabeled)[0])[:SAMPLE]
+            data = data.replace(X_unlabeled=_safe_indexing(data.X_unlabeled, np.sort(pool)))
+        teacher = whole.restrict(self.data, rows, data)
+        if again:
+            teacher.model = again[0][1]
+        elif not whole.is_frozen:
+            teacher.memo.clear()
+        log.info("the ways are compared on %d of %d rows", data.n_samples, self.data.n_samples)
+        store = None if self.store is None else self.store.room("sample")
+        sample = replace(self, data=data, teacher=teacher, store=store, _routes={}, _supervised={})
+        sample.is_sample, sample.is_apart = True, bool(again)
+        return sample
+
+    def _again(self) -> list[tuple[NDArray[np.intp], Any]]:
+        """The models behind the teacher's out-of-fold signal, with the rows that they haven't seen."""
+
+        def ask() -> list[tuple[NDArray[np.intp], Any]]:
+            training_signal(self.teacher, self.data, cv=self.cv, seed=derive_seed(self.seed, "hop", "student"))
+            return self.teacher.again
+
+        return self._once(ask, [self.teacher], "signal of the teacher", self.cv)
+
     def within(self, rows: NDArray[np.intp], place: int) -> Task:
         """The task on a part of its rows: nothing there has seen the others, but for a frozen teacher."""
         data = with_made_rows(self.data.take(rows), self.maker, self.seed)
         if data.groups is not None and len(np.unique(data.groups)) < 2:
             data = data.replace(groups=None)  # there is nothing to keep apart
         store = None if self.store is None else self.store.room("fold", place)
-        part = replace(self, data=data, store=store, _routes={}, _supervised={})
+        part = replace(self, data=data, store=store, is_sample=False, _routes={}, _supervised={})
 
         def again() -> Teacher:
             count_fits()
             return made_again(self.teacher, rows, data, derive_seed(self.seed, "teacher"))
 
-        if self.teacher.is_frozen:
+        if self.teacher.is_frozen or self.is_apart:
             part.teacher = self.teacher.restrict(self.data, rows, data)
         else:
             part.teacher = part._once(again, [], "refit")

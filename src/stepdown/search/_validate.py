@@ -90,10 +90,12 @@ class Validation:
         n_jobs: int | None = None,
     ) -> None:
         self.problem, self.scorer, self.quick, self.n_jobs = problem, scorer, quick, n_jobs
-        self.repeats = repeats if problem.data.folds is None else 1
+        self.repeats = repeats if problem.data.folds is None and not problem.is_sample else 1
         self.splits = split_rows(problem.data, folds, derive_seed(problem.seed, "gate"))
         for repeat in range(1, self.repeats):
             self.splits += split_rows(problem.data, folds, derive_seed(problem.seed, "gate", repeat))
+        if problem.is_sample and scorer is None:  # rows in thousands tell ways apart by themselves
+            self.splits = self.splits[:1]
         self._parts: dict[int, Task] = {}
 
     def part(self, place: int) -> Task:

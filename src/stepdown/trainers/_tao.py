@@ -33,8 +33,10 @@ class Bins:
     keep a bin each; more are cut at quantiles. Missing values stand in a bin of their own, behind all others.
     """
 
-    def __init__(self, X: Rows, n_bins: int) -> None:
-        edges = [_edges(column, n_bins, X.has_missing) for column in X.columns]
+    def __init__(self, X: Rows, n_bins: int, edges: list[NDArray[np.float32]] | None = None) -> None:
+        if edges is None:
+            edges = [_edges(column, n_bins, X.has_missing) for column in X.columns]
+        self.edges = edges
         self.n_bins = max(len(own) + 1 for own in edges)
         self.width = self.n_bins + X.has_missing
         self.codes = np.empty((X.n_features, X.n_rows), dtype=np.uint8)
@@ -107,25 +109,27 @@ def _pass(
         now = leaves[inside]
         to_left, to_right = np.where(goes_left, now, other), np.where(goes_left, other, now)
         advantage = objective.reward(own, answers[to_left]) - objective.reward(own, answers[to_right])
-        moved = _choose_splits(trees, nodes, own, goes_left, advantage, X, bins, min_samples_leaf)
+        level, slots = np.unique(nodes, return_inverse=True)
+        moved = choose_splits(trees, level, slots, own, goes_left, advantage, X, bins, min_samples_leaf)
         if moved.size:
             changed.append(moved)
             fresh = np.isin(nodes, moved)
             leaves[inside[fresh]] = trees.leaves_below(nodes[fresh], own[fresh], X)
-            _refresh(answers, leaves, trees, active, objective)
+            refresh(answers, leaves.reshape(len(active), -1), trees.n_nodes, objective)
     return np.concatenate(changed) if changed else np.empty(0, dtype=np.intp)
 
 
-def _refresh(answers: NDArray[Any], leaves: Ints, trees: FlatTrees, active: Ints, objective: Objective) -> None:
-    """Let every leaf that has rows give the best answer to them."""
-    sums = objective.sums(leaves.reshape(len(active), -1), trees.n_nodes)
+def refresh(answers: NDArray[Any], leaves: Ints, n_nodes: int, objective: Objective) -> None:
+    """Let every leaf that has rows, of shape (n_trees, n_rows), give the best answer to them."""
+    sums = objective.sums(leaves, n_nodes)
     reached = np.abs(sums).sum(axis=0) > 0
     answers[reached] = objective.answers(sums[:, reached])
 
 
-def _choose_splits(
+def choose_splits(
     trees: FlatTrees,
-    nodes: Ints,
+    level: Ints,
+    slots: Ints,
     rows: Ints,
     goes_left: NDArray[np.bool_],
     advantage: Floats,
@@ -133,8 +137,10 @@ def _choose_splits(
     bins: Bins,
     min_samples_leaf: int,
 ) -> Ints:
-    """Give nodes the split with the largest sum of advantages on its left; returns the nodes that changed."""
-    level, slots = np.unique(nodes, return_inverse=True)
+    """Give the nodes of a level the split with the largest sum of advantages on its left; returns those that changed.
+
+    `slots` says at which place of `level` the node of each row stands.
+    """
     present = np.bincount(slots, advantage * goes_left, len(level)).astype(np.float64)
     total = np.bincount(slots, advantage, len(level)).astype(np.float64)
     stake = np.bincount(slots, np.abs(advantage), len(level))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -16,11 +16,12 @@ from sklearn.pipeline import Pipeline
 from sklearn.tree import BaseDecisionTree, DecisionTreeClassifier, DecisionTreeRegressor
 from sklearn.utils import check_array
 
-from stepdown.core import InvalidInputError, NotSupportedError, Supervision, Trainer, TransferSet, rows_of
+from stepdown.core import MANY_ROWS, InvalidInputError, NotSupportedError, Supervision, Trainer, TransferSet, rows_of
 from stepdown.learners import fit_to, peel
 
 from ._flat_trees import FlatTrees, Rows
 from ._local_search import Score, Splits, iterated_local_search
+from ._many_rows import COARSE, SAMPLES, move, search_many
 from ._objective import Objective, SoftAccuracy, SquaredError
 from ._pipelines import fit_last_step
 from ._prune import prune, shorten
@@ -36,6 +37,7 @@ Ints = NDArray[np.intp]
 
 _MAX_DEPTH, _MAX_LEAVES = 10, 1024
 _MAX_PAIRS = 4_000_000  # (tree, row) pairs handled at once
+_FEW_ROWS = 1_000
 _ROWS_OF_A_ROUND = 3_000  # more rows get fewer rounds of local search, for about the same time
 
 
@@ -174,6 +176,8 @@ class TreeSearch(Trainer):
         data = rows_of(supervision)
         if isinstance(student, Pipeline):
             return fit_last_step(self, student, data, seed)
+        if data.n_samples >= MANY_ROWS and not issparse(data.X) and _obstacle(student, data) is None:
+            return self._on_many_rows(student, data, seed)
         plain = fit_to(student, data, seed=seed)
         obstacle = _obstacle(student, data) or ("the plain fit is one leaf" if plain.tree_.node_count == 1 else None)
         if obstacle is not None:
@@ -186,7 +190,22 @@ class TreeSearch(Trainer):
             return on_columns_that_split(
                 lambda narrow: self.fit(student, narrow, seed=seed), plain, student, data, n_trees, seed
             )
-        return _Search(self._numbers(), plain, data, np.random.RandomState(seed)).run(self.prune)
+        return Search(self._numbers(), plain, data, np.random.RandomState(seed)).run(self.prune)
+
+    def _on_many_rows(self, student: Any, data: TransferSet, seed: int | None) -> Any:
+        if seed is None and isinstance(student.random_state, int | np.integer):
+            seed = int(student.random_state)
+        random = np.random.RandomState(seed)
+        soft = data.replace(y=data.soft_targets()) if data.is_classification else data
+        soft = soft.replace(X_unlabeled=None, groups=None, folds=None)
+        order = random.permutation(np.flatnonzero(soft.weights() > 0))
+        samples = [soft.take(np.sort(order[:size])) for size in SAMPLES]
+        # What knows the classes and the names of the columns; it takes no part in the search.
+        template = fit_to(student, samples[0].take(np.arange(_FEW_ROWS)), seed=seed)
+        small, middle, effort = replace(self._numbers(), n_bins=COARSE), samples[1], self._numbers()
+        whole = Search(effort, template, soft, random)
+        parts = Search(effort, template, middle, random), Search(small, template, samples[0], random)
+        return whole.finished(*search_many(whole, *parts, polished=not self.prune), self.prune)
 
     def _numbers(self) -> Effort:
         if isinstance(self.effort, Effort):
@@ -218,7 +237,7 @@ def _default_candidates(n_rows: int) -> int:
     return int(np.clip(round(80 - 40 * np.log10(n_rows / 1_000)), 40, 100))
 
 
-class _Search:
+class Search:
     """One run of the search."""
 
     def __init__(self, effort: Effort, plain: Any, data: TransferSet, random: np.random.RandomState) -> None:
@@ -251,21 +270,21 @@ class _Search:
         best = [grown[at] for at in self._best(grown)]
         finalists = [FlatTrees.of([tree]) for tree in [self.plain.tree_, best[0]]]
         finalists += self._refine(best[: self.effort.refined])
-        kept = [self._kept(tree) for tree in finalists]
+        kept = [self.kept(tree) for tree in finalists]
         place = max(range(len(kept)), key=lambda at: kept[at][0])
         chosen = kept[place]
-        rounds = self._rounds()
+        rounds = self.rounds()
         if rounds:
             searched = iterated_local_search(
                 finalists[place],
                 chosen[0],
                 Splits.of(FlatTrees.of(grown)),
                 self.random,
-                self._moved,
+                self.moved,
                 rounds=rounds,
                 copies=self.effort.copies,
             )
-            chosen = self._kept(searched)
+            chosen = self.kept(searched)
         return chosen[1:]
 
     def finished(self, tree: FlatTrees, leaves: Ints, margin: float) -> Any:
@@ -273,16 +292,25 @@ class _Search:
         if margin:
             leaves = prune(tree, leaves, self.objective, self.counted, margin)
             self._optimise(tree)  # the shape is another now
-            _, tree, leaves = self._kept(tree)
+            _, tree, leaves = self.kept(tree)
             leaves = prune(tree, leaves, self.objective, self.counted, margin)
         shorten(tree, leaves, self.rows, self.counted)
         return estimator_of(tree, tree.leaves(self.rows)[0], self.objective, self.plain)
 
-    def _rounds(self) -> int:
+    def scores_of(self, trees: list[FlatTrees]) -> list[Score]:
+        """What trees are worth before limits."""
+        scores: list[Score] = []
+        for tree in trees:
+            sums = self.objective.sums(tree.leaves(self.rows), tree.n_nodes)
+            value, tie = self.objective.value(sums).sum(), self.objective.tie_break(sums).sum()
+            scores.append(_rounded(value, tie, self.weight.sum()))
+        return scores
+
+    def rounds(self) -> int:
         rounds = self.effort.rounds
         return min(rounds, max(1, round(rounds * _ROWS_OF_A_ROUND / len(self.X))))
 
-    def _kept(self, tree: FlatTrees) -> tuple[Score, FlatTrees, Ints]:
+    def kept(self, tree: FlatTrees) -> tuple[Score, FlatTrees, Ints]:
         """A copy of the tree within the student's limits, with its score before it and the leaf of each row behind."""
         tree = tree.take(0)
         leaves = repair(tree, self.rows, self.weight, self.limits)
@@ -290,10 +318,10 @@ class _Search:
         value, tie = self.objective.value(sums).sum(), self.objective.tie_break(sums).sum()
         return _rounded(value, tie, self.weight.sum()), tree, leaves
 
-    def _moved(self, block: FlatTrees) -> list[Score]:
+    def moved(self, block: FlatTrees) -> list[Score]:
         """Refine trees in place; what they are worth within the student's limits."""
         self._optimise(block)
-        return [self._kept(block.take(at))[0] for at in range(len(block.roots))]
+        return [self.kept(block.take(at))[0] for at in range(len(block.roots))]
 
     def _grow(self) -> list[Any]:
         """Trees on bootstraps, each row that is drawn standing there once, with its draws as weight."""
@@ -362,6 +390,9 @@ class _Search:
         return refined
 
     def _optimise(self, block: FlatTrees) -> None:
+        if len(block.roots) == 1 and len(self.X) >= MANY_ROWS:
+            move(self, block, self.bins)
+            return
         alternating_optimisation(
             block,
             self.rows,
