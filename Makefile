@@ -30,7 +30,7 @@ test-minimum: $(OLDEST)  ## the estimator side on the oldest versions that pypro
 
 check: lint types test test-minimum  ## what CI runs
 
-docs: $(DOCS)/.ready  ## the site, in build/docs/html: plain files for any server; CI runs it beside `make check`
+docs: $(DOCS)/.ready  ## the site, as plain files in build/docs/html; not in `make check`: it takes minutes
 	$(DOCS)/bin/python docs/site/pages.py build/docs/source
 	$(DOCS)/bin/python -m sphinx -q -W --keep-going -c docs/site build/docs/source build/docs/html
 

@@ -47,9 +47,9 @@ def _page(module: ModuleType) -> str:
         return "\n".join([*parts, ".. list-table::", "   :widths: 35 65", "", *listed])
     described, plain = [], []
     for name in sorted(module.__all__, key=str.lower):
-        thing = getattr(module, name)
-        if isinstance(thing, ModuleType):
-            continue  # has a page of its own
+        thing = vars(module).get(name)
+        if thing is None or isinstance(thing, ModuleType):
+            continue  # a former name that still answers, or a page of its own
         (described if inspect.isclass(thing) or inspect.isroutine(thing) else plain).append((name, thing))
     if described:
         parts.append(_table([name for name, _ in described]))
