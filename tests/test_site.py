@@ -3,6 +3,7 @@
 import importlib
 import importlib.util
 import re
+from fnmatch import fnmatch
 from pathlib import Path
 from types import ModuleType
 
@@ -49,8 +50,8 @@ def test_every_public_name_is_in_the_reference(pages) -> None:
 
 
 def test_a_name_that_has_no_room_is_found(pages, monkeypatch) -> None:
-    monkeypatch.setattr(stepdown, "__all__", [*stepdown.__all__, "homeless"])
-    with pytest.raises(LookupError, match="homeless is public in stepdown and in none of its rooms"):
+    monkeypatch.setattr(stepdown, "__all__", [*stepdown.__all__, "_moved"])
+    with pytest.raises(LookupError, match="_moved is public in stepdown, but not in"):
         pages.reference()
 
 
@@ -71,5 +72,6 @@ def test_every_option_of_every_command_is_in_its_reference(pages) -> None:
 
 def test_every_page_is_in_the_contents() -> None:
     docs = SITE.parent
-    listed = set(re.findall(r"^([\w/-]+)$", (docs / "index.md").read_text(), re.M))
-    assert {path.stem for path in docs.glob("*.md")} - {"index"} <= listed
+    listed = re.findall(r"^([\w/*-]+)$", (docs / "index.md").read_text(), re.M)
+    missing = [path.stem for path in docs.glob("*.md") if not any(fnmatch(path.stem, entry) for entry in listed)]
+    assert missing == ["index"]

@@ -17,9 +17,6 @@ from typing import Any
 
 import stepdown
 
-# Where a name of the root is described: in the first of these rooms that has it.
-ROOMS = ("multihop", "verdict", "diagnosis", "ship", "oracle", "search", "trainers", "methods", "core")
-
 
 def public_modules() -> Iterator[ModuleType]:
     """Every module of stepdown that says what is public in it, the root first."""
@@ -58,10 +55,11 @@ def _page(module: ModuleType) -> str:
 
 
 def _home(name: str) -> str:
-    for room in ROOMS:
-        if name in importlib.import_module(f"stepdown.{room}").__all__:
-            return f":py:obj:`{name} <stepdown.{room}.{name}>`"
-    raise LookupError(f"{name} is public in stepdown and in none of its rooms")
+    """A link to where a name of the root is described: in the room that it was written in."""
+    room = ".".join(getattr(stepdown, name).__module__.split(".")[:2])
+    if name not in getattr(importlib.import_module(room), "__all__", ()):
+        raise LookupError(f"{name} is public in stepdown, but not in {room}")
+    return f":py:obj:`{name} <{room}.{name}>`"
 
 
 def _table(names: list[str]) -> str:
