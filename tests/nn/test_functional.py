@@ -206,18 +206,20 @@ def test_float32_gradient_of_information_flow_is_float64s(width):
     "loss",
     [
         *(losses.information_flow, partial(losses.information_flow, diagonal=False), losses.rkd, losses.mds),
-        partial(losses.relational, kernel=losses.gaussian_kernel),
-        partial(losses.relational, kernel=losses.cauchy_kernel),
+        *(losses.pkt, partial(losses.pkt, diagonal=False), losses.sp),
+        *(partial(losses.relational, kernel=getattr(losses, name)) for name in losses.__all__ if "_kernel" in name),
     ],
 )
-def test_float32_keeps_its_digits_under_a_common_offset(loss, columns):
+@pytest.mark.parametrize("offset", [0, 10, 1500])
+def test_float32_keeps_its_digits_under_a_common_offset(loss, columns, offset):
     student, teacher = (features(64, 96, dtype=torch.float32) for _ in range(2))
-    student[:, columns] += 1500
-    teacher[:, columns] += 1500
+    student[:, columns] += offset
+    teacher[:, columns] += offset
     values, gradients = [], []
     for kind in (torch.float32, torch.float64):
         given = student.to(kind).requires_grad_()
         values.append(loss(given, teacher.to(kind)))
+        assert values[-1].dtype == kind
         gradients.append(torch.autograd.grad(values[-1], given)[0].double())
     assert values[0].item() == pytest.approx(values[1].item(), rel=1e-4)
     assert (gradients[0] - gradients[1]).norm() < 1e-4 * gradients[1].norm()

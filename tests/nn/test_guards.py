@@ -1,5 +1,7 @@
 """Outputs that a loss would misread are refused at the first batch, with the layer's name and the way out."""
 
+import copy
+
 import pytest
 import torch
 from torch import nn
@@ -215,3 +217,48 @@ def test_a_pair_given_twice_counts_twice():
     once = loss(teacher, student, InformationFlow([("3", "3")]), x)
     twice = loss(teacher, student, InformationFlow([("3", "3"), ("3", "3")], Constant()), x)
     torch.testing.assert_close(twice, 2 * once)
+
+
+@pytest.mark.parametrize("layer", ["lstm", "lstm[0]", "head:input"])
+def test_as_many_time_steps_as_rows(layer):
+    class Square(nn.Module):
+        def __init__(self, batch_first):
+            super().__init__()
+            self.lstm, self.head = nn.LSTM(2, 6, batch_first=batch_first), nn.Linear(6, 3)
+            self.batch_first = batch_first
+
+        def forward(self, x):
+            out = self.head(self.lstm(x if self.batch_first else x.transpose(0, 1))[0])
+            return out[:, -1] if self.batch_first else out[-1]
+
+    x = torch.randn(4, 4, 2)
+    loss(Square(True), Square(True), PKT([(layer, layer)]), x)
+    for teacher, student, side in ((True, False, "student"), (False, True, "teacher")):
+        with pytest.raises(InvalidInputError, match=rf"{side}'s layer '{layer.split('[')[0]}.*batch of 3 rows"):
+            loss(Square(teacher), Square(student), PKT([(layer, layer)]), x)
+
+
+def test_a_loss_after_another_pass_of_the_student():
+    teacher, student, x, method = mlp(), mlp(), torch.randn(16, 8), PKT([("1", "1")])
+    with Transfer(teacher, student, method) as transfer:
+        expected = transfer.loss(x, student(x), epoch=0)
+        for later in (torch.no_grad, torch.enable_grad):
+            out = student(x)
+            with later():
+                student(x + 1)
+            with pytest.raises(InvalidInputError, match="has run again since it made this output"):
+                transfer.loss(x, out, epoch=0)
+        for changed in (lambda out: out, lambda out: 2 * out, lambda out: {"logits": out[:, :2]}):
+            torch.testing.assert_close(transfer.loss(x, changed(student(x)), epoch=0), expected)
+        out = student(x)
+        with torch.no_grad():
+            copy.deepcopy(student)(x + 1)
+        torch.testing.assert_close(transfer.loss(x, out, epoch=0), expected)
+        with torch.no_grad():  # validation, and a pass by parts afterwards
+            student(x + 1)
+        torch.testing.assert_close(transfer.loss(x, student[2:](student[:2](x)), epoch=0), expected)
+    with Transfer(teacher, student, KD()) as transfer:  # which reads nothing but the output
+        out = student(x)
+        student(x + 1)
+        torch.testing.assert_close(transfer.loss(x, out, epoch=0), transfer.loss(x, student(x), epoch=0))
+    assert not any(m._forward_hooks or m._forward_pre_hooks for m in student.modules())

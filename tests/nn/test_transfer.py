@@ -14,6 +14,7 @@ from stepdown.core import InvalidInputError, NotSupportedError, TransferSet
 from stepdown.nn import (
     KD,
     PKT,
+    BinaryKD,
     Constant,
     GlobalBatch,
     InformationFlow,
@@ -49,6 +50,7 @@ MAPS = ALL[:2]
 
 METHODS = {
     "KD": KD(),
+    "BinaryKD": BinaryKD(),
     "Logit": Logit(),
     "Hint": Hint(ALL),
     "AT": AT(MAPS),
@@ -89,7 +91,8 @@ def trained(networks, method, epochs=2, **rest):
 def test_every_method_is_tested():
     public = [getattr(part, name) for part in (room, contrib) for name in part.__all__ if name in vars(part)]
     methods = {kind.__name__ for kind in public if isinstance(kind, type) and issubclass(kind, LossMethod)}
-    assert methods - {"LossMethod", "LayerMethod", "Dense"} == set(METHODS)  # Dense has several teachers: test_dense.py
+    # Dense has several teachers (test_dense.py), Heads several outputs (test_outputs.py).
+    assert methods - {"LossMethod", "LayerMethod", "Dense", "Heads"} == set(METHODS)
 
 
 @pytest.mark.parametrize("name", METHODS)

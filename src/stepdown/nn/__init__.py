@@ -24,9 +24,10 @@ from ._engine import TrainingStoppedError
 from ._exits import EarlyExit, early_exit, early_exits
 from ._folding import folded
 from ._head import fit_head
+from ._heads import Heads
 from ._images import ImageBatches
 from ._information_flow import InformationFlow
-from ._kd import KD
+from ._kd import KD, BinaryKD
 from ._ladder import auxiliaries, built_ladder, ladder
 from ._linear_probe import linear_probe_accuracy
 from ._method import LayerMethod, LossMethod, Outputs
@@ -54,6 +55,7 @@ __all__ = [
     "load_cifar100",
     "read_cifar_files",
     "retrieval_scores",
+    "BinaryKD",
     "CachedTeacher",
     "Constant",
     "CriticalPeriod",
@@ -62,6 +64,7 @@ __all__ = [
     "FlowRecord",
     "FrozenNetwork",
     "GlobalBatch",
+    "Heads",
     "ImageBatches",
     "InformationFlow",
     "KD",

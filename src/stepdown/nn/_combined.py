@@ -12,36 +12,47 @@ from stepdown.core import InvalidInputError
 from ._method import LossMethod, Outputs, Pairs, total
 
 
-class _Combined(LossMethod):
-    """What both share: their parts' layers, adapters and pairs."""
+class Combined(LossMethod):
+    """What methods of several parts share: the parts' layers, adapters and pairs."""
 
     def __init__(self, methods: Sequence[tuple[Any, LossMethod]]) -> None:
         self.methods = methods
 
+    def parts(self) -> Sequence[tuple[Any, LossMethod]]:
+        """What belongs to each method, and the method."""
+        return self.methods
+
     def layers(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        both = [method.layers() for _, method in self.methods]
+        both = [method.layers() for _, method in self.parts()]
         theirs = dict.fromkeys(name for names, _ in both for name in names)
         mine = dict.fromkeys(name for _, names in both for name in names)
         return tuple(theirs), tuple(mine)
 
+    def heads(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(name for _, method in self.parts() for name in method.heads()))
+
     def adapters(self, student: Outputs, teacher: Outputs) -> dict[str, nn.Module]:
-        made = {str(number): method.adapters(student, teacher) for number, (_, method) in enumerate(self.methods)}
+        made = {str(number): method.adapters(student, teacher) for number, (_, method) in enumerate(self.parts())}
         return {number: nn.ModuleDict(parts) for number, parts in made.items() if parts}
 
     def wants_pairs(self) -> bool:
-        return any(method.wants_pairs() for _, method in self.methods)
+        return any(method.wants_pairs() for _, method in self.parts())
 
     def reads_outputs(self) -> bool:
-        return any(method.reads_outputs() for _, method in self.methods)
+        return any(method.reads_outputs() for _, method in self.parts())
 
     def with_pairs(self, pairs: Pairs) -> LossMethod:
-        return type(self)(methods=[(share, method.with_pairs(pairs)) for share, method in self.methods])
+        return type(self)(methods=[(share, method.with_pairs(pairs)) for share, method in self.parts()])
+
+    def check_outputs(self, student: Outputs, teacher: Outputs) -> None:
+        for _, method in self.parts():
+            method.check_outputs(student, teacher)
 
     def loss(self, student: Outputs, teacher: Outputs, target: Tensor | None, *, epoch: int) -> Tensor:
         return total(self.terms(student, teacher, target, epoch=epoch), student)
 
 
-class WeightedSum(_Combined):
+class WeightedSum(Combined):
     """Several losses at once.
 
     Parameters
@@ -69,7 +80,7 @@ class WeightedSum(_Combined):
         return found
 
 
-class Staged(_Combined):
+class Staged(Combined):
     """One method after another; each counts its epochs from its own start.
 
     Parameters

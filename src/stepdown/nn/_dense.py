@@ -94,6 +94,13 @@ class Dense(LossMethod):
     def reads_outputs(self) -> bool:
         return self.method.reads_outputs()
 
+    def heads(self) -> tuple[str, ...]:
+        return self.method.heads()
+
+    def check_outputs(self, student: Outputs, teacher: Outputs) -> None:
+        for outputs in self._each(teacher).values():
+            self.method.check_outputs(student, outputs)
+
     def supervise(
         self, teachers: Sequence[Teacher], student: Any, data: TransferSet, *, seed: int | None = None
     ) -> Lesson:
@@ -114,7 +121,7 @@ class Dense(LossMethod):
             )
         theirs, mine = self.method.layers()
         each = "teacher?"
-        return (each, *(f"{each}.{name}" for name in theirs)), mine
+        return (each, *(f"{each}.{name}" for name in theirs), *(f"{each}[{name}]" for name in self.heads())), mine
 
     def adapters(self, student: Outputs, teacher: Outputs) -> dict[str, nn.Module]:
         made = {name: self.method.adapters(student, outputs) for name, outputs in self._each(teacher).items()}
@@ -136,14 +143,16 @@ class Dense(LossMethod):
         """What every single teacher made of the batch."""
         names, _ = self.method.layers()
         found = {}
-        for name in sorted(name for name in teacher.layers if "." not in name):
+        for name in sorted(name for name in teacher.layers if "." not in name and "[" not in name):
             layers = {layer: teacher.layers.get(f"{name}.{layer}") for layer in names}
             missing = [layer for layer, values in layers.items() if values is None]
             if missing:
                 raise InvalidInputError(
                     f"{name} has no layer {missing[0]!r}, which another teacher has; name layers that all of them have."
                 )
-            found[name] = Outputs(teacher.layers[name], {k: v for k, v in layers.items() if v is not None})
+            heads = {head: teacher.layers[f"{name}[{head}]"] for head in self.heads()}
+            known = {layer: values for layer, values in layers.items() if values is not None}
+            found[name] = Outputs(teacher.layers[name], known, heads=heads, squashed=teacher.squashed)
         return found
 
     def _speaking(self, n: int, device: torch.device) -> list[bool]:

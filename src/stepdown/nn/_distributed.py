@@ -73,11 +73,17 @@ class GlobalBatch(LossMethod):
     def wants_pairs(self) -> bool:
         return self.method.wants_pairs()
 
+    def heads(self) -> tuple[str, ...]:
+        return self.method.heads()
+
     def stage_starts(self, epochs: int) -> tuple[int, ...]:
         return self.method.stage_starts(epochs)
 
     def reads_outputs(self) -> bool:
         return self.method.reads_outputs()
+
+    def check_outputs(self, student: Outputs, teacher: Outputs) -> None:
+        self.method.check_outputs(student, teacher)
 
     def with_pairs(self, pairs: Pairs) -> LossMethod:
         return type(self)(self.method.with_pairs(pairs))
@@ -86,7 +92,7 @@ class GlobalBatch(LossMethod):
         if not (dist.is_available() and dist.is_initialized()):
             return self.method.terms(student, teacher, target, epoch=epoch)
         joined = _joined(student)
-        terms = self.method.terms(joined, _joined(teacher), None if target is None else _gathered(target), epoch=epoch)
+        terms = self.method.terms(joined, _joined(teacher), _gathered_all(target), epoch=epoch)
         # DistributedDataParallel waits for a gradient of every parameter, that of a head without a loss, too.
         return {**terms, "outputs": 0 * joined.logits.sum()}
 
@@ -95,5 +101,19 @@ class GlobalBatch(LossMethod):
 
 
 def _joined(outputs: Outputs) -> Outputs:
-    layers: Mapping[str, Tensor] = {name: _gathered(layer) for name, layer in outputs.layers.items()}
-    return replace(outputs, logits=_gathered(outputs.logits), layers=layers)
+    return replace(
+        outputs,
+        logits=_gathered(outputs.logits),
+        layers=_gathered_all(outputs.layers),
+        heads=_gathered_all(outputs.heads),
+        mask=_gathered_all(outputs.mask),
+    )
+
+
+def _gathered_all(values: Any) -> Any:
+    """A tensor, or those in a mapping or a sequence, of all processes."""
+    if isinstance(values, Mapping):
+        return {name: _gathered(part) for name, part in values.items()}
+    if isinstance(values, tuple | list):
+        return tuple(map(_gathered, values))
+    return None if values is None else _gathered(values)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from ._method import LayerMethod, Pairs
+from ._positions import ChannelAxis, Pool, Tokens
 from ._schedules import CriticalPeriod, Schedule
 from .functional._information import information_flow
 from .functional._numerics import Reduction
@@ -27,6 +28,8 @@ class InformationFlow(LayerMethod):
         "mean", which falls as 1/n_rows, is that of the published code; "row" doesn't depend on the size of the batch.
     diagonal : bool
         Whether a row counts as its own neighbour.
+    tokens, channels, pool : optional
+        How sequences and maps are read, as in `LayerMethod`.
 
     Examples
     --------
@@ -40,11 +43,17 @@ class InformationFlow(LayerMethod):
         schedule: Schedule | None = None,
         reduction: Reduction = "mean",
         diagonal: bool = True,
+        tokens: Tokens = None,
+        channels: ChannelAxis = None,
+        pool: Pool = None,
     ) -> None:
         self.pairs = pairs
         self.schedule = schedule
         self.reduction = reduction
         self.diagonal = diagonal
+        self.tokens = tokens
+        self.channels = channels
+        self.pool = pool
 
     def layer_weights(self, epoch: int, n_layers: int) -> tuple[float, ...]:
         schedule = CriticalPeriod() if self.schedule is None else self.schedule

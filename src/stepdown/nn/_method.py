@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
 from stepdown.core import InvalidInputError, Lesson, StepdownError, Teacher, TransferMethod, TransferSet
 
+from ._guards import expect_no_softmax, expect_one_output
 from ._nets import check_nets, expect_logits, network_of, targets_for
+from ._positions import seen
 from ._schedules import Schedule
 
 Pairs = Sequence[tuple[str, str]]
@@ -42,11 +44,32 @@ class Outputs:
         The activations that the method asked for.
     adapters : mapping of str to torch.nn.Module
         On the student's side what the method's `adapters` returned; trained with the student, never part of it.
+    heads : mapping of str to tensor
+        All tensors that the network returned, by key or position, where it returns more than one tensor.
+    mask : tensor, optional
+        The batch's ``attention_mask``, where it has one.
+    squashed : container of int
+        Identities of tensors that a sigmoid made; known of a teacher's first batch.
     """
 
     logits: Tensor
     layers: Mapping[str, Tensor] = field(default_factory=dict)
     adapters: Mapping[str, nn.Module] = field(default_factory=dict)
+    heads: Mapping[str, Tensor] = field(default_factory=dict)
+    mask: Tensor | None = None
+    squashed: Container[int] = ()
+
+    def head(self, name: str) -> Outputs:
+        """The same with one head as the output; a network of one output has it as each of its heads."""
+        if self.heads and name not in self.heads:
+            raise InvalidInputError(f"no output {name!r}; the network returns {', '.join(map(repr, self.heads))}.")
+        return replace(self, logits=self.heads[name], heads={}) if self.heads else self
+
+    def token_mask(self) -> Tensor | None:
+        """Which tokens of logits of shape (n_rows, n_tokens, n_classes) aren't padding, where the batch says so."""
+        if self.mask is None or self.logits.ndim != 3 or self.mask.shape != self.logits.shape[:2]:
+            return None
+        return self.mask
 
     def within(self, part: str) -> Outputs:
         """The same with the adapters of one part of a combined method."""
@@ -76,8 +99,8 @@ class LossMethod(TransferMethod, ABC):
             With gradients, and with the adapters.
         teacher : Outputs
             Of the same rows, without gradients.
-        target : tensor of shape (n_rows,) or None
-            Class indices or real targets.
+        target : tensor of shape (n_rows,) or (n_rows, ...), or None
+            Class indices or real targets; for `Heads` a mapping.
         epoch : int
             From 0.
 
@@ -106,6 +129,10 @@ class LossMethod(TransferMethod, ABC):
         """The method with the layers paired that were left open."""
         return self
 
+    def heads(self) -> tuple[str, ...]:
+        """Names of the outputs that `loss` reads, where networks return several."""
+        return ()
+
     def stage_starts(self, epochs: int) -> tuple[int, ...]:
         """In which epochs of a training another loss begins; 0 first."""
         return (0,)
@@ -113,6 +140,13 @@ class LossMethod(TransferMethod, ABC):
     def reads_outputs(self) -> bool:
         """Whether the loss reads what the networks return, so that it teaches the student's head."""
         return not self.wants_pairs() and self.layers() == ((), ())
+
+    def check_outputs(self, student: Outputs, teacher: Outputs) -> None:
+        """Refuse, at the first batch, outputs that the loss would misread."""
+        if self.reads_outputs():
+            expect_one_output(type(self).__name__, student.logits, student.heads)
+            expect_no_softmax("student", student.logits)
+            expect_no_softmax("teacher", teacher.logits)
 
     def check_student(self, student: Any, data: TransferSet) -> None:
         check_nets(self, student=student)
@@ -168,10 +202,24 @@ class LossMethod(TransferMethod, ABC):
 class LayerMethod(LossMethod, ABC):
     """A loss of pairs of layers, each weighted by a schedule, added up.
 
-    A subclass has a parameter ``pairs``, and writes `layer_loss`.
+    A subclass has a parameter ``pairs``, and writes `layer_loss`. It may have parameters ``tokens``, ``channels`` and
+    ``pool``, which say how sequences and maps are read before:
+
+    tokens : int, slice or list of int, optional
+        Of layers with three axes those that count: 0 is the class token of a transformer, ``slice(1, None)`` what is
+        behind it. By default all.
+    channels : int, optional
+        Axis of the channels. By default -1 of three axes (tokens and sequences) and 1 of more (maps).
+    pool : {"mean", "max"} or callable, optional
+        What makes one number a channel of all positions: a function of a tensor of shape
+        (n_rows, n_channels, n_positions) to (n_rows, ...). By default positions stay.
+
+    A tuple for ``tokens`` or ``channels`` stands for (teacher's, student's).
     """
 
     pairs: Pairs | str
+    by_position: ClassVar[bool] = False
+    """Whether layers are compared position by position, so that tokens and maps have to be laid out alike."""
 
     @abstractmethod
     def layer_loss(self, student: Tensor, teacher: Tensor, adapter: nn.Module | None) -> Tensor:
@@ -185,6 +233,16 @@ class LayerMethod(LossMethod, ABC):
     def adapter(self, student: Tensor, teacher: Tensor) -> nn.Module | None:
         """The module that one pair of layers needs, if any."""
         return None
+
+    def _seen(self, student: Tensor, teacher: Tensor) -> tuple[LayerMethod, Tensor, Tensor]:
+        """Both layers as the loss reads them, and the method with the axis of their channels."""
+        tokens, channels, pool = (getattr(self, name, None) for name in ("tokens", "channels", "pool"))
+        if tokens is None and pool is None and not isinstance(channels, tuple) and student.ndim == teacher.ndim:
+            return self, student, teacher
+        mine, theirs, axis = seen(student, teacher, tokens, channels, pool, by_position=self.by_position)
+        if axis == channels:
+            return self, mine, theirs
+        return type(self)(**{**self.get_params(deep=False), "channels": axis}), mine, theirs
 
     def wants_pairs(self) -> bool:
         return isinstance(self.pairs, str) and self.pairs == "auto"
@@ -202,7 +260,8 @@ class LayerMethod(LossMethod, ABC):
         made = {}
         for number, (theirs, mine) in enumerate(self._pairs()):
             with naming_the_layers(theirs, mine):
-                adapter = self.adapter(student.layers[mine], teacher.layers[theirs])
+                method, layer, taught = self._seen(student.layers[mine], teacher.layers[theirs])
+                adapter = method.adapter(layer, taught)
             if adapter is not None:
                 made[str(number)] = adapter
         return made
@@ -216,7 +275,8 @@ class LayerMethod(LossMethod, ABC):
                 continue
             with naming_the_layers(theirs, mine):
                 adapter = student.adapters.get(str(number))
-                term = weight * self.layer_loss(student.layers[mine], teacher.layers[theirs], adapter)
+                method, layer, taught = self._seen(student.layers[mine], teacher.layers[theirs])
+                term = weight * method.layer_loss(layer, taught, adapter)
                 name = f"{theirs} -> {mine}"
                 found[name] = found[name] + term if name in found else term
         return found

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from sklearn.frozen import FrozenEstimator
-from skorch import NeuralNet, NeuralNetClassifier
+from skorch import NeuralNet, NeuralNetBinaryClassifier, NeuralNetClassifier
 from skorch.dataset import unpack_data
 from skorch.utils import to_tensor
 from torch import Tensor, nn
@@ -85,18 +85,18 @@ def targets_for(student: NeuralNet, data: TransferSet) -> Any:
         raise NotSupportedError(
             "soft targets came; methods between networks read labels and the teacher's network. Pass labels."
         )
-    if not isinstance(student, NeuralNetClassifier):
+    if not isinstance(student, NeuralNetClassifier | NeuralNetBinaryClassifier):
         return data.y
     if data.classes is None:
         raise InvalidInputError(
-            "a set of real targets came for a NeuralNetClassifier; use TransferSet.for_classification(X, y)."
+            f"a set of real targets came for a {type(student).__name__}; use TransferSet.for_classification(X, y)."
         )
     if not np.array_equal(data.classes, np.arange(len(data.classes))):
         raise InvalidInputError(
             f"the classes are {np.asarray(data.classes).tolist()[:20]}; skorch predicts positions, so expected "
             "0, 1, ..., n_classes - 1. Encode the labels first: LabelEncoder().fit_transform(y)."
         )
-    return data.label_index().astype(np.int64)
+    return data.label_index().astype(np.float32 if isinstance(student, NeuralNetBinaryClassifier) else np.int64)
 
 
 def expect_logits(*nets: Any) -> None:
@@ -108,6 +108,11 @@ def expect_logits(*nets: Any) -> None:
             raise InvalidInputError(
                 "a net with skorch's default criterion NLLLoss came, whose module returns probabilities; the method "
                 "reads logits. Let the module return them, with criterion=torch.nn.CrossEntropyLoss."
+            )
+        if criterion is nn.BCELoss:
+            raise InvalidInputError(
+                "a net with the criterion BCELoss came, whose module returns probabilities; the method reads logits. "
+                "Let the module return them, with criterion=torch.nn.BCEWithLogitsLoss."
             )
 
 

@@ -70,6 +70,15 @@ def in_the_type_of(network: nn.Module, x: Any) -> Any:
     return tuple(map(cast, x)) if isinstance(x, tuple | list) else cast(x)
 
 
+def without_last(x: Any, n: int, axis: int) -> Any:
+    """A batch without its last row, where its rows are on an axis of n."""
+    if isinstance(x, Tensor):
+        return x.narrow(axis, 0, n - 1) if x.ndim > axis and x.shape[axis] == n else x
+    if isinstance(x, Mapping):
+        return {name: without_last(part, n, axis) for name, part in x.items()}
+    return tuple(without_last(part, n, axis) for part in x) if isinstance(x, tuple | list) else x
+
+
 @contextmanager
 def quietly(network: nn.Module) -> Iterator[nn.Module]:
     """The network in evaluation mode, without gradients."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from ._method import LayerMethod, LossMethod, Pairs
+from ._positions import ChannelAxis, Pool, Tokens
 from .functional._numerics import Reduction
 from .functional._relational import pkt
 
@@ -23,6 +24,8 @@ class PKT(LayerMethod):
         "mean" falls as 1/n_rows; "row" doesn't depend on the size of the batch.
     diagonal : bool
         Whether a row counts as its own neighbour.
+    tokens, channels, pool : optional
+        How sequences and maps are read, as in `LayerMethod`.
 
     Examples
     --------
@@ -30,10 +33,21 @@ class PKT(LayerMethod):
     PKT(pairs=[('avgpool', 'fc1')])
     """
 
-    def __init__(self, pairs: Pairs | str = "auto", reduction: Reduction = "mean", diagonal: bool = True) -> None:
+    def __init__(
+        self,
+        pairs: Pairs | str = "auto",
+        reduction: Reduction = "mean",
+        diagonal: bool = True,
+        tokens: Tokens = None,
+        channels: ChannelAxis = None,
+        pool: Pool = None,
+    ) -> None:
         self.pairs = pairs
         self.reduction = reduction
         self.diagonal = diagonal
+        self.tokens = tokens
+        self.channels = channels
+        self.pool = pool
 
     def with_pairs(self, pairs: Pairs) -> LossMethod:
         return super().with_pairs(pairs[-1:])

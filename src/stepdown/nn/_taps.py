@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import is_dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import partial
@@ -40,17 +41,30 @@ def bare(network: nn.Module) -> nn.Module:
 
 
 def main_tensor(output: Any, name: str = "the output") -> Tensor:
-    """The tensor of what a module returned: itself, its ``logits``, or the first one in a tuple or mapping."""
+    """The tensor of what a module returned: itself, its ``logits``, or the first one with rows in it."""
     if isinstance(output, Tensor):
         return output
-    logits = output.get("logits") if isinstance(output, Mapping) else getattr(output, "logits", None)
+    logits = getattr(output, "logits", None)
     if isinstance(logits, Tensor):
         return logits
-    values = output.values() if isinstance(output, Mapping) else output if isinstance(output, tuple | list) else ()
-    for value in values:
-        if isinstance(value, Tensor):
-            return value
-    raise InvalidInputError(f"{name} is a {type(output).__name__} without tensors; tap another layer.")
+    parts = tensors_of(output)
+    if not parts:
+        raise InvalidInputError(f"{name} is a {type(output).__name__} without tensors; tap another layer.")
+    # A loss that some networks return first has no rows.
+    return parts.get("logits", next((part for part in parts.values() if part.ndim), next(iter(parts.values()))))
+
+
+def tensors_of(output: Any) -> dict[str, Tensor]:
+    """The tensors in what a module returned, by key, field or position; none where that is one tensor."""
+    if isinstance(output, Mapping):
+        parts: Iterable[tuple[Any, Any]] = output.items()
+    elif hasattr(output, "_asdict"):
+        parts = output._asdict().items()
+    elif isinstance(output, tuple | list):
+        parts = enumerate(output)
+    else:
+        parts = vars(output).items() if is_dataclass(output) else ()
+    return {str(name): part for name, part in parts if isinstance(part, Tensor)}
 
 
 class Taps(Mapping[str, Tensor]):
@@ -97,19 +111,39 @@ class Taps(Mapping[str, Tensor]):
         self._values: dict[str, Any] = {}
         self._handles: list[RemovableHandle] = []
         self._tapped: list[nn.Module] = []
+        self._pass = _Pass(network)
 
     def __enter__(self) -> Self:
         modules = dict(bare(self.network).named_modules())
-        if self._places and _is_compiled(self.network):
+        if self._places and is_compiled(self.network):
             torch.compiler.reset()
         for name, place in self._places.items():
             module = modules[place.module]
-            hook = _hook(module, self._values, name, place.at_input)
-            self._handles.append(module.register_forward_hook(hook))
-            if UNCOPIED not in module.__dict__:
-                module.__dict__[UNCOPIED] = partial(_without_taps, module)
-                self._tapped.append(module)
+            self._handles.append(module.register_forward_hook(self._hook(module, name, place.at_input)))
+            self._keep_out_of_copies(module)
         return self
+
+    def watch_passes(self) -> None:
+        """Remember what the network returns, too, so that `returned` knows."""
+        if self._places and not is_compiled(self.network):
+            self._handles.append(self.network.register_forward_pre_hook(self._pass.begin))
+            self._handles.append(self.network.register_forward_hook(self._pass.end))
+            self._keep_out_of_copies(self.network)
+
+    def _keep_out_of_copies(self, module: nn.Module) -> None:
+        if UNCOPIED not in module.__dict__:
+            module.__dict__[UNCOPIED] = partial(_without_taps, module)
+            self._tapped.append(module)
+
+    def _hook(self, owner: nn.Module, name: str, at_input: bool) -> Any:
+        def keep(module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+            if module is owner:  # a copy made by a class's own __deepcopy__ has the hook too
+                self._values[name] = inputs if at_input else output
+                if not self._pass.runs:  # called by hand, part by part
+                    self._pass.output = None
+
+        keep.is_tap = True  # type: ignore[attr-defined]
+        return keep
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -118,7 +152,7 @@ class Taps(Mapping[str, Tensor]):
 
     def close(self) -> None:
         """Remove the hooks and forget the activations; may be called more than once."""
-        if self._handles and _is_compiled(self.network):
+        if self._handles and is_compiled(self.network):
             torch.compiler.reset()
         while self._handles:
             self._handles.pop().remove()
@@ -129,6 +163,11 @@ class Taps(Mapping[str, Tensor]):
     def clear(self) -> None:
         """Forget the activations, so that their memory is free before the next pass."""
         self._values.clear()
+        self._pass.output = None
+
+    def returned(self) -> Any:
+        """What the network returned when it made these activations; None where that isn't known."""
+        return self._pass.output
 
     def __getitem__(self, name: str) -> Tensor:
         place = self._places[name]
@@ -140,6 +179,8 @@ class Taps(Mapping[str, Tensor]):
         if place.key is None:
             return main_tensor(output, f"layer {name!r}")
         try:
+            if isinstance(output, Tensor):  # where a number would be a row
+                raise TypeError
             part = output[place.key] if isinstance(output, Mapping) else output[int(place.key)]
         except (LookupError, ValueError, TypeError) as error:
             raise InvalidInputError(
@@ -163,7 +204,7 @@ class Taps(Mapping[str, Tensor]):
         return len(self._places)
 
 
-def _is_compiled(network: nn.Module) -> bool:
+def is_compiled(network: nn.Module) -> bool:
     """Whether any part runs compiled code: dynamo shares that between networks of a class and doesn't check hooks."""
     return any(
         hasattr(module, COMPILED) or getattr(module, "_compiled_call_impl", None) is not None
@@ -171,13 +212,25 @@ def _is_compiled(network: nn.Module) -> bool:
     )
 
 
-def _hook(owner: nn.Module, values: dict[str, Any], name: str, at_input: bool) -> Any:
-    def keep(module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
-        if module is owner:  # a copy made by a class's own __deepcopy__ has the hook too
-            values[name] = inputs if at_input else output
+class _Pass:
+    """The latest forward pass of a whole network."""
 
-    keep.is_tap = True  # type: ignore[attr-defined]
-    return keep
+    def __init__(self, owner: nn.Module) -> None:
+        self.runs = False
+        self.output: Any = None
+        self.begin, self.end = self._hooks(owner)
+
+    def _hooks(self, owner: nn.Module) -> tuple[Any, Any]:
+        def begin(module: nn.Module, inputs: tuple[Any, ...]) -> None:
+            if module is owner:
+                self.runs, self.output = True, None
+
+        def end(module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+            if module is owner:
+                self.runs, self.output = False, output
+
+        begin.is_tap = end.is_tap = True  # type: ignore[attr-defined]
+        return begin, end
 
 
 def _without_taps(module: nn.Module, protocol: Any) -> Any:
@@ -185,9 +238,10 @@ def _without_taps(module: nn.Module, protocol: Any) -> Any:
     parts: Any = type(module).__reduce_ex__(module, protocol)
     make, arguments, state, *rest = parts
     if isinstance(state, dict):
-        hooks = state.get("_forward_hooks", {})
-        kept = OrderedDict((key, hook) for key, hook in hooks.items() if not hasattr(hook, "is_tap"))
-        state = {name: value for name, value in state.items() if name != UNCOPIED} | {"_forward_hooks": kept}
+        state = {name: value for name, value in state.items() if name != UNCOPIED}
+        for kind in ("_forward_hooks", "_forward_pre_hooks"):
+            hooks = state.get(kind, {})
+            state[kind] = OrderedDict((key, hook) for key, hook in hooks.items() if not hasattr(hook, "is_tap"))
     return make, arguments, state, *rest
 
 

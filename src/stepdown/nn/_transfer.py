@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, nullcontext
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
@@ -13,11 +14,11 @@ from torch import Tensor, nn
 from stepdown.core import InvalidInputError, StepdownError
 
 from ._cached_teacher import CachedTeacher
-from ._guards import expect_gradients, expect_logits, expect_one_output, expect_rows
+from ._guards import SigmoidWatch, expect_gradients, expect_latest, expect_rows
 from ._method import LossMethod, Outputs, total
-from ._networks import evaluating, in_the_type_of, quietly, run
+from ._networks import evaluating, in_the_type_of, quietly, run, without_last
 from ._pairs import propose_pairs
-from ._taps import Taps, bare, main_tensor
+from ._taps import Taps, bare, is_compiled, main_tensor, tensors_of
 
 
 class NonFiniteLossError(StepdownError, ArithmeticError):
@@ -116,7 +117,10 @@ class Transfer:
             theirs, mine = self.method.layers()
             stack.enter_context(evaluating(self.teacher))
             self._taps = stack.enter_context(Taps(self.teacher, theirs)), stack.enter_context(Taps(self.student, mine))
+            self._taps[1].watch_passes()
             stack.callback(setattr, self, "_taps", None)
+            if self._cached is not None and self.method.heads():
+                raise InvalidInputError("a CachedTeacher keeps one output of a network; pass the network itself.")
             self._look_up = None if self._cached is None else self._cached.outputs(theirs)
             if self.example is not None and not self._adapters_known:
                 self._make_adapters()
@@ -169,11 +173,13 @@ class Transfer:
                 "the teacher is in training mode, so that its normalisation would learn from the batches; call "
                 "teacher.eval(), and train() on the student alone."
             )
-        with torch.no_grad():
-            logits = main_tensor(run(self.teacher, in_the_type_of(self.teacher, x)))
-        found = Outputs(logits, taps.outputs())
+        watch = SigmoidWatch() if self._first_step and not is_compiled(self.teacher) else None
+        with torch.no_grad(), watch or nullcontext():
+            out = run(self.teacher, in_the_type_of(self.teacher, x))
+        squashed = frozenset() if watch is None else watch.found()
+        found = Outputs(main_tensor(out), taps.outputs(), heads=tensors_of(out), squashed=squashed)
         taps.clear()
-        expect_rows("teacher", found)
+        expect_rows("teacher", len(found.logits), found.layers)
         return found
 
     def student_outputs(self, out: Any) -> Outputs:
@@ -189,12 +195,14 @@ class Transfer:
         Outputs
         """
         _, taps = self._opened()
-        found = Outputs(main_tensor(out), taps.outputs(), dict(self.adapters.items()))
+        if taps.returned() is not None:
+            expect_latest(out, taps.returned())
+        found = Outputs(main_tensor(out), taps.outputs(), dict(self.adapters.items()), tensors_of(out))
         taps.clear()
-        expect_rows("student", found)
+        expect_rows("student", len(found.logits), found.layers)
         return found
 
-    def loss(self, x: Any, out: Any, y: Tensor | None = None, *, epoch: int) -> Tensor:
+    def loss(self, x: Any, out: Any, y: Any = None, *, epoch: int) -> Tensor:
         """The loss of a batch that the student has just run on.
 
         Parameters
@@ -203,7 +211,7 @@ class Transfer:
             The batch.
         out : tensor, tuple or mapping
             What ``student(x)`` returned, the student's latest forward pass.
-        y : tensor of shape (n_rows,), optional
+        y : tensor of shape (n_rows,) or (n_rows, ...), or mapping of such, optional
             Targets; methods that need none ignore them.
         epoch : int
             From 0.
@@ -221,6 +229,8 @@ class Transfer:
             For an infinite loss or one that isn't a number, with the epoch and the layer.
         """
         student, teacher = self.student_outputs(out), self.teacher_outputs(x)
+        if isinstance(x, Mapping) and isinstance(x.get("attention_mask"), Tensor):
+            student = replace(student, mask=x["attention_mask"])
         if len(student.logits) != len(teacher.logits):
             raise InvalidInputError(
                 f"the student's output has {len(student.logits)} rows and the teacher's {len(teacher.logits)}; pass "
@@ -234,7 +244,11 @@ class Transfer:
                 )
             self._adapters_known = True
         if self._first_step and torch.is_grad_enabled():
-            self._check_first(student, teacher, out)
+            expect_gradients(student.logits, student.layers)
+            for side, network, outputs in (("student", self.student, student), ("teacher", self.teacher, teacher)):
+                self._expect_batch_first(side, network, outputs, x)
+            self.method.check_outputs(student, teacher)
+            self._first_step = False
         terms = self.method.terms(student, teacher, y, epoch=epoch)
         loss = total(terms, student)
         self._check(loss, terms, student, teacher, epoch)
@@ -256,14 +270,22 @@ class Transfer:
         self.adapters = nn.ModuleDict(made).to(student.logits.device, like.dtype)
         self._adapters_known = True
 
-    def _check_first(self, student: Outputs, teacher: Outputs, out: Any) -> None:
-        """What one batch says about all."""
-        expect_gradients(student)
-        if self.method.reads_outputs():
-            expect_one_output(out)
-            expect_logits("student", student.logits)
-            expect_logits("teacher", teacher.logits)
-        self._first_step = False
+    def _expect_batch_first(self, side: str, network: nn.Module, outputs: Outputs, x: Any) -> None:
+        """Tell a batch of rows from as many time steps, by running the network on one row less."""
+        n = len(outputs.logits)
+        square = [name for name, layer in outputs.layers.items() if n in layer.shape[1:]]
+        for axis in (0, 1) if square and n > 2 else ():
+            fewer = without_last(in_the_type_of(network, x), n, axis)
+            with Taps(bare(network), square) as taps, quietly(network):
+                try:
+                    left = len(main_tensor(run(bare(network), fewer)))
+                except Exception:  # networks for batches of one size, or an axis that isn't the rows'
+                    continue
+                if left == n - 1:
+                    expect_rows(side, left, {name: taps[name] for name in square})
+                    break
+        for taps in self._opened():
+            taps.clear()
 
     def _check(self, loss: Tensor, terms: dict[str, Tensor], student: Outputs, teacher: Outputs, epoch: int) -> None:
         if torch.is_grad_enabled() and not (loss.requires_grad and student.logits.requires_grad):

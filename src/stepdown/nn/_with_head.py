@@ -60,6 +60,10 @@ def completed(method: TransferMethod) -> TransferMethod:
     return method if isinstance(method, LossMethod) and method.reads_outputs() else WithHead(method)
 
 
+def _parts(method: Any) -> Any:
+    return method.parts() if isinstance(method, LossMethod) else method.methods
+
+
 def between_twins(method: Any) -> Any:
     """The method for a teacher that is built like the student, with the same names of layers.
 
@@ -67,9 +71,7 @@ def between_twins(method: Any) -> Any:
     """
     params = method.get_params(deep=False)
     if "methods" in params:
-        return type(method)(
-            **{**params, "methods": [(share, between_twins(part)) for share, part in params["methods"]]}
-        )
+        return type(method)(**{**params, "methods": [(share, between_twins(part)) for share, part in _parts(method)]})
     if "method" in params:
         return type(method)(**{**params, "method": between_twins(params["method"])})
     if isinstance(method, LayerMethod) and not method.wants_pairs():

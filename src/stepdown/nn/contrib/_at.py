@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from .._method import LayerMethod, Pairs
+from .._positions import ChannelAxis, Tokens
 from ..functional._features import at
 from ..functional._numerics import Reduction
 
@@ -23,8 +24,8 @@ class AT(LayerMethod):
         Of the activations.
     reduction : {"mean", "row"}
         As in `functional.at`.
-    channels : int, optional
-        As in `functional.at`.
+    channels, tokens : optional
+        How sequences and maps are read, as in `LayerMethod`. Tokens beside a map are laid out like it.
 
     Examples
     --------
@@ -32,13 +33,22 @@ class AT(LayerMethod):
     AT(pairs=[('layer2', 'conv2')])
     """
 
+    by_position = True
+
     def __init__(
-        self, pairs: Pairs | str, power: float = 2.0, reduction: Reduction = "mean", channels: int | None = None
+        self,
+        pairs: Pairs | str,
+        power: float = 2.0,
+        reduction: Reduction = "mean",
+        channels: ChannelAxis = None,
+        tokens: Tokens = None,
     ) -> None:
         self.pairs = pairs
         self.power = power
         self.reduction = reduction
         self.channels = channels
+        self.tokens = tokens
 
     def layer_loss(self, student: Tensor, teacher: Tensor, adapter: nn.Module | None) -> Tensor:
+        assert not isinstance(self.channels, tuple)
         return at(student, teacher, power=self.power, reduction=self.reduction, channels=self.channels)

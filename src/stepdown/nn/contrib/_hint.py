@@ -7,16 +7,18 @@ from torch import Tensor, nn
 from stepdown.core import InvalidInputError
 
 from .._method import LayerMethod, Pairs
+from .._positions import ChannelAxis, Pool, Tokens
 from ..functional._features import hint
 from ..functional._numerics import Reduction
 
 
-def channel_axis(student: Tensor, teacher: Tensor, channels: int | None = None) -> int:
+def channel_axis(student: Tensor, teacher: Tensor, channels: ChannelAxis = None) -> int:
     """Where the channels of two layers are that are compared position by position.
 
     By the shapes: the axis that may differ while all others agree. Where all agree, the last of three axes, as tokens
     and sequences have them, and the first behind the rows of more, as maps have them.
     """
+    assert not isinstance(channels, tuple)
     if student.ndim != teacher.ndim:
         raise InvalidInputError(_unlike(student, teacher))
     axis = student.ndim + channels if channels is not None and channels < 0 else channels
@@ -62,6 +64,8 @@ class Hint(LayerMethod):
     channels : int, optional
         Axis of the channels: 1 in maps, -1 in tokens and sequences. By default the one that the shapes leave; where
         they leave both, -1 of three axes and 1 of more.
+    tokens, pool : optional
+        How sequences and maps are read, as in `LayerMethod`. Tokens beside a map are laid out like it.
 
     Examples
     --------
@@ -69,10 +73,21 @@ class Hint(LayerMethod):
     Hint(pairs=[('layer2', 'conv2')])
     """
 
-    def __init__(self, pairs: Pairs | str, reduction: Reduction = "mean", channels: int | None = None) -> None:
+    by_position = True
+
+    def __init__(
+        self,
+        pairs: Pairs | str,
+        reduction: Reduction = "mean",
+        channels: ChannelAxis = None,
+        tokens: Tokens = None,
+        pool: Pool = None,
+    ) -> None:
         self.pairs = pairs
         self.reduction = reduction
         self.channels = channels
+        self.tokens = tokens
+        self.pool = pool
 
     def adapter(self, student: Tensor, teacher: Tensor) -> nn.Module:
         axis = channel_axis(student, teacher, self.channels)

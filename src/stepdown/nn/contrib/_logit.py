@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from .._method import LossMethod, Outputs
+from .._heads import OutputMethod
+from .._method import Outputs
 from ..functional._responses import logit
 
 
-class Logit(LossMethod):
+class Logit(OutputMethod):
     """The student's outputs regress the teacher's; labels are not used.
 
     Ba & Caruana, "Do Deep Nets Really Need to be Deep?", NeurIPS 2014; `functional.logit` on the networks' outputs.
@@ -18,6 +19,9 @@ class Logit(LossMethod):
     >>> Logit()
     Logit()
     """
+
+    def reads_probabilities_wrongly(self) -> bool:
+        return False
 
     def loss(self, student: Outputs, teacher: Outputs, target: Tensor | None, *, epoch: int) -> Tensor:
         return logit(student.logits, teacher.logits)

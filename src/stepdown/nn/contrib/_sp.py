@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from .._method import LayerMethod, LossMethod, Pairs
+from .._positions import ChannelAxis, Pool, Tokens
 from ..functional._relational import sp
 
 
@@ -18,6 +19,8 @@ class SP(LayerMethod):
     ----------
     pairs : sequence of (str, str), or "auto"
         Teacher's and student's layers, of any shapes; "auto" takes the last proposed pair.
+    tokens, channels, pool : optional
+        How sequences and maps are read, as in `LayerMethod`.
 
     Examples
     --------
@@ -25,8 +28,17 @@ class SP(LayerMethod):
     SP(pairs=[('layer4', 'conv3')])
     """
 
-    def __init__(self, pairs: Pairs | str = "auto") -> None:
+    def __init__(
+        self,
+        pairs: Pairs | str = "auto",
+        tokens: Tokens = None,
+        channels: ChannelAxis = None,
+        pool: Pool = None,
+    ) -> None:
         self.pairs = pairs
+        self.tokens = tokens
+        self.channels = channels
+        self.pool = pool
 
     def with_pairs(self, pairs: Pairs) -> LossMethod:
         return super().with_pairs(pairs[-1:])

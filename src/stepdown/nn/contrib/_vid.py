@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from .._method import LayerMethod, Pairs
+from .._positions import ChannelAxis, Pool, Tokens
 from ..functional._features import vid, vid_initial_scale
 from ._hint import channel_axis, pointwise
 
@@ -36,7 +37,7 @@ class VID(LayerMethod):
         Teacher's and student's layers, equal in the number of positions; channels may differ.
     variance : float
         At the start, positive.
-    channels : int, optional
+    channels, tokens, pool : optional
         As in `Hint`.
 
     Examples
@@ -45,10 +46,21 @@ class VID(LayerMethod):
     VID(pairs=[('layer2', 'conv2')])
     """
 
-    def __init__(self, pairs: Pairs | str, variance: float = 5.0, channels: int | None = None) -> None:
+    by_position = True
+
+    def __init__(
+        self,
+        pairs: Pairs | str,
+        variance: float = 5.0,
+        channels: ChannelAxis = None,
+        tokens: Tokens = None,
+        pool: Pool = None,
+    ) -> None:
         self.pairs = pairs
         self.variance = variance
         self.channels = channels
+        self.tokens = tokens
+        self.pool = pool
 
     def adapter(self, student: Tensor, teacher: Tensor) -> nn.Module:
         axis = channel_axis(student, teacher, self.channels)

@@ -19,7 +19,7 @@ from ._kernels import (
 )
 from ._numerics import Reduction
 from ._relational import jeffreys, kullback_leibler, mds, pkt, relational, rkd, sp
-from ._responses import kd, logit
+from ._responses import binary_kd, kd, logit
 
 __all__ = [
     "Contrast",
@@ -30,6 +30,7 @@ __all__ = [
     "adaptive_rbf_kernel",
     "at",
     "attention_map",
+    "binary_kd",
     "cauchy_kernel",
     "conditional_probabilities",
     "cosine_kernel",

@@ -5,7 +5,16 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ._numerics import centred, gram_matrix, inverse_norms, masked_sqrt, off_diagonal, rows, squared_distances
+from ._numerics import (
+    centred,
+    gram_matrix,
+    inverse_norms,
+    masked_sqrt,
+    off_diagonal,
+    precise_gram,
+    rows,
+    squared_distances,
+)
 
 SMALLEST_SIMILARITY = 1e-12
 """Opposite rows have cosine -1 and similarity 0, whose logarithm isn't finite."""
@@ -49,6 +58,7 @@ def cosine_kernel(features: Tensor, *, eps: float = 1e-6) -> Tensor:
     Returns
     -------
     tensor of shape (n_rows, n_rows)
+        In float64 where the rows have so much in common that float32 can't tell their cosines apart.
 
     Examples
     --------
@@ -56,7 +66,7 @@ def cosine_kernel(features: Tensor, *, eps: float = 1e-6) -> Tensor:
     tensor([[1.0000, 0.5000],
             [0.5000, 1.0000]])
     """
-    gram = gram_matrix(rows(features))
+    gram = precise_gram(rows(features))
     scale = inverse_norms(gram, eps)
     return ((gram * scale[:, None] * scale + 1) / 2).clamp(min=SMALLEST_SIMILARITY)
 

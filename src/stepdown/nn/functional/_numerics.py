@@ -14,6 +14,9 @@ from stepdown.core import InvalidInputError
 Reduction = Literal["mean", "row", "sum"]
 """How entries become a scalar: the mean of all, the sum of each row averaged over the rows, or the sum of all."""
 
+NEARLY = 0.1
+"""Share of the squared norms, below which the rows differ little from their mean."""
+
 P = ParamSpec("P")
 
 
@@ -69,6 +72,18 @@ def gram_matrix(features: Tensor) -> Tensor:
     return features @ features.T
 
 
+def precise_gram(features: Tensor) -> Tensor:
+    """Inner products for cosines: in float64 where the rows differ little from their mean.
+
+    All cosines are then nearly 1, and what float32 leaves of their differences is rounding.
+    """
+    gram = gram_matrix(features)
+    squared = gram.detach().diagonal().mean()
+    if gram.dtype == torch.float64 or gram.device.type == "mps" or squared - gram.detach().mean() >= NEARLY * squared:
+        return gram
+    return gram_matrix(features.double())
+
+
 def centred(features: Tensor) -> Tensor:
     """Rows without their mean, for what distances alone decide: a large common offset would eat the digits of float32.
 
@@ -92,7 +107,8 @@ def squared_distances(gram: Tensor) -> Tensor:
     a row distant from itself, and the root of that is what a float32 gradient then consists of.
     """
     squared = gram.diagonal()
-    return (squared[:, None] + squared - 2 * gram).clamp(min=0)
+    # A row doesn't move from itself: the slope of the root there is so steep that rounding would be all of a gradient.
+    return (squared[:, None] + squared - 2 * gram).clamp(min=0).fill_diagonal_(0)
 
 
 def off_diagonal(matrix: Tensor) -> Tensor:

@@ -19,6 +19,7 @@ from ._numerics import (
     gram_matrix,
     matched_rows,
     off_diagonal,
+    precise_gram,
     reduced,
     squared_distances,
 )
@@ -114,7 +115,7 @@ def relational(
     student, teacher = matched_rows(student, teacher)
     p = conditional_probabilities(kernel(teacher), diagonal=diagonal)
     q = conditional_probabilities(kernel(student), diagonal=diagonal)
-    return reduced(divergence(p, q), reduction)
+    return reduced(divergence(p, q), reduction).to(student.dtype)
 
 
 def pkt(
@@ -190,8 +191,8 @@ def sp(student: Tensor, teacher: Tensor, *, order: float = 2.0) -> Tensor:
     True
     """
     student, teacher = matched_rows(student, teacher)
-    mine, theirs = (functional.normalize(gram_matrix(features), p=order, dim=1) for features in (student, teacher))
-    return ((mine - theirs) ** 2).mean()
+    mine, theirs = (functional.normalize(precise_gram(features), p=order, dim=1) for features in (student, teacher))
+    return ((mine - theirs) ** 2).mean().to(student.dtype)
 
 
 @full_precision
