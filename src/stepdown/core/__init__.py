@@ -4,6 +4,7 @@ Nothing here knows a class of model; this room imports no other.
 """
 
 from ._counting import BudgetSpentError, count_fits, counting, is_counting
+from ._dict_rows import DictRows
 from ._errors import ComplexityWarning, InvalidInputError, NotSupportedError, SignalWarning, StepdownError
 from ._hops import Chain, Hop, HopRecord, naming_the_hop, run_hops, student_as_teacher
 from ._lesson import Lesson, Supervision, rows_of
@@ -22,6 +23,7 @@ __all__ = [
     "MANY_ROWS",
     "BudgetSpentError",
     "Chain",
+    "DictRows",
     "ComplexityWarning",
     "Hop",
     "HopRecord",

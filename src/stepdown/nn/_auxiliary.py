@@ -19,6 +19,7 @@ from torch.fx.passes.shape_prop import ShapeProp
 
 from stepdown.core import InvalidInputError, NotSupportedError
 
+from ._configured import has_configuration, wider
 from ._networks import output_shape, quietly
 from ._widths import BUILDER, Channels, Width
 
@@ -49,7 +50,7 @@ def auxiliary(
     The widths of the input and of the output are kept. Known layers are convolutions (grouped and depthwise ones too),
     linear layers, batch, instance, group and layer normalisation and PReLU, and classes derived from them that add no
     weights; along any path that ``torch.fx`` can trace: additions, concatenations, flattening, pooling, activations.
-    The result has run on the example.
+    Networks of Hugging Face are built from their configuration with wider layers. The result has run on the example.
 
     Parameters
     ----------
@@ -96,7 +97,9 @@ def auxiliary(
                 f"the builder's network returns {found} for the example and the student {wanted}; they must be equal."
             )
         return made
-    made = _Widening(student, factor, example).network()
+    made = wider(student, factor) if has_configuration(student) else _Widening(student, factor, example).network()
+    like = next(student.parameters(), None)
+    made = made if like is None else made.to(like.device)
     try:
         found = output_shape(made, example)
     except Exception as error:  # whatever the network's own code raises

@@ -136,8 +136,12 @@ class _Training:
                 rows = sum(batch["valid_batch_size"] for batch in before)
                 mean = sum(batch["valid_loss"] * batch["valid_batch_size"] for batch in before) / rows
                 return main_tensor(out).new_tensor(mean)
-            other = "iterator_train__drop_last=True" if training else "a larger part for validation (train_split)"
-            raise InvalidInputError(f"a batch of one row came: {error} Take another batch_size, or {other}.") from error
+            part, way_out = (
+                ("training", "another batch_size, or iterator_train__drop_last=True")
+                if training
+                else ("validation", "a larger iterator_valid__batch_size, or more rows for validation (train_split)")
+            )
+            raise InvalidInputError(f"a batch of one row came in {part}; take {way_out}: {error}") from error
 
     def keep(self, epoch: int) -> None:
         """Remember the student as it is; stop, before any callback writes a checkpoint, if its weights are broken."""

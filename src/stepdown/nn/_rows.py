@@ -11,6 +11,8 @@ from skorch import NeuralNet
 from torch import nn
 from torch.utils.data import DataLoader
 
+from stepdown.core import DictRows
+
 
 def parameter_type(net: NeuralNet) -> torch.dtype:
     """The floating type of a net's parameters; of a net that has no module yet, the one that torch would give it."""
@@ -44,6 +46,8 @@ def cast_rows(net: NeuralNet, X: Any) -> Any:
     >>> cast_rows(NeuralNet(nn.Linear(2, 1), criterion=nn.MSELoss), np.zeros((1, 2))).dtype
     dtype('float32')
     """
+    if isinstance(X, DictRows):
+        return DictRows({name: cast_rows(net, values) for name, values in X.items()})
     if not (isinstance(X, np.ndarray) or issparse(X)):
         return X
     if X.dtype.kind in "iub":

@@ -85,11 +85,13 @@ class Transfer:
     ) -> None:
         cached = teacher if isinstance(teacher, CachedTeacher) else None
         teacher = teacher.module if isinstance(teacher, CachedTeacher) else teacher
-        shared = {id(parameter) for parameter in teacher.parameters()} & {id(p) for p in student.parameters()}
+        learned = {id(values) for values in student.parameters() if values.requires_grad}
+        learned |= {id(values) for name, values in student.named_buffers() if name.endswith("running_mean")}
+        shared = learned & {id(values) for values in (*teacher.parameters(), *teacher.buffers())}
         if shared:
             raise InvalidInputError(
                 f"teacher and student share {len(shared)} parameters, so that training would change the teacher; "
-                "copy it first: copy.deepcopy(teacher)."
+                "copy it first: copy.deepcopy(teacher). Frozen ones (requires_grad_(False)) may be shared."
             )
         self.teacher = teacher
         self.student = student

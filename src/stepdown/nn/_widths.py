@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 from stepdown.core import NotSupportedError
 
-BUILDER = "pass builder=, which makes the auxiliary from the factor"
+BUILDER = (
+    "pass builder=, a function that makes the wider network from the factor, such as "
+    "builder=lambda factor: Student(width=round(8 * factor))"
+)
 
 
 @dataclass(eq=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -20,7 +20,16 @@ from sklearn.utils.validation import (
     column_or_1d,
 )
 
-from stepdown.core import ANSWERED, LEARNED, MANY_ROWS, ComplexityWarning, HopRecord, InvalidInputError, TransferSet
+from stepdown.core import (
+    ANSWERED,
+    LEARNED,
+    MANY_ROWS,
+    ComplexityWarning,
+    DictRows,
+    HopRecord,
+    InvalidInputError,
+    TransferSet,
+)
 from stepdown.learners import peel, predictions
 
 from ._contents import check_columns, check_labels, check_names, plain_columns, prepares
@@ -36,8 +45,9 @@ def check_rows(
     """
     if y is None:
         raise InvalidInputError(f"{type(owner).__name__} requires y to be passed, but the target y is None.")
-    check_names(X)
-    check_columns(X, [("student" if model is models[-1] else "teacher", model) for model in models])
+    if not isinstance(X, Mapping):
+        check_names(X)
+        check_columns(X, [("student" if model is models[-1] else "teacher", model) for model in models])
     X = checked_rows(owner, X, models)
     is_frame = hasattr(X, "columns")
     if is_frame:
@@ -64,7 +74,15 @@ def check_rows(
 
 
 def checked_rows(owner: Any, X: Any, models: Sequence[Any]) -> Any:
-    """Check rows for what the models can't take; a data frame comes back as it is, anything else as an array."""
+    """Check rows for what the models can't take; a data frame comes back as it is, anything else as an array.
+
+    Networks may have several inputs, whose arrays come by name.
+    """
+    if isinstance(X, Mapping):
+        others = [type(peel(model).final).__name__ for model in models if not peel(model).is_network]
+        if others:
+            raise InvalidInputError(f"X is a mapping of arrays, which networks read and {others[0]} doesn't.")
+        return X if isinstance(X, DictRows) else DictRows(X)
     is_frame = hasattr(X, "columns")
     if not is_frame and not issparse(X):
         X = np.asarray(X)
