@@ -21,15 +21,15 @@ ARROWS = {
     "methods": {"trainers", "learners", "core"},
     "oracle": {"methods", "trainers", "learners", "core"},
     "nn": {"learners", "core"},
-    "search": {"oracle", "methods", "trainers", "learners", "core"},
-    "multihop": {"search", "oracle", "methods", "trainers", "learners", "core"},
+    "search": {"oracle", "methods", "trainers", "students", "learners", "core"},
+    "multihop": {"search", "oracle", "methods", "trainers", "students", "learners", "core"},
     "verdict": {"multihop", "search", "oracle", "learners", "core"},
     "diagnosis": {"verdict", "multihop", "search", "oracle", "trainers", "learners", "core"},
     "ship": {"verdict", "diagnosis", "students", "learners", "core"},
     "checks": {"methods", "trainers", "learners", "core", "nn"},  # nn inside functions only
     "cli": {
         *("ship", "verdict", "diagnosis", "multihop", "search", "oracle"),
-        *("methods", "trainers", "learners", "core", "checks", "nn"),
+        *("methods", "trainers", "students", "learners", "core", "checks", "nn"),
     },
 }
 

@@ -460,3 +460,24 @@ def test_without_the_extra_the_line_that_installs_it_is_printed(monkeypatch, cap
     with pytest.raises(SystemExit, match="2"):
         cli.main()
     assert 'needs skrub, skops: pip install "stepdown[cli]"' in capsys.readouterr().err
+
+
+def test_a_student_whose_kind_is_open(table, call):
+    found = call(
+        "run",
+        table,
+        "--target",
+        "churn",
+        "--student",
+        "auto:max_rules=6",
+        "--teacher",
+        "forest:n_estimators=10",
+        "--out",
+        "out",
+    )
+    assert found.exit_code == 0, found.output
+    assert "sum of trees" in found.output
+    assert "chosen" in found.output
+    wrong = call("run", table, "--target", "churn", "--student", "auto:max_rules=1", "--out", "no")
+    assert wrong.exit_code == 2
+    assert "max_rules" in wrong.output

@@ -31,6 +31,7 @@ def _both(module: str, stem: str, **defaults: Any) -> Known:
 
 # max_iter is set where scikit-learn's default stops before it has converged on ordinary tables.
 KNOWN: Mapping[str, Known] = {
+    "auto": _both("stepdown.students", "AutoStudent"),
     "tree": _both("sklearn.tree", "DecisionTree"),
     "forest": _both("sklearn.ensemble", "RandomForest"),
     "extra-trees": _both("sklearn.ensemble", "ExtraTrees"),
@@ -55,7 +56,7 @@ KNOWN: Mapping[str, Known] = {
     "naive-bayes": Known("sklearn.naive_bayes:GaussianNB", None),
 }
 # Students that people read; forests only where their trees are few.
-READABLE = ("tree", "sum", "logistic", "linear", "ridge", "lasso")
+READABLE = ("auto", "tree", "sum", "logistic", "linear", "ridge", "lasso")
 FORESTS = ("forest", "extra-trees")
 MOST_TREES = 10
 EXTRAS = {"lightgbm": "boosting", "xgboost": "boosting"}

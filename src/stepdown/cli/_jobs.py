@@ -21,6 +21,7 @@ from stepdown.core import InvalidInputError
 from stepdown.oracle import Queried
 from stepdown.search import Fixed, Gate
 from stepdown.search._inputs import default_folds
+from stepdown.search._parameters import standing_in
 from stepdown.search._scoring import check_scorer, read_scorer
 from stepdown.ship import TableColumns
 from stepdown.verdict import compare, render_json, render_rich, render_text, summary_sentence
@@ -217,8 +218,8 @@ def _check_models(table: Data, models: Models, scoring: str | None) -> None:
             " probabilities, such as tree or logistic."
         )
     specs = [spec for spec in (models.teacher, models.student) if isinstance(spec, Spec)]
-    built = [fit_for(spec, table.task, table.y) for spec in specs]
     classify = table.task == "classification"
+    built = [standing_in(fit_for(spec, table.task, table.y), classify=classify) for spec in specs]
     scorer, name = read_scorer(scoring, classify=classify)
     try:
         check_scorer(scorer, name, table.y, [models.teacher, *built][-2:], classify=classify)
@@ -296,6 +297,8 @@ def _run(
         show(f"{shipped_line(best)}\n")
     if "queries" in summary:
         show(f"{queries_line(summary['queries'])}\n")
+    if hasattr(estimator, "kinds_"):
+        show(f"Kinds of student, validated:\n{estimator.kinds_}\n")
     show(f"{shortened((folder / 'student.txt').read_text(encoding='utf-8'))}\n")
     _name_files(folder)
     show(f"Next: stepdown predict {folder} TABLE, or stepdown export {folder} --to sql.")

@@ -56,7 +56,8 @@ def shipped_line(rung: Rung) -> str:
 
 def unused_within(estimator: Any, rung: Rung) -> str:
     """Return the line that says that the model that ships learned nothing from the teacher; "" where it may have."""
-    if rung.model is estimator.student_:
+    kinds = {f"student, {row['kind']}" for row in getattr(estimator, "kinds_", ())}  # all taught in one way
+    if rung.model is estimator.student_ or rung.name in kinds:
         return str(estimator.chain_.note)
     without = [f"student, {row['way']}" for row in estimator.comparison_ if row["kind"] in WITHOUT_TEACHER]
     return f"The teacher is not used: {rung.name} ships." if rung.name in without else ""

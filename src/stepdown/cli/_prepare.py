@@ -18,6 +18,7 @@ from stepdown.methods import ModelCompression
 from stepdown.multihop import MultihopClassifier, MultihopRegressor
 from stepdown.oracle import Queried
 from stepdown.ship import TableColumns
+from stepdown.students import AutoStudent
 
 from ._estimators import Spec, build
 
@@ -49,6 +50,8 @@ def fit_for(spec: Spec, task: str, y: NDArray[Any]) -> Any:
 
 def learns_from_labels_only(student: Any, task: str) -> bool:
     """Whether a student takes neither soft targets nor weights, as nearest neighbours do."""
+    if isinstance(student, AutoStudent):
+        return False
     return task == "classification" and soft_fit_support(student).kind == "refused"
 
 

@@ -54,6 +54,7 @@ def run_summary(estimator: Any, data: Data, settings: dict[str, Any]) -> dict[st
         "seed": settings.get("seed"),
         "settings": settings,
         "validation": list(estimator.comparison_),
+        **({"kinds": list(estimator.kinds_)} if hasattr(estimator, "kinds_") else {}),
         "teacher_unused": estimator.chain_.note,
         "chain": [_hop_row(record) for record in estimator.chain_],
         "versions": package_versions(),

@@ -34,7 +34,8 @@ class Complexity:
     nodes : int or None
     leaves : int or None
     rules : int or None
-        Paths from a root to a leaf: the rules that someone would have to read.
+        Paths from a root to a leaf: the rules that someone would have to read. In a `TreeSumClassifier`, whose trees
+        add up, the splits of all trees and one.
     depth : int or None
         Of the deepest tree.
     nonzero_coefficients : int or None

@@ -27,7 +27,8 @@ from stepdown.learners import answers, as_estimator, cast_rows, complexity
 from stepdown.oracle import Queried
 from stepdown.search import Search
 from stepdown.search._inputs import checked_rows, warn_unless_falling
-from stepdown.search._search import Choice
+from stepdown.search._parameters import standing_in
+from stepdown.search._search import Choice, Kinds
 from stepdown.search._solve import solve
 from stepdown.search._task import Task, Trained
 
@@ -38,7 +39,7 @@ Predict = TypeVar("Predict", bound=Callable[..., Any])
 
 def _student_has(attribute: str) -> Callable[[Predict], Predict]:
     def check(self: Any) -> bool:
-        getattr(self.student_ if hasattr(self, "student_") else self.student, attribute)
+        getattr(self.student_ if hasattr(self, "student_") else self._simple(), attribute)
         return True
 
     return cast("Callable[[Predict], Predict]", available_if(check))
@@ -114,6 +115,10 @@ class _Multihop(Selecting, MetaEstimatorMixin, BaseEstimator):
         self.chain_ = Chain(records, choice.teacher_unused)
         self.comparison_ = _comparison(choice)
         self.candidates_ = choice.candidates
+        if choice.kinds is not None:
+            self.kinds_ = _table_of_kinds(choice.kinds)
+        elif hasattr(self, "kinds_"):
+            del self.kinds_
         if self.keep_rungs:
             self.rungs_ = rungs_of(problem, choice, trained)
         elif hasattr(self, "rungs_"):
@@ -129,7 +134,11 @@ class _Multihop(Selecting, MetaEstimatorMixin, BaseEstimator):
 
     def _new_rows(self, X: Any) -> Any:
         check_is_fitted(self, "student_")
-        return cast_rows(self.student_, checked_rows(self, X, [*_listed(self.teacher), self.student]))
+        return cast_rows(self.student_, checked_rows(self, X, [*_listed(self.teacher), self._simple()]))
+
+    def _simple(self) -> Any:
+        """The simple model, or the tree that stands for it where its kind is open."""
+        return standing_in(self.student, classify=isinstance(self, ClassifierMixin))
 
     @property
     def n_features_in_(self) -> int:
@@ -141,7 +150,7 @@ class _Multihop(Selecting, MetaEstimatorMixin, BaseEstimator):
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        inner = [get_tags(model).input_tags for model in [*_listed(self.teacher), self.student]]
+        inner = [get_tags(model).input_tags for model in [*_listed(self.teacher), self._simple()]]
         tags.input_tags.sparse = all(tag.sparse for tag in inner)
         tags.input_tags.allow_nan = all(tag.allow_nan for tag in inner)
         return tags
@@ -157,7 +166,7 @@ class _Multihop(Selecting, MetaEstimatorMixin, BaseEstimator):
         else:
             between = [] if isinstance(self.intermediates, str) else list(self.intermediates)
             teachers = [("teacher", model) for model in _listed(self.teacher)]
-            models = [*teachers, *between, ("student", self.student)]
+            models = [*teachers, *between, ("student", self._simple())]
         # A model in a block of its own, because only such blocks show the name that it has in the chain.
         blocks = [_VisualBlock("parallel", [model], names=[name], dash_wrapped=False) for name, model in models]
         return _VisualBlock("serial", blocks, dash_wrapped=False)
@@ -179,8 +188,9 @@ class MultihopClassifier(ClassifierMixin, _Multihop):
         An object that only has ``predict`` and perhaps ``predict_proba``, or a function of rows, is used as it is.
         Several are averaged. ``Queried(teacher, budget=...)`` may be queried for so many rows of a pool (`X_unlabeled`,
         or X where there is no y); a bridge learns the answers and labels the rest.
-    student : classifier
-        The simple model; never touched, a clone is trained.
+    student : classifier or "auto"
+        The simple model; never touched, a clone is trained. "auto", short for
+        ``stepdown.students.AutoStudentClassifier(max_rules=16)``, takes the kind of small model that validates best.
     methods : TransferMethod, list of TransferMethod, or "auto", default="auto"
         How knowledge moves in every hop; a list is chosen from.
     intermediates : "auto" or list of (str, estimator), default="auto"
@@ -225,6 +235,8 @@ class MultihopClassifier(ClassifierMixin, _Multihop):
         One row a way to the student: validated score and standard error, difference to "labels".
     candidates_ : list of dict
         One row a hop that the search tried: score, fits and seconds. ``candidates_.to_frame()`` makes a data frame.
+    kinds_ : list of dict
+        Where the kind of student is open: one row a kind, with its validated score and standard error.
     rungs_ : list of Rung
         With `keep_rungs`: the models from the teacher down, with complexity and validated score.
     classes_ : array of shape (n_classes,)
@@ -280,7 +292,8 @@ class MultihopRegressor(RegressorMixin, _Multihop):
     Parameters
     ----------
     teacher, student : regressor
-        The complex and the simple model; a list of teachers is averaged.
+        The complex and the simple model; a list of teachers is averaged. ``student="auto"`` is short for
+        ``stepdown.students.AutoStudentRegressor(max_rules=16)``.
     methods, intermediates, trainer, search, cv, scoring, n_jobs, random_state, memory, verbose, keep_rungs
         As in `MultihopClassifier`; ``scoring=None`` means the coefficient of determination.
 
@@ -307,6 +320,17 @@ def _listed(teacher: Any) -> list[Any]:
     listed = list(teacher) if isinstance(teacher, list | tuple) else [teacher]
     models = [model.teacher if isinstance(model, Queried) else model for model in listed]
     return [as_estimator(model, classify=True) for model in models if hasattr(model, "predict")]
+
+
+def _table_of_kinds(kinds: Kinds) -> Table:
+    """Rows for people: what each kind of student scored, and by how much it differs from the first."""
+    rows = Table()
+    for place, name in enumerate(kinds.names):
+        gain, error = kinds.scores.difference(place, 0)
+        score = {"score": kinds.scores.mean(place), "std_error": kinds.scores.std_error(place)}
+        difference = {"difference": gain, "difference_std_error": error, "chosen": place == kinds.chosen}
+        rows.append({"kind": name, **score, **difference})
+    return rows
 
 
 def _comparison(choice: Choice) -> Table:

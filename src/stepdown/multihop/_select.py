@@ -13,6 +13,9 @@ from stepdown.learners import Complexity, cast_rows, complexity, latency
 from stepdown.oracle import Queried
 from stepdown.search._search import Choice
 from stepdown.search._task import Task, Trained, Way
+from stepdown.search._validate import WayScores
+
+Scored = tuple[float, float]
 
 # Kinds of ways whose students are kept, one each.
 KINDS = ("plain", "labels", "one-hop", "one-hop-rows", "multihop", "control")
@@ -35,6 +38,8 @@ class Rung:
         Validated; None where nothing was.
     validated : str
         How: "cross-validation", "frozen" (the same, but the frozen teacher may have seen the rows) or "".
+    std_error : float or None
+        Of the score.
     """
 
     name: str
@@ -43,6 +48,7 @@ class Rung:
     us_per_row: float
     score: float | None
     validated: str
+    std_error: float | None = None
 
     def costs(self) -> dict[str, float | None]:
         """What the model is made of and takes; None for what doesn't apply to its kind."""
@@ -65,8 +71,9 @@ def rungs_of(problem: Task, choice: Choice, chosen: Trained) -> list[Rung]:
     are trained.
     """
 
-    def judged(way: Way) -> float | None:
-        return None if choice.validation is None else choice.validation.before_student(way)
+    def judged(way: Way) -> Scored | None:
+        scores = None if choice.validation is None else choice.validation.before_student(way)
+        return None if scores is None else _scored(scores, 0)
 
     nodes = {node.name: node for node in sorted(choice.nodes, key=lambda node: node.value)}
     routes = [replace(choice.way, name=n.name, before=n.route, uses_teacher=n.uses_teacher) for n in nodes.values()]
@@ -74,25 +81,44 @@ def rungs_of(problem: Task, choice: Choice, chosen: Trained) -> list[Rung]:
         routes += [replace(way.cut(place), name=hop.name) for place, hop in enumerate(way.before, start=1)]
     if not isinstance(problem.teacher.model, Queried):  # which can't be asked about new rows, so it can't ship
         routes.append(replace(choice.way, name="teacher", before=(), uses_teacher=True))
-    best: dict[str, tuple[Way, float | None]] = {}
+    best: dict[str, tuple[Way, Scored | None]] = {}
     for way in {way.route: way for way in routes}.values():
         score = judged(way)
         known = best.setdefault(way.name, (way, score))[1]
         if score is not None and known is not None and score > known:
             best[way.name] = (way, score)
     rungs = [_rung(problem, way, name, problem.lead_up(way)[1][-1].model, score) for name, (way, score) in best.items()]
+    if choice.kinds is not None:  # the other ways were scored with the tree that stands in
+        for place, (name, task, way) in enumerate(zip(*choice.kinds[:3], strict=True)):
+            model = chosen.model if way is choice.way else task.train(way).model
+            rungs.append(_rung(task, way, f"student, {name}", model, _scored(choice.kinds.scores, place)))
+        return _in_order(rungs)
     ways = [choice.way, *(mine for kind in KINDS if (mine := choice.best(kind)) is not None)]
     for way in {mine.name: mine for mine in ways}.values() if choice.scores is not None else [choice.way]:
         model = chosen.model if way is choice.way else problem.train(way).model
-        score = None if choice.scores is None else choice.scores.mean(choice.ways.index(way))
+        score = None if choice.scores is None else _scored(choice.scores, choice.ways.index(way))
         rungs.append(_rung(problem, way, f"student, {way.name}", model, score))
+    return _in_order(rungs)
+
+
+def _in_order(rungs: Sequence[Rung]) -> list[Rung]:
     return sorted(rungs, key=lambda rung: -(rung.complexity.bytes or 0))
 
 
-def _rung(problem: Task, way: Way, name: str, model: Any, score: float | None) -> Rung:
-    validated = "" if score is None else "frozen" if problem.is_biased(way) else "cross-validation"
+def _scored(scores: WayScores, place: int) -> Scored:
+    return scores.mean(place), scores.std_error(place)
+
+
+def _rung(problem: Task, way: Way, name: str, model: Any, scored: Scored | None) -> Rung:
+    validated = "" if scored is None else "frozen" if problem.is_biased(way) else "cross-validation"
     speed = latency(model, cast_rows(model, problem.data.X), repeats=3)
-    return Rung(name, model, complexity(model), speed, score, validated)
+    return Rung(
+        name,
+        model,
+        complexity(model),
+        speed,
+        *((None, "", None) if scored is None else (scored[0], validated, scored[1])),
+    )
 
 
 def _beats(other: Rung, rung: Rung) -> bool:
@@ -115,7 +141,7 @@ class Selecting:
         rungs, rows = self.rungs_, Table()
         for rung in rungs:
             efficient = rung.score is not None and not any(_beats(other, rung) for other in rungs)
-            said = {"name": rung.name, "score": rung.score, "validated": rung.validated}
+            said = {"name": rung.name, "score": rung.score, "std_error": rung.std_error, "validated": rung.validated}
             rows.append({**said, **rung.costs(), "efficient": efficient})
         return rows
 

@@ -21,6 +21,7 @@ from stepdown.methods._rows import stack_rows
 from stepdown.oracle import Queried
 from stepdown.oracle._pool import query_pool
 from stepdown.oracle._strategies import Ints
+from stepdown.students import AutoStudent
 
 from ._dynamic import DynamicProgramming
 from ._inputs import check_rows, default_folds
@@ -31,6 +32,7 @@ from ._parameters import (
     read_intermediates,
     read_search,
     read_seed,
+    read_student,
     read_trainer,
 )
 from ._recipes import bridge_of_answers, preferred_of_answers, ways_of_answers
@@ -114,6 +116,8 @@ def _folds_of(owner: Any) -> Any:
 
 def _checked(owner: Any) -> Search:
     """Refuse parameters that make no sense here; return the search."""
+    if isinstance(read_student(owner.student, classify=True), AutoStudent):
+        raise NotSupportedError("student='auto': with a label budget give the estimator, such as a decision tree.")
     check_student(owner.student, classify=True)
     if not (isinstance(owner.methods, str) and owner.methods == "auto"):
         raise NotSupportedError(

@@ -14,6 +14,7 @@ from sklearn.utils import check_random_state
 from stepdown.core import InvalidInputError, NotSupportedError, Trainer, TransferMethod, TransferSet, naming_the_hop
 from stepdown.learners import as_estimator, can_teach, check_labels, completed, learned_property, peel
 from stepdown.methods._base import require_taught_loss
+from stepdown.students import AutoStudent, AutoStudentClassifier, AutoStudentRegressor
 from stepdown.trainers import trainer_for
 
 from ._dynamic import DynamicProgramming
@@ -78,6 +79,25 @@ def read_intermediates(intermediates: Any, *, classify: bool) -> list[tuple[str,
     return pairs
 
 
+def read_student(student: Any, *, classify: bool) -> Any:
+    """The simple model, or one of our own that stands for several kinds."""
+    if not isinstance(student, str):
+        return student
+    if student != "auto":
+        raise InvalidInputError(f"student={student!r}: expected an estimator, or 'auto'.")
+    return AutoStudentClassifier() if classify else AutoStudentRegressor()
+
+
+def standing_in(student: Any, *, classify: bool) -> Any:
+    """The student, or the tree that stands for one whose kind is still open."""
+    student = read_student(student, classify=classify)
+    if not isinstance(student, AutoStudent):
+        return student
+    check_kind("student", student, classify=classify)
+    student._validate_params()
+    return student.stand_in()
+
+
 def read_trainer(trainer: Any, student: Any) -> Trainer:
     """The trainer of the student."""
     if isinstance(trainer, Trainer):
@@ -119,9 +139,7 @@ def check_model(role: str, model: Any, *, classify: bool) -> None:
     """Refuse what is no estimator object of the right kind, or has a parameter that scikit-learn would refuse."""
     if isinstance(model, type) or not hasattr(model, "fit"):
         raise NotSupportedError(f"{role}={model!r}: expected an estimator object with fit and predict.")
-    if is_classifier(model) != classify:
-        kind = "classifier" if classify else "regressor"
-        raise NotSupportedError(f"{role}: a {kind} is needed here, got {type(model).__name__}.")
+    check_kind(role, model, classify=classify)
     # scikit-learn's own models check their parameters at the beginning of `fit`, which may be an hour away.
     final = peel(model).final
     if hasattr(final, "_parameter_constraints") and not isinstance(final, FrozenEstimator):
@@ -129,6 +147,13 @@ def check_model(role: str, model: Any, *, classify: bool) -> None:
             final._validate_params()
         except ValueError as error:
             raise InvalidInputError(f"{role}: {error}") from error
+
+
+def check_kind(role: str, model: Any, *, classify: bool) -> None:
+    """Refuse a regressor where a classifier is needed, and the other way round."""
+    if is_classifier(model) != classify:
+        kind = "classifier" if classify else "regressor"
+        raise NotSupportedError(f"{role}: a {kind} is needed here, got {type(model).__name__}.")
 
 
 def is_frozen(teacher: Any) -> bool:

@@ -7,7 +7,7 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from scipy.stats import norm
 from sklearn.base import BaseEstimator
@@ -35,6 +35,16 @@ FORMER_SLUGS = {
 """What the first release called the ways."""
 
 
+class Kinds(NamedTuple):
+    """Students of several kinds, each as a task of its own and the way that teaches it, and scores on the same rows."""
+
+    names: list[str]
+    tasks: list[Task]
+    ways: list[Way]
+    scores: WayScores
+    chosen: int
+
+
 @dataclass(frozen=True, slots=True)
 class Choice:
     """What a search decided."""
@@ -47,6 +57,7 @@ class Choice:
     margin: float = 0.0
     nodes: list[Node] = field(default_factory=list)
     validation: Validation | None = None
+    kinds: Kinds | None = None
 
     def best(self, kind: str) -> Way | None:
         """The way of a kind: the first, unless another of the kind is validated as better by the margin."""

@@ -15,8 +15,10 @@ from sklearn.utils.validation import check_is_fitted
 from stepdown.core import InvalidInputError, Teacher, TransferSet, as_teacher, derive_seed, naming_the_hop
 from stepdown.learners import peel, supports_weight, told_classes, weighed_by_threshold
 from stepdown.oracle import Queried
+from stepdown.students import AutoStudent
 
 from ._inputs import check_classes, check_rows, check_targets, read_cv
+from ._kinds import choose_kind
 from ._label_budget import solve_queried
 from ._parameters import (
     check_model,
@@ -28,8 +30,10 @@ from ._parameters import (
     read_methods,
     read_search,
     read_seed,
+    read_student,
     read_teacher,
     read_trainer,
+    standing_in,
 )
 from ._recipes import build_ways, maker_of_rows, preferred_way, word_of_teacher
 from ._scoring import asked_scorer
@@ -47,10 +51,11 @@ def solve(
     classify = isinstance(owner, ClassifierMixin)  # tags would need models that have been checked
     if classify and isinstance(owner.teacher, Queried):
         return solve_queried(owner, X, y, sample_weight, groups, X_unlabeled)
+    student = standing_in(owner.student, classify=classify)
     source = read_teacher(owner.teacher, classify=classify)
     check_model("teacher", source, classify=classify)
-    check_student(owner.student, classify=classify)
-    models = [source, owner.student]
+    check_student(student, classify=classify)
+    models = [source, student]
     X, y, sample_weight, groups = check_rows(owner, X, y, sample_weight, groups, models)
     X_unlabeled = check_pool(owner, X, X_unlabeled, models)
     data = TransferSet(X, y, sample_weight, X_unlabeled, groups, np.unique(y) if classify else None)
@@ -58,24 +63,24 @@ def solve(
     check_targets(data, cv if data.folds is None else 2)
     methods = read_methods(owner.methods)
     intermediates = read_intermediates(owner.intermediates, classify=classify)
-    trainer, search = read_trainer(owner.trainer, owner.student), read_search(owner.search, owner.student)
+    trainer, search = read_trainer(owner.trainer, student), read_search(owner.search, student)
     seed = read_seed(owner.random_state)
     frozen, pool = is_frozen(source), X_unlabeled is not None
-    maker = maker_of_rows(data, owner.student) if frozen and not pool and methods is None else None
+    maker = maker_of_rows(data, student) if frozen and not pool and methods is None else None
     data = with_made_rows(data, maker, seed)
 
     def ways_by(methods: Any, intermediates: Any) -> list[Way]:
-        return build_ways(source, owner.student, data, trainer, methods, intermediates, frozen=frozen, cv=cv, seed=seed)
+        return build_ways(source, student, data, trainer, methods, intermediates, frozen=frozen, cv=cv, seed=seed)
 
     ways = ways_by(methods, intermediates)
     search.check(ways)
-    scorer = asked_scorer(owner.scoring, y, owner.student, classify=classify)
-    check_ways(ways, source, owner.student, data)
+    scorer = asked_scorer(owner.scoring, y, student, classify=classify)
+    check_ways(ways, source, student, data)
     log.info("fitting the teacher, %s", type(peel(source).learner).__name__)
     started = time.perf_counter()
     teacher = fit_teacher(source, data, seed, owner.memory)
     teacher.n_jobs = owner.n_jobs
-    pupils = [owner.student, *(model for _, model in intermediates or [])]
+    pupils = [student, *(model for _, model in intermediates or [])]
     if all(supports_weight(model) for model in pupils):
         plain, data = data, weighed_by_threshold(teacher, data)
         if data is not plain and methods is None and intermediates is None:
@@ -85,7 +90,7 @@ def solve(
                 methods, intermediates, ways = [by_teacher[-1].method], [], by_teacher
     problem = Task(
         teacher,
-        owner.student,
+        student,
         data,
         seed,
         teacher_seconds=time.perf_counter() - started,
@@ -95,9 +100,12 @@ def solve(
         maker=maker,
         store=_store_of(owner, data, source, seed),
     )
-    preferred = preferred_way(ways, owner.student, frozen=frozen, pool=pool, n_samples=data.n_samples)
+    preferred = preferred_way(ways, student, frozen=frozen, pool=pool, n_samples=data.n_samples)
     choice = search.choose(problem, ways, preferred, scorer=scorer, n_jobs=owner.n_jobs)
     log.info("chosen: %s", choice.way.name)
+    auto = read_student(owner.student, classify=classify)
+    if isinstance(auto, AutoStudent):
+        return choose_kind(problem, choice, auto, scorer=scorer, n_jobs=owner.n_jobs)
     return problem, choice
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -104,6 +105,14 @@ class Validation:
             self._parts[place] = self.problem.within(self.splits[place][0], place)
         return self._parts[place]
 
+    def for_student(self, student: Any) -> Validation:
+        """The same folds, and what was made in them, for another student; on disk there is only the first one's."""
+        other = copy(self)
+        other.problem = replace(self.problem, student=student, store=None)
+        places = range(len(self.splits))
+        other._parts = {place: replace(self.part(place), student=student, store=None) for place in places}
+        return other
+
     def folds_of(self, ways: Sequence[Way], places: Sequence[int]) -> list[list[FoldScore]]:
         """What each way scores in some of the folds; what is on disk is read."""
         store = self.problem.store
@@ -136,8 +145,8 @@ class Validation:
         ]
         return [results[start : start + len(places)] for start in range(0, len(results), len(places))]
 
-    def before_student(self, way: Way) -> float | None:
-        """Mean score of the model that teaches the student of a way, made again in every fold.
+    def before_student(self, way: Way) -> WayScores | None:
+        """Scores of the model that teaches the student of a way, made again in every fold.
 
         None where the user's scorer reads from students what this model hasn't got, such as leaves.
         """
@@ -149,7 +158,7 @@ class Validation:
             if self.scorer is None:
                 raise
             return None
-        return self.together([way], [scores]).mean(0)
+        return self.together([way], [scores])
 
     def together(self, ways: Sequence[Way], folds: Sequence[Sequence[Any]]) -> WayScores:
         """Scores of ways from their scores in all folds."""

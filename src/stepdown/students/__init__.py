@@ -1,6 +1,14 @@
 """Small models of our own that people can read, for labels and soft targets alike."""
 
+from ._auto import AutoStudent, AutoStudentClassifier, AutoStudentRegressor
 from ._flat import SumTree
 from ._tree_sum import TreeSumClassifier, TreeSumRegressor
 
-__all__ = ["SumTree", "TreeSumClassifier", "TreeSumRegressor"]
+__all__ = [
+    "AutoStudent",
+    "AutoStudentClassifier",
+    "AutoStudentRegressor",
+    "SumTree",
+    "TreeSumClassifier",
+    "TreeSumRegressor",
+]

@@ -59,12 +59,12 @@ class _TreeSum(BaseEstimator):
 
     @property
     def complexity_(self) -> Complexity:
-        """Its size in trees, nodes and rules."""
+        """Its size in trees, nodes and rules; of these it has as many as one tree with all the splits."""
         check_is_fitted(self)
-        rules = sum(tree.n_leaves for tree in self.trees_)
+        leaves = sum(tree.n_leaves for tree in self.trees_)
         nodes = sum(len(tree.feature) for tree in self.trees_)
         depth = max((tree.max_depth for tree in self.trees_), default=0)
-        return Complexity("trees", nodes, len(self.trees_), nodes, rules, rules, depth)
+        return Complexity("trees", nodes, len(self.trees_), nodes, leaves, self.n_splits_ + 1, depth)
 
     def _rows(self, X: Any, *y: Any, reset: bool, **checks: Any) -> Any:
         return validate_data(self, X, *y, reset=reset, dtype=np.float64, ensure_all_finite="allow-nan", **checks)
@@ -276,7 +276,7 @@ class TreeSumRegressor(RegressorMixin, _TreeSum):
     >>> from sklearn.datasets import load_diabetes
     >>> X, y = load_diabetes(return_X_y=True)
     >>> print(TreeSumRegressor(max_splits=4).fit(X, y).complexity_)
-    2 trees, 10 nodes, 6 rules, depth 2
+    2 trees, 10 nodes, 5 rules, depth 2
     """
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:

@@ -28,6 +28,7 @@ from stepdown.learners import cast_rows, complexity, predictions
 from stepdown.multihop._multihop import _Multihop
 from stepdown.oracle import Queried
 from stepdown.search._contents import check_labels, check_names
+from stepdown.search._parameters import standing_in
 from stepdown.search._scoring import check_scorer, read_scorer, takes_weight
 from stepdown.search._solve import solve
 from stepdown.search._task import Way
@@ -196,7 +197,7 @@ def compare(
     y, sample_weight, groups = _check_rows(X, y, sample_weight, groups, classify=classify)
     scorer, name = read_scorer(scoring, classify=classify)
     teachers = multihop.teacher if isinstance(multihop.teacher, list | tuple) else [multihop.teacher]
-    check_scorer(scorer, name, y, [*teachers, multihop.student], classify=classify)
+    check_scorer(scorer, name, y, [*teachers, standing_in(multihop.student, classify=classify)], classify=classify)
     weighted = sample_weight is not None and takes_weight(scorer)
     if test is not None:
         if cv is not None:

@@ -1,0 +1,76 @@
+"""Of several kinds of student, the one that validates best: all are taught in the way chosen for their stand-in."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from scipy.sparse import issparse
+
+from stepdown.core import NotSupportedError
+from stepdown.students import AutoStudent
+from stepdown.trainers import trainer_for
+
+from ._scoring import Scorer
+from ._search import Choice, Kinds, leave_home
+from ._task import Task, Way
+from ._validate import Validation
+
+log = logging.getLogger("stepdown")
+
+FOLDS = 3
+# In standard errors of the difference; benchmarks/tabular/at_most.py.
+MARGIN = 1.0
+
+
+def choose_kind(
+    problem: Task, choice: Choice, auto: AutoStudent, *, scorer: Scorer | None, n_jobs: int | None
+) -> tuple[Task, Choice]:
+    """The task with the student that validates best in the place of its stand-in, and the ways to it.
+
+    In every fold the teacher and what the student is told are made once for all kinds.
+    """
+    classes = problem.data.classes
+    n_scores = 1 if classes is None or len(classes) == 2 else len(classes)
+    students = auto.kinds(np.shape(problem.data.X)[1], n_scores, gaps=_has_gaps(problem.data.X))
+    students = {name: student for name, student in students.items() if _suits(problem, choice.way, name, student)}
+    shared = Validation(problem, folds=FOLDS, scorer=scorer, quick=False, n_jobs=n_jobs)
+    for place in range(len(shared.splits)):
+        shared.part(place).supervised(choice.way)
+    ways = [_taught(choice.way, student) for student in students.values()]
+    folds = []
+    for way, student in zip(ways, students.values(), strict=True):
+        results = shared.for_student(student).folds_of([way], range(len(shared.splits)))[0]
+        folds.append([one.score for one in results])
+    scores = shared.together(ways, folds)
+    chosen = leave_home(scores, 0, range(len(ways)), MARGIN)
+    names = list(students)
+    log.info("the kind of student: %s", names[chosen])
+    tasks = [replace(problem, student=student, store=None) for student in students.values()]
+    taught = {way: _taught(way, tasks[chosen].student) for way in choice.ways} | {choice.way: ways[chosen]}
+    kinds, ways_of_kind = Kinds(names, tasks, ways, scores, chosen), [taught[way] for way in choice.ways]
+    return tasks[chosen], replace(choice, way=ways[chosen], score=scores.mean(chosen), ways=ways_of_kind, kinds=kinds)
+
+
+def _taught(way: Way, student: Any) -> Way:
+    """The way with the trainer that the student needs, where it has that of the stand-in."""
+    try:
+        way.trainer.check_student(student)
+    except NotSupportedError:
+        return replace(way, trainer=trainer_for(student))
+    return replace(way)
+
+
+def _suits(problem: Task, way: Way, name: str, student: Any) -> bool:
+    try:
+        way.method.check_student(student, problem.data)
+    except NotSupportedError as error:
+        log.info("left out: %s: %s", name, error)
+        return False
+    return True
+
+
+def _has_gaps(X: Any) -> bool:
+    return not issparse(X) and bool(np.isnan(np.asarray(X, dtype=np.float64)).any())
