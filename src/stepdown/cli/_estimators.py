@@ -31,11 +31,11 @@ def _both(module: str, stem: str, **defaults: Any) -> Known:
 
 # max_iter is set where scikit-learn's default stops before it has converged on ordinary tables.
 KNOWN: Mapping[str, Known] = {
-    "auto": _both("stepdown.students", "AutoStudent"),
     "tree": _both("sklearn.tree", "DecisionTree"),
     "forest": _both("sklearn.ensemble", "RandomForest"),
     "extra-trees": _both("sklearn.ensemble", "ExtraTrees"),
     "sum": _both("stepdown.students", "TreeSum"),
+    "auto": _both("stepdown.students", "AutoStudent"),
     "boosting": _both("sklearn.ensemble", "GradientBoosting"),
     "hist-boosting": _both("sklearn.ensemble", "HistGradientBoosting"),
     "lightgbm": _both("lightgbm", "LGBM", verbose=-1),
