@@ -24,7 +24,7 @@ from benchmarks.tabular.targets import OTHER, STUDENT, TEACHERS, targets
 from stepdown.core import TransferSet
 from stepdown.learners import fit_to
 from stepdown.trainers import Effort
-from stepdown.trainers._tree_search import _Search
+from stepdown.trainers._tree_search import Search
 
 WAYS = ("labels", "one-hop", "blend and rows")
 
@@ -36,7 +36,7 @@ def one_run(name: str, rows: int, seed: int, margins: list[float]) -> dict[str, 
     sets, _ = targets(teacher, TransferSet.for_classification(X, y), seed)
     ways = {}
     for way in WAYS:
-        search = _Search(Effort(), fit_to(STUDENT, sets[way], seed=seed), sets[way], np.random.RandomState(seed))
+        search = Search(Effort(), fit_to(STUDENT, sets[way], seed=seed), sets[way], np.random.RandomState(seed))
         tree, leaves = search.found()
         for margin in margins:
             student = search.finished(tree.take(0), leaves, margin)

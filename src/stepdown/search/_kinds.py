@@ -36,7 +36,7 @@ def choose_kind(
     n_scores = 1 if classes is None or len(classes) == 2 else len(classes)
     students = auto.kinds(np.shape(problem.data.X)[1], n_scores, gaps=_has_gaps(problem.data.X))
     students = {name: student for name, student in students.items() if _suits(problem, choice.way, name, student)}
-    shared = Validation(problem, folds=FOLDS, scorer=scorer, quick=False, n_jobs=n_jobs)
+    shared = Validation(problem.sampled(), folds=FOLDS, scorer=scorer, quick=False, n_jobs=n_jobs)
     for place in range(len(shared.splits)):
         shared.part(place).supervised(choice.way)
     ways = [_taught(choice.way, student) for student in students.values()]
