@@ -1,6 +1,7 @@
 """Outputs that a loss would misread are refused at the first batch, with the layer's name and the way out."""
 
 import copy
+import pickle
 
 import pytest
 import torch
@@ -262,3 +263,35 @@ def test_a_loss_after_another_pass_of_the_student():
         student(x + 1)
         torch.testing.assert_close(transfer.loss(x, out, epoch=0), transfer.loss(x, student(x), epoch=0))
     assert not any(m._forward_hooks or m._forward_pre_hooks for m in student.modules())
+
+
+def test_frozen_parameters_may_be_shared():
+    words = nn.Embedding(30, 8)
+
+    def network():
+        return nn.Sequential(words, nn.Flatten(), nn.Linear(40, 3))
+
+    x = torch.randint(30, (8, 5))
+    with pytest.raises(InvalidInputError, match=r"share 1 parameters.*that are frozen may be shared"):
+        loss(network(), network(), KD(), x)
+    words.requires_grad_(False)
+    before = words.weight.clone()
+    loss(network(), student := network(), KD(), x).backward()
+    assert student[2].weight.grad is not None
+    assert torch.equal(words.weight, before)
+    norm = nn.BatchNorm1d(8, affine=False)
+    with pytest.raises(InvalidInputError, match="share 1 running means"):  # whose statistics training would move
+        loss(nn.Sequential(norm, mlp()), nn.Sequential(norm, mlp()), KD(), torch.randn(16, 8))
+
+
+def test_copies_of_all_sorts_have_no_hooks():
+    student, x = mlp(), torch.randn(16, 8)
+    with Transfer(mlp(), student, PKT([("1", "1")])) as transfer:
+        average = torch.optim.swa_utils.AveragedModel(student)
+        for copied_one in (average, copy.deepcopy(student), pickle.loads(pickle.dumps(student))):
+            assert not any(m._forward_hooks or m._forward_pre_hooks for m in copied_one.modules())
+        expected = transfer.loss(x, student(x), epoch=0)
+        out = student(x)
+        average.update_parameters(student)
+        average(x + 1)
+        torch.testing.assert_close(transfer.loss(x, out, epoch=0), expected)

@@ -85,14 +85,18 @@ class Transfer:
     ) -> None:
         cached = teacher if isinstance(teacher, CachedTeacher) else None
         teacher = teacher.module if isinstance(teacher, CachedTeacher) else teacher
-        learned = {id(values) for values in student.parameters() if values.requires_grad}
-        learned |= {id(values) for name, values in student.named_buffers() if name.endswith("running_mean")}
-        shared = learned & {id(values) for values in (*teacher.parameters(), *teacher.buffers())}
-        if shared:
-            raise InvalidInputError(
-                f"teacher and student share {len(shared)} parameters, so that training would change the teacher; "
-                "copy it first: copy.deepcopy(teacher). Frozen ones (requires_grad_(False)) may be shared."
-            )
+        fixed = {id(values) for values in (*teacher.parameters(), *teacher.buffers())}
+        moved = {
+            "parameters": [values for values in student.parameters() if values.requires_grad],
+            "running means": [values for name, values in student.named_buffers() if name.endswith("running_mean")],
+        }
+        for kind, values in moved.items():
+            shared = {id(part) for part in values} & fixed
+            if shared:
+                raise InvalidInputError(
+                    f"teacher and student share {len(shared)} {kind}, so that training would change the teacher; "
+                    "copy it first: copy.deepcopy(teacher). Parameters that are frozen may be shared."
+                )
         self.teacher = teacher
         self.student = student
         self.method = method
