@@ -7,6 +7,8 @@ APP := $(VENV)/.app
 READY := $(VENV)/.ready
 OLDEST := $(VENV)-minimum/.ready
 LOCK := $(VENV)-lock/.ready
+PACKAGING := $(VENV)-package/.ready
+CLEAN := build/clean-environment
 COMPILE := $(VENV)-lock/bin/uv pip compile -q --python-version 3.11 --no-annotate --custom-compile-command "make lock"
 PIP := -m pip install -q --disable-pip-version-check
 
@@ -16,7 +18,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 
 DOCS := $(VENV)-docs
 
-.PHONY: demo test test-minimum check format lint types lock hooks bench-tabular bench-queries bench-study bench-cost docs clean
+.PHONY: demo test test-minimum soak package audit check format lint types lock hooks bench-tabular bench-queries bench-study bench-cost docs clean
 
 demo: $(APP)  ## fit, compare and write a small model on a real data set
 	$(BIN)/stepdown demo --out stepdown-demo
@@ -27,6 +29,26 @@ test: $(READY)  ## tests and doctests
 test-minimum: $(OLDEST)  ## the estimator side on the oldest versions that pyproject.toml allows
 	$(VENV)-minimum/bin/python -m pytest -n auto -q -W "ignore::pytest.PytestRemovedIn10Warning" \
 		tests/core tests/learners tests/trainers tests/methods tests/multihop/test_multihop.py tests/search/test_gate.py
+
+soak: $(READY)  ## kills, fuzzing and repetition: what takes too long for every commit
+	$(BIN)/python -m pytest -q -m soak tests
+	FUZZ_EXAMPLES=1000 $(BIN)/python -m pytest -q tests/fuzz
+
+package: $(PACKAGING)  ## wheel and sdist: built, checked, installed in an empty environment and asked for its version
+	rm -rf dist build/clean-environment
+	$(VENV)-package/bin/python -m build -q --outdir dist
+	$(VENV)-package/bin/twine check --strict dist/*
+	$(PYTHON) -m venv $(CLEAN)
+	$(CLEAN)/bin/python $(PIP) -r requirements/app.txt
+	$(CLEAN)/bin/python $(PIP) --no-deps dist/*.whl
+	cd $(CLEAN) && bin/stepdown --version && bin/python -I -c "import stepdown; print(stepdown.__version__)"
+	$(CLEAN)/bin/python $(PIP) --force-reinstall --no-deps dist/*.tar.gz
+	cd $(CLEAN) && bin/stepdown --version
+
+audit: $(PACKAGING)  ## what a user installs, as build/sbom.json (CycloneDX), and its known weaknesses where they can be looked up
+	mkdir -p build
+	$(VENV)-package/bin/cyclonedx-py requirements requirements/app.txt --output-reproducible -o build/sbom.json
+	$(VENV)-package/bin/python requirements/audit.py requirements/app.txt
 
 check: lint types test test-minimum  ## what CI runs
 
@@ -41,6 +63,7 @@ hooks:  ## let git lint before a commit and run what CI runs before a push
 lock: $(LOCK)  ## pin what is installed anew; UPGRADE=--upgrade takes the newest versions
 	$(COMPILE) $(UPGRADE) pyproject.toml --extra cli --extra plot requirements/app.in -o requirements/app.txt
 	$(COMPILE) $(UPGRADE) pyproject.toml --extra nn --extra pruning --extra onnx requirements/dev.in -o requirements/dev.txt
+	$(COMPILE) $(UPGRADE) requirements/package.in -o requirements/package.txt
 	$(COMPILE) $(UPGRADE) --resolution lowest-direct pyproject.toml requirements/minimum.in -o requirements/minimum.txt
 	$(COMPILE) $(UPGRADE) pyproject.toml --extra nn --extra onnx requirements/docs.in -o requirements/docs.txt
 
@@ -93,10 +116,15 @@ $(DOCS)/.ready: requirements/docs.txt pyproject.toml
 	$(DOCS)/bin/python $(PIP) --no-deps --no-build-isolation -e .
 	touch $@
 
+$(PACKAGING): requirements/package.txt
+	$(PYTHON) -m venv $(VENV)-package
+	$(VENV)-package/bin/python $(PIP) -r requirements/package.txt
+	touch $@
+
 $(LOCK):
 	$(PYTHON) -m venv $(VENV)-lock
 	$(VENV)-lock/bin/python $(PIP) uv==0.13.9
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(VENV)-minimum $(VENV)-lock $(DOCS) build stepdown-demo .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(VENV)-minimum $(VENV)-lock $(VENV)-package $(DOCS) build dist stepdown-demo .pytest_cache .mypy_cache .ruff_cache

@@ -154,6 +154,7 @@ def test_an_interrupt_by_hand_loses_nothing_either(tmp_path) -> None:
 def test_the_file_is_plain_json_lines(tmp_path) -> None:
     Queried(Service(proba), 9, store=tmp_path / "a", classes=["low", "hïgh"]).query(ROWS[:2])
     lines = [json.loads(line) for line in (tmp_path / "a").read_text().splitlines()]
+    assert len(lines[1].pop("check")) == 8
     assert lines[1] == {"row": row_keys(ROWS[1:2])[0], "answer": [0.95, 0.05], "classes": ["low", "hïgh"]}
 
 

@@ -17,7 +17,7 @@ def main() -> None:
     ------
     SystemExit
         With code 0, with 1 for data that can't be learned from, with 2 for a request that can't be met, with 130 when
-        interrupted, with 141 when the reader of the results has left.
+        interrupted, with 143 when terminated, with 141 when the reader of the results has left.
     """
     missing = [package for package in NEEDED if find_spec(package) is None]
     if missing:

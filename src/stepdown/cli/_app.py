@@ -6,6 +6,7 @@ That keeps ``stepdown --help`` from waiting for skrub, skops and pandas.
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -60,14 +61,16 @@ from ._options import (
     TeacherName,
     TestFile,
     Trust,
+    TrustShipped,
     Unlabeled,
     VerdictFolder,
 )
 from ._stdin import with_standard_input
 from ._terminal import Output, give, hush, printing, show, tell, telling_warnings
 
-# As a shell reports a program that SIGPIPE has ended.
+# As a shell reports a program that SIGPIPE or SIGTERM has ended.
 BROKEN_PIPE = 128 + 13
+TERMINATED = 128 + 15
 
 
 class _PlainGroup(TyperGroup):
@@ -220,6 +223,7 @@ def predict(
     data: TablePath,
     out: AnswersFile = None,
     proba: Proba = False,
+    trust: TrustShipped = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
@@ -227,7 +231,7 @@ def predict(
     with _plainly(given := locals()):
         from ._shipped import predict_table
 
-        predict_table(folder, given["data"], out, proba)
+        predict_table(folder, given["data"], out, proba, trust or ())
 
 
 @app.command(epilog=EPILOG)
@@ -236,6 +240,7 @@ def export(
     to: ExportLanguage,
     table: TableName = None,
     out: CodeFile = None,
+    trust: TrustShipped = None,
     quiet: Quiet = False,
     as_json: AsJson = False,
 ) -> None:
@@ -243,7 +248,7 @@ def export(
     with _plainly(locals()):
         from ._shipped import export_student
 
-        export_student(folder, to.value, table, out)
+        export_student(folder, to.value, table, out, trust or ())
 
 
 def _as_words(given: dict[str, Any]) -> dict[str, Any]:
@@ -308,7 +313,7 @@ def _plainly(given: dict[str, Any]) -> Iterator[None]:
     """
     asked = Output(quiet=given.pop("quiet", False), json=given.pop("as_json", False))
     try:
-        with printing(asked), telling_warnings(), with_standard_input(given):
+        with printing(asked), telling_warnings(), _ended_by_sigterm(), with_standard_input(given):
             yield
     except StepdownError as error:
         _tell_error(str(error))
@@ -316,9 +321,35 @@ def _plainly(given: dict[str, Any]) -> Iterator[None]:
     except BrokenPipeError as error:
         hush(sys.stdout)
         raise typer.Exit(BROKEN_PIPE) from error
+    except OSError as error:
+        # A full disk, a folder without rights: nothing that a traceback would help with.
+        _tell_error(": ".join(str(part) for part in (error.filename, error.strerror or error) if part))
+        raise typer.Exit(2) from error
+    except MemoryError as error:
+        _tell_error("there isn't enough memory; give fewer rows, columns or classes, or a smaller teacher.")
+        raise typer.Exit(1) from error
     except KeyboardInterrupt as interruption:
         tell("interrupted: nothing more was written", always=True)
         raise typer.Exit(130) from interruption
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Make SIGTERM end the program as an error does, so that nothing half-written is left."""
+
+    def end(*_: Any) -> None:
+        tell("terminated: nothing more was written", always=True)
+        raise SystemExit(TERMINATED)
+
+    try:
+        before = signal.signal(signal.SIGTERM, end)
+    except ValueError:  # not in the main thread
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _tell_error(message: str) -> None:

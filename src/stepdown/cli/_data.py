@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, get_args
 
@@ -13,7 +14,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from stepdown.core import InvalidInputError
-from stepdown.ship import Kind
+from stepdown.search._inputs import check_class_count, check_spread
+from stepdown.ship import LARGEST, Kind
 
 from ._errors import UsageError
 from ._estimators import nearest
@@ -22,6 +24,10 @@ from ._formats import read_table
 # Whole numbers with more distinct values than this are taken for quantities.
 MOST_CLASSES = 20
 KINDS: tuple[str, ...] = get_args(Kind)
+# From here on floats can't hold every whole number.
+LARGEST_EXACT = 2**53
+LONGEST_LABEL = 1000
+LONGEST_CELL = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +112,32 @@ def like_training(frame: pd.DataFrame, kinds: Mapping[str, str], path: Path) -> 
 
 def refuse_cells(X: pd.DataFrame, path: Path) -> None:
     """Refuse columns with values that no model can take."""
-    infinite = [str(column) for column in X.select_dtypes("number") if np.isinf(X[column].to_numpy(float)).any()]
+    numbers = X.select_dtypes("number", exclude="timedelta")
+    largest: dict[str, float] = {}
+    # Some columns at a time: one by one is slow where there are very many, and all at once is a copy of the table.
+    for start in range(0, numbers.shape[1], 1000):
+        part = numbers.iloc[:, start : start + 1000]
+        largest |= zip(
+            map(str, part),
+            np.fmax.reduce(np.abs(part.to_numpy(float, na_value=np.nan)), axis=0, initial=0.0),
+            strict=True,
+        )
+    infinite = [name for name, value in largest.items() if np.isinf(value)]
     if infinite:
         raise InvalidInputError(f"{path}: columns {infinite[:5]} hold infinite values; clip them or leave them empty.")
-    nested = [name for name in X if X[name].dtype == object and any(map(_is_nested, X[name]))]
+    too_large = [name for name, value in largest.items() if value > LARGEST]
+    if too_large:
+        raise InvalidInputError(
+            f"{path}: columns {too_large[:5]} hold numbers beyond {LARGEST:.2g}, which are infinite to trees; rescale"
+            " them."
+        )
+    texts = [name for name, kind in X.dtypes.items() if not pd.api.types.is_numeric_dtype(kind)]
+    long = [name for name in texts if any(isinstance(cell, str) and len(cell) > LONGEST_CELL for cell in X[name])]
+    if long:
+        raise InvalidInputError(
+            f"{path}: columns {long[:5]} hold texts of more than {LONGEST_CELL:,} characters; --drop them."
+        )
+    nested = [name for name in texts if X[name].dtype == object and any(map(_is_nested, X[name]))]
     if nested:
         raise InvalidInputError(
             f"{path}: columns {nested[:5]} hold lists, records or raw bytes; spread them over columns or drop them."
@@ -128,7 +156,10 @@ def _take_target(frame: pd.DataFrame, target: str, task: str, path: Path) -> Dat
     if not X.columns.size:
         raise InvalidInputError(f"{path}: {target!r} is the only column, so nothing is left to learn from.")
     refuse_cells(X, path)
-    column = without_decimal_commas(frame[target])
+    refuse_cells(frame[[target]].select_dtypes(exclude="number"), path)
+    column = as_numbers(frame[target])
+    if pd.api.types.is_float_dtype(column) and np.isinf(column.to_numpy(float)).any():
+        raise InvalidInputError(f"{path}: the target {target!r} holds infinite values; fix or drop these rows.")
     if task == "auto":
         task = _task_of(column)
         notices.append(f"{target!r} is treated as {task}{_otherwise(column, task, '; --task {} changes that')}")
@@ -144,8 +175,10 @@ def _take_target(frame: pd.DataFrame, target: str, task: str, path: Path) -> Dat
     return Data(X, y, task, origin, tuple(notices))
 
 
-def without_decimal_commas(column: pd.Series[Any]) -> pd.Series[Any]:
-    """A target of texts such as 3,25 as numbers; where all have three digits behind, they may be thousands."""
+def as_numbers(column: pd.Series[Any]) -> pd.Series[Any]:
+    """A target of decimals, or of texts such as 3,25, as numbers; three digits behind each may be thousands."""
+    if all(isinstance(cell, Decimal) for cell in column):
+        return column.astype(float)
     texts = column.astype(str).str.strip()
     with_comma = texts[texts.str.contains(",", regex=False)]
     if with_comma.empty or with_comma.str.fullmatch(r".*,\d{3}").all():
@@ -177,8 +210,9 @@ def _task_of(column: pd.Series[Any]) -> str:
 
 
 def _labels(column: pd.Series[Any], path: Path) -> NDArray[Any]:
-    y = as_labels(column)
+    y = as_labels(column, path)
     classes, counts = np.unique(y, return_counts=True)
+    check_class_count(len(y), len(classes))
     if len(classes) < 2:
         raise InvalidInputError(f"{path}: the target {column.name!r} is {classes[0]!s} in every row: one class only.")
     if counts.max() == 1:
@@ -189,15 +223,32 @@ def _labels(column: pd.Series[Any], path: Path) -> NDArray[Any]:
     return y
 
 
-def as_labels(column: pd.Series[Any]) -> NDArray[Any]:
+def as_labels(column: pd.Series[Any], path: Path) -> NDArray[Any]:
     """A column without gaps as classes."""
     if pd.api.types.is_bool_dtype(column):
         return column.to_numpy(bool)
-    if not pd.api.types.is_numeric_dtype(column):
-        return column.astype(str).to_numpy(dtype=np.str_)
-    y = column.to_numpy(float)
-    # Gaps turn whole numbers into floats when a file is read; the gaps are gone now.
-    return y.astype(np.int64) if np.array_equal(y, np.round(y)) else y
+    if pd.api.types.is_integer_dtype(column):
+        whole = column.to_numpy()
+        return whole.astype(np.str_) if whole.max() > np.iinfo(np.int64).max else whole.astype(np.int64)
+    if pd.api.types.is_numeric_dtype(column):
+        y = column.to_numpy(float)
+        # Gaps turn whole numbers into floats when a file is read; the gaps are gone now.
+        if not np.array_equal(y, np.round(y)):
+            return y
+        if np.abs(y).max() >= LARGEST_EXACT:
+            raise InvalidInputError(
+                f"{path}: labels of {column.name!r} beyond 2^53 were read as floats, which can't tell neighbours"
+                " apart; drop the rows without a label, or write the labels as text, such as k123."
+            )
+        return y.astype(np.int64)
+    texts = column.astype(str)
+    if texts.str.len().max() > LONGEST_LABEL:
+        raise InvalidInputError(
+            f"{path}: {column.name!r} holds texts of more than {LONGEST_LABEL:,} characters, which don't name classes."
+        )
+    if any(text.endswith("\0") for text in texts):  # which NumPy drops
+        raise InvalidInputError(f"{path}: {column.name!r} holds texts that end in NUL; fix the file.")
+    return texts.to_numpy(dtype=np.str_)
 
 
 def _quantities(column: pd.Series[Any], path: Path) -> NDArray[Any]:
@@ -207,8 +258,7 @@ def _quantities(column: pd.Series[Any], path: Path) -> NDArray[Any]:
             f"{_otherwise(column, 'regression', '; for classes use --task {}')}."
         )
     y = column.to_numpy(float)
-    if not np.isfinite(y).all():
-        raise InvalidInputError(f"{path}: the target {column.name!r} holds infinite values.")
-    if np.ptp(y) == 0:
+    check_spread(y)
+    if y.min() == y.max():
         raise InvalidInputError(f"{path}: the target {column.name!r} is {y[0]:g} in every row.")
     return y

@@ -12,6 +12,7 @@ import re
 import warnings
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +26,7 @@ import pyarrow.parquet
 from stepdown.core import InvalidInputError
 
 from ._errors import UsageError
+from ._guard import guarded, memory_here, refuse_bomb
 
 # What each ending is read as. Text may be compressed by a second ending; the other formats compress inside.
 FORMATS = {
@@ -46,6 +48,7 @@ QUOTED = re.compile(r'"(?:[^"]|"")*"')
 # What the separator is guessed from.
 MOST_CHARACTERS = 2**16
 MOST_LINES = 50
+LONGEST_NAME = 1_000_000
 
 
 def read_table(path: Path, texts: Sequence[str] = ()) -> pd.DataFrame:
@@ -101,12 +104,19 @@ def _read_text(path: Path, texts: Sequence[str]) -> pd.DataFrame:
 
 def _read_lines(path: Path, texts: Sequence[str]) -> pd.DataFrame:
     with _opened(path) as file:
-        return _of_records(path, [json.loads(line) for line in file if line.strip()])
+        return _of_records(path, [json.loads(line, object_pairs_hook=_unique) for line in file if line.strip()])
 
 
 def _read_records(path: Path, texts: Sequence[str]) -> pd.DataFrame:
     with _opened(path) as file:
-        return _of_records(path, json.load(file))
+        return _of_records(path, json.load(file, object_pairs_hook=_unique))
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    repeated = [name for name, count in Counter(name for name, _ in pairs).items() if count > 1]
+    if repeated:
+        raise InvalidInputError(f"a row holds {repeated[:5]} more than once.")
+    return dict(pairs)
 
 
 def _of_records(path: Path, records: Any) -> pd.DataFrame:
@@ -117,6 +127,7 @@ def _of_records(path: Path, records: Any) -> pd.DataFrame:
 
 
 def _read_excel(path: Path, texts: Sequence[str]) -> pd.DataFrame:
+    refuse_bomb(path)
     header = pd.read_excel(path, header=None, nrows=1)
     _refuse_repeats(path, [str(name) for name in header.to_numpy().ravel() if not pd.isna(name)])
     return pd.read_excel(path, dtype=dict.fromkeys(texts, str))
@@ -124,6 +135,13 @@ def _read_excel(path: Path, texts: Sequence[str]) -> pd.DataFrame:
 
 def _read_parquet(path: Path, texts: Sequence[str]) -> pd.DataFrame:
     _refuse_repeats(path, pyarrow.parquet.read_schema(path).names)
+    about = pyarrow.parquet.read_metadata(path)
+    # A column of one value takes next to no room on the disk, and eight bytes a cell here.
+    if (size := 8 * about.num_rows * about.num_columns) > memory_here():
+        raise InvalidInputError(
+            f"{path}: {about.num_rows:,} rows of {about.num_columns:,} columns take {size / 2**30:,.0f} GiB, more"
+            " than the memory of this machine; give a part of them."
+        )
     return pd.read_parquet(path, engine="pyarrow")
 
 
@@ -169,28 +187,30 @@ def _telling_errors(path: Path) -> Iterator[None]:
         raise InvalidInputError(f"{path}: the file can't be read as a table ({problem}).") from error
 
 
-_BROKEN = (zipfile.BadZipFile, lzma.LZMAError, zlib.error)
+# Of archives; of JSON that is nested without an end; of Excel and archives with parts missing or locked.
+_BROKEN = (zipfile.BadZipFile, lzma.LZMAError, zlib.error, RecursionError, TypeError, IndexError, RuntimeError)
 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[IO[bytes]]:
-    """The bytes of a file, unpacked."""
+    """The bytes of a file of text, unpacked; what isn't text, or a bomb, is refused as soon as it is read."""
     ending = path.suffix.lower()
+    packed = ending[1:] in COMPRESSED
     if ending == ".zip":
         with zipfile.ZipFile(path) as archive:
             names = [name for name in archive.namelist() if not name.endswith("/")]
             if len(names) != 1:
                 raise InvalidInputError(f"{path}: the archive holds {len(names)} files; expected one table.")
             with archive.open(names[0]) as file:
-                yield file
+                yield guarded(file, path, packed=packed)
         return
     if ending == ".zst":
         with pyarrow.input_stream(str(path), compression="zstd") as stream:
-            yield io.BytesIO(stream.read())
+            yield guarded(stream, path, packed=packed)
         return
     opener: Any = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}.get(ending, open)
     with opener(path, "rb") as file:
-        yield file
+        yield guarded(file, path, packed=packed)
 
 
 def _text_options(path: Path, texts: Sequence[str]) -> dict[str, Any]:
@@ -208,8 +228,13 @@ def _check_header(path: Path) -> str:
     with _opened(path) as file, io.TextIOWrapper(file, encoding="utf-8-sig", newline="") as text:
         start = text.read(MOST_CHARACTERS)
     separator = _separator(start)
-    records = csv.reader(io.StringIO(start, newline=""), delimiter=separator, skipinitialspace=True)
-    header = next((record for record in records if record), [])
+    limit = csv.field_size_limit(LONGEST_NAME)
+    try:
+        with _opened(path) as file, io.TextIOWrapper(file, encoding="utf-8-sig", newline="") as text:
+            records = csv.reader(text, delimiter=separator, skipinitialspace=True)
+            header = next((record for record in records if record), [])
+    finally:
+        csv.field_size_limit(limit)
     _refuse_repeats(path, [name.strip() for name in header])
     return separator
 
@@ -229,6 +254,6 @@ def _separator(start: str) -> str:
 
 
 def _refuse_repeats(path: Path, names: Sequence[str]) -> None:
-    repeated = sorted({name for name in names if names.count(name) > 1})
+    repeated = sorted(name for name, count in Counter(names).items() if count > 1)
     if repeated:
         raise InvalidInputError(f"{path}: columns {repeated[:5]} appear more than once; give each its own name.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ from ._errors import UsageError
 from ._estimators import Spec, build, nearest, parse_spec
 from ._limits import best_within, check_limits, rungs_summary, shippable, shipped_line, unused_within
 from ._methods import read_methods
-from ._output import check_free, check_memory, free_folder, written_whole
+from ._output import check_free, check_memory, free_folder, used_alone, written_whole
 from ._prepare import fit_for, learns_from_labels_only, multihop, preparing
 from ._probe import check_fits, few_rows
 from ._progress import told_on
@@ -100,8 +100,9 @@ def run_table(request: Request) -> None:
     folder = check_free(request.out) if request.out else free_folder(f"stepdown-{request.data.name.split('.')[0]}")
     if request.memory is not None:
         check_memory(request.memory, folder)
-    table, models = _checked(request)
-    _run(table, models, folder, _options(request, table), limits=request.limits)
+    with nullcontext() if request.memory is None else used_alone(request.memory):
+        table, models = _checked(request)
+        _run(table, models, folder, _options(request, table), limits=request.limits)
 
 
 def compare_table(request: Request) -> None:

@@ -38,7 +38,7 @@ EPILOG = (
     f"Models by name: {', '.join(KNOWN)}; parameters follow as in [bold]mlp:hidden_layer_sizes=(8,4),alpha=0.01[/bold]."
     " Searches likewise, as in [bold]dynamic:max_fits=100[/bold]."
     " Exit codes: 0 done, 1 the data can't be learned from, 2 the request can't be met, 130 interrupted, 141 the"
-    " reader of the results has left."
+    " reader of the results has left, 143 terminated."
 )
 
 FORMATS = "CSV, Parquet, Feather, JSON lines or Excel, by its ending; CSV and JSON also compressed"
@@ -88,6 +88,15 @@ Trust = Annotated[
         help="Types in the teacher's file to load besides those known to be safe.",
         show_default=False,
         rich_help_panel=MODELS,
+    ),
+]
+TrustShipped = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--trust",
+        metavar="TYPES",
+        help="Types of the student to load besides those of known packages.",
+        show_default=False,
     ),
 ]
 StudentName = Annotated[

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 
+from stepdown.oracle._lock import AlreadyLockedError, locked
+
 from ._errors import UsageError
+
+PART = ".part"
 
 
 def check_free(folder: Path) -> Path:
@@ -44,18 +49,40 @@ def check_memory(memory: Path, out: Path) -> None:
         )
 
 
+def clear_parts(path: Path) -> None:
+    """Remove what killed runs have left beside a result; what a living one is writing has its lock."""
+    ours = re.compile(rf"\.{re.escape(path.name)}\.\w{{1,10}}{re.escape(PART)}")
+    for part in path.absolute().parent.iterdir():
+        if ours.fullmatch(part.name):
+            with suppress(OSError, AlreadyLockedError), locked(part):
+                shutil.rmtree(part) if part.is_dir() else part.unlink()
+
+
+@contextmanager
+def used_alone(memory: Path) -> Iterator[None]:
+    """Keep a memory folder for this run: two that share one would pay twice for the same answers."""
+    memory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        with locked(memory):
+            yield
+    except AlreadyLockedError as error:
+        raise UsageError(f"{memory}: another run uses this memory folder; wait for it, or give another one.") from error
+
+
 @contextmanager
 def written_whole(folder: Path) -> Iterator[Path]:
     """Give a temporary folder beside `folder`, and make it `folder` when all went well.
 
-    After an error or an interruption nothing of it is left. The folder may have come into use in the meantime; then it
-    is refused as by `check_free`, and not overwritten.
+    After an error or an interruption nothing of it is left, and what a killed run left is cleared by the next one. The
+    folder may have come into use in the meantime; then it is refused as by `check_free`, and not overwritten.
     """
     folder = folder.absolute()
     folder.parent.mkdir(parents=True, exist_ok=True)
-    part = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=".part", dir=folder.parent))
+    clear_parts(folder)
+    part = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", suffix=PART, dir=folder.parent))
     try:
-        yield part
+        with locked(part):
+            yield part
         # mkdtemp makes it private to the user; what ships has the rights of any new folder.
         mask = os.umask(0)
         os.umask(mask)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
+from zipfile import BadZipFile
 
 import pandas as pd
 import skops.io
@@ -16,18 +17,22 @@ from sklearn.pipeline import Pipeline
 
 from stepdown import ship
 from stepdown.core import InvalidInputError
+from stepdown.oracle._lock import locked
 
 from ._data import fingerprint, like_training
 from ._errors import UsageError
 from ._formats import read_blocks
+from ._guard import refuse_bomb
+from ._output import PART, clear_parts
 from ._terminal import give, output, tell
 
 BLOCK = 50_000  # rows
+KNOWN_PACKAGES = ("stepdown", "sklearn", "skrub", "numpy", "scipy", "pandas", "lightgbm", "xgboost")
 
 
-def predict_table(folder: Path, table: Path, out: Path | None, proba: bool) -> None:
+def predict_table(folder: Path, table: Path, out: Path | None, proba: bool, trust: Sequence[str] = ()) -> None:
     """Write the student's answers to the rows of a table, block by block."""
-    student, manifest = _loaded(folder)
+    student, manifest = _loaded(folder, trust)
     if proba and not hasattr(student, "predict_proba"):
         raise UsageError(f"--proba: the student is a {manifest['class']}, which gives no probabilities.")
     columns: dict[str, str] = manifest["columns"]
@@ -61,9 +66,9 @@ def predict_table(folder: Path, table: Path, out: Path | None, proba: bool) -> N
         give(json.dumps({"file": str(out), "rows": n_rows}))
 
 
-def export_student(folder: Path, language: str, table: str | None, out: Path | None) -> None:
+def export_student(folder: Path, language: str, table: str | None, out: Path | None, trust: Sequence[str] = ()) -> None:
     """Write the student as code over the raw columns of the table."""
-    student, manifest = _loaded(folder)
+    student, manifest = _loaded(folder, trust)
     if table is not None and language not in ("sql", "duckdb"):
         raise UsageError(f"--table names the table of a query; it has no meaning with --to {language}.")
     names = list(manifest["columns"])
@@ -96,8 +101,11 @@ def _export_onnx(student: Pipeline, names: list[str], out: Path | None) -> None:
     give(json.dumps({"to": "onnx", "file": str(out)}))
 
 
-def _loaded(folder: Path) -> tuple[Pipeline, dict[str, Any]]:
-    """The student and what the run wrote about it; a file that isn't the one it wrote is refused."""
+def _loaded(folder: Path, trust: Sequence[str]) -> tuple[Pipeline, dict[str, Any]]:
+    """The student and what the run wrote about it; a file that isn't the one it wrote is refused.
+
+    The folder may come from somebody else, so its own word for which types are safe counts for known packages only.
+    """
     try:
         manifest = json.loads((folder / "result.json").read_text(encoding="utf-8"))["student"]
         file, wanted, types = folder / manifest["file"], manifest["fingerprint"], manifest["trusted_types"]
@@ -106,9 +114,17 @@ def _loaded(folder: Path) -> tuple[Pipeline, dict[str, Any]]:
         raise UsageError(f"{folder} isn't a folder that `stepdown run` has written; run it, and give --out.") from error
     if found != wanted:
         raise UsageError(f"{file} was changed after the run: its hash isn't the one in result.json. Run again.")
+    trusted = {name.strip() for names in trust for name in names.split(",")}
+    strange = [name for name in types if name.partition(".")[0] not in KNOWN_PACKAGES and name not in trusted]
+    if strange:
+        raise UsageError(
+            f"{file} holds types of packages that stepdown doesn't know; if you trust them, add --trust"
+            f" '{','.join(strange)}'"
+        )
     try:
+        refuse_bomb(file)
         return skops.io.load(file, trusted=types), manifest
-    except (ImportError, AttributeError, TypeError, ValueError) as error:
+    except (ImportError, AttributeError, TypeError, ValueError, KeyError, BadZipFile) as error:
         line = " ".join(str(error).split())[:200].rstrip(".")
         raise UsageError(f"{file} can't be loaded here ({line}); versions of packages are in result.json.") from error
 
@@ -121,9 +137,10 @@ def _written(out: Path | None) -> Iterator[TextIO]:
         return
     if out.exists():
         raise UsageError(f"{out}: there is such a file already; give --out another name.")
-    part = out.with_name(f".{out.name}.part")
+    clear_parts(out)
+    part = out.with_name(f".{out.name}.{os.getpid()}{PART}")
     try:
-        with part.open("w", encoding="utf-8", newline="") as file:
+        with part.open("w", encoding="utf-8", newline="") as file, locked(part):
             yield file
         os.replace(part, out)
     except OSError as error:

@@ -17,11 +17,12 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 from skops.io.exceptions import UntrustedTypesFoundException
 
-from stepdown.core import InvalidInputError
+from stepdown.core import InvalidInputError, StepdownError
 from stepdown.learners import peel
 
 from ._data import Data
 from ._errors import UsageError
+from ._guard import refuse_bomb
 
 TRIED_ROWS = 20
 
@@ -32,6 +33,7 @@ def load_teacher(path: Path, trust: Sequence[str]) -> Any:
         raise UsageError(f"{path}: file not found.")
     trusted = {name.strip() for names in trust for name in names.split(",") if name.strip()}
     try:
+        refuse_bomb(path)
         strange = [name for name in skops.io.get_untrusted_types(file=path) if name not in trusted]
         if strange:
             raise UsageError(
@@ -44,9 +46,9 @@ def load_teacher(path: Path, trust: Sequence[str]) -> Any:
             f"{path} is not a model file of skops; write one with skops.io.dump(model, 'model.skops'). Pickles are not"
             " read, because loading them executes code."
         ) from error
-    except (ImportError, AttributeError, TypeError, ValueError) as error:
-        if isinstance(error, UsageError):
-            raise
+    except StepdownError:
+        raise
+    except Exception as error:  # a file that somebody made fails in every way there is
         raise UsageError(
             f"{path} can't be loaded here ({_one_line(error)}); the packages that made it may be of other versions."
         ) from error

@@ -18,6 +18,8 @@ from typing import Any, NamedTuple, TextIO
 from rich.console import Console
 from rich.text import Text
 
+from stepdown.ship import shown
+
 
 class Output(NamedTuple):
     """What the options of a command say about what is printed."""
@@ -52,7 +54,10 @@ def show(text: str, drawn: Any = None) -> None:
     console = Console(stderr=output().json)
     if console.is_terminal and drawn is not None:
         console.print(drawn)
-    elif output().json:
+        return
+    # Column names and labels are the file's, and must not steer the terminal.
+    text = "\n".join(shown(line) for line in text.split("\n"))
+    if output().json:
         _to_stderr(text)
     else:
         # Rich would fold lines to 80 columns.
@@ -69,7 +74,7 @@ def tell(text: str, style: str = "", *, always: bool = False) -> None:
     """Print a line that is not a result to standard error; `style` is for its first word."""
     if output().quiet and not always:
         return
-    head, space, rest = " ".join(text.split()).partition(" ")
+    head, space, rest = shown(" ".join(text.split())).partition(" ")
     console = Console(stderr=True)
     if console.is_terminal:
         console.print(Text.assemble((head, style), space, rest), soft_wrap=True)

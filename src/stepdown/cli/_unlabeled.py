@@ -12,7 +12,7 @@ import pandas as pd
 from stepdown.core import InvalidInputError
 from stepdown.oracle._answer_file import row_keys
 
-from ._data import Data, as_labels, fingerprint, kind_of, like_training, without_decimal_commas
+from ._data import Data, as_labels, as_numbers, fingerprint, kind_of, like_training
 from ._estimators import nearest
 from ._formats import read_table
 
@@ -41,14 +41,14 @@ def with_test(table: Data, path: Path) -> Data:
     frame = frame[known].reset_index(drop=True)
     if frame.empty:
         raise InvalidInputError(f"{path}: every value of the target {target!r} is missing.")
-    column = without_decimal_commas(frame[target])
+    column = as_numbers(frame[target])
     if table.task == "regression":
         numeric = pd.api.types.is_numeric_dtype(column)
         y = column.to_numpy(float) if numeric else None
         if y is None or not np.isfinite(y).all():
             raise InvalidInputError(f"{path}: the target {target!r} isn't numeric and finite throughout; fix the file.")
     else:
-        y = as_labels(column)
+        y = as_labels(column, path)
         unknown = np.setdiff1d(y.astype(str), table.y.astype(str))
         if len(unknown):
             raise InvalidInputError(

@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -22,8 +22,11 @@ from scipy.sparse import issparse
 
 from stepdown.core import InvalidInputError, NotSupportedError
 
+from ._lock import AlreadyLockedError, locked
+
 log = logging.getLogger("stepdown")
 
+_LINE_BYTES = 256  # at most, of an answer that is a label
 _BEGINNING = '{"row": '
 # From here on floats can't hold every integer, and two rows could look the same.
 _LARGEST_EXACT = 2**53
@@ -96,11 +99,12 @@ def _digest(content: bytes) -> str:
 class AnswerFile:
     """An append-only file of answers.
 
-    A last line that was cut off is skipped, also when more lines follow it.
+    A line that was cut off is skipped, also when more lines follow it, and so is one that has changed on the disk.
     """
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
+        self._unwritten: list[tuple[str, Answer]] = []
         if not self.path.parent.is_dir():
             raise InvalidInputError(
                 f"store={str(path)!r}: the folder {str(self.path.parent)!r} doesn't exist; create it first."
@@ -116,9 +120,13 @@ class AnswerFile:
                 self._add(answers, line, number)
         return answers
 
-    def append(self, answers: Iterable[tuple[str, Answer]]) -> None:
-        """Write answers, and return when they are on the disk."""
-        lines = "".join(_line(key, answer) for key, answer in answers)
+    def append(self, answers: Sequence[tuple[str, Answer]]) -> None:
+        """Write answers, and return when they are on the disk.
+
+        What a full disk has kept out is written with the next answers.
+        """
+        self._unwritten += answers
+        lines = "".join(_line(key, answer) for key, answer in self._unwritten)
         with self.path.open("a+b") as file:
             if file.seek(0, os.SEEK_END) > 0:
                 file.seek(-1, os.SEEK_END)
@@ -127,22 +135,42 @@ class AnswerFile:
             file.write(lines.encode())
             file.flush()
             os.fsync(file.fileno())
+        self._unwritten.clear()
+
+    def check_room(self, n_answers: int, n_classes: int) -> None:
+        """Raise before answers are paid for that the disk has no room for."""
+        size = self.path.stat().st_size if self.path.exists() else 0
+        try:
+            with self.path.open("ab") as file:
+                try:
+                    file.write(b"\n" * n_answers * (_LINE_BYTES + 24 * n_classes))
+                    file.flush()
+                    os.fsync(file.fileno())
+                finally:
+                    os.truncate(self.path, size)
+        except OSError as error:
+            raise InvalidInputError(
+                f"store={str(self.path)!r} can't be written ({error.strerror}), so nothing was queried. Make room, or"
+                " give another path."
+            ) from error
 
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Keep other processes from querying at the same time, where the system has such locks."""
-        try:
-            import fcntl
-        except ImportError:  # Windows
-            yield
-            return
-        with self.path.open("ab") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+        self.path.touch()
+        with ExitStack() as stack:
+            try:
+                stack.enter_context(locked(self.path))
+            except AlreadyLockedError:
+                log.warning("%s: another process is querying; waiting for it", self.path)
+                stack.enter_context(locked(self.path, wait=True))
             yield
 
     def _add(self, answers: dict[str, Answer], line: str, number: int) -> None:
         try:
             entry = json.loads(line)
+            if entry.pop("check", None) not in (None, _check(entry)):  # files of before have none
+                raise ValueError("the line was changed")
             value, classes = entry["answer"], entry.get("classes")
             answer = Answer(
                 tuple(float(part) for part in value) if isinstance(value, list) else value,
@@ -150,12 +178,12 @@ class AnswerFile:
             )
             answers.setdefault(entry["row"], answer)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            if not (line.startswith(_BEGINNING) or _BEGINNING.startswith(line)):
+            if not (answers or line.startswith(_BEGINNING) or _BEGINNING.startswith(line)):
                 raise InvalidInputError(
                     f"store={str(self.path)!r}: line {number} is not a stored answer: {line[:60]!r}. Give the path of a"
                     " new file, or of one that was written here."
                 ) from error
-            log.warning("%s: line %d was cut off and is skipped", self.path, number)
+            log.warning("%s: line %d was cut off or changed, and is skipped", self.path, number)
 
 
 def _line(key: str, answer: Answer) -> str:
@@ -163,7 +191,11 @@ def _line(key: str, answer: Answer) -> str:
     entry: dict[str, Any] = {"row": key, "answer": value}
     if answer.classes is not None and not answer.is_label:
         entry["classes"] = _plain(answer.classes)
-    return json.dumps(entry) + "\n"
+    return json.dumps(entry | {"check": _check(entry)}) + "\n"
+
+
+def _check(entry: dict[str, Any]) -> str:
+    return blake2b(json.dumps(entry).encode(), digest_size=4).hexdigest()
 
 
 def _plain(labels: Sequence[Any]) -> list[Any]:

@@ -195,6 +195,8 @@ class Queried(ClassifierMixin, BaseEstimator):
         batches = [fresh[:first]] if first else []
         batches += [fresh[at : at + self.batch_size] for at in range(first, len(fresh), self.batch_size)]
         for batch in batches:
+            if self._file is not None:
+                self._file.check_room(len(batch), 0 if classes is None or self.is_hard else len(classes))
             answers = self._read(self._call(_safe_indexing(X, np.array(batch))), len(batch), classes)
             new = list(zip([keys[place] for place in batch], answers, strict=True))
             known.update(new)  # before the file: a full disk must not lose what was paid for

@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.sparse import issparse
 from sklearn.base import is_regressor
 from sklearn.model_selection import check_cv
@@ -33,6 +34,12 @@ from stepdown.core import (
 from stepdown.learners import peel, predictions
 
 from ._contents import check_columns, check_labels, check_names, plain_columns, prepares
+
+# Beyond these a table of probabilities, of which several are held, fills the memory.
+_MANY_CLASSES, _MOST_CELLS = 1000, 100_000_000
+# Squares of these, summed over all rows, are still numbers.
+_TINY = 1e-140
+_NO_SPLIT = 1e-8
 
 
 def check_rows(
@@ -156,11 +163,13 @@ def check_targets(data: TransferSet, folds: int) -> None:
     if data.classes is None:
         if not np.all(np.isfinite(y)):
             raise InvalidInputError("y contains NaN or infinity: a regressor needs finite targets.")
+        check_spread(np.asarray(y, dtype=np.float64))
         return
     check_classification_targets(y)
     names, counts = np.unique(y, return_counts=True)
     if len(names) < 2:
         raise InvalidInputError(f"y holds one class only, {names.tolist()}: a classifier needs at least two classes.")
+    check_class_count(len(y), len(names))
     if counts.min() < 2:
         lone = names[counts < 2].tolist()
         raise InvalidInputError(
@@ -173,6 +182,35 @@ def check_targets(data: TransferSet, folds: int) -> None:
             raise InvalidInputError(
                 f"sample_weight: all rows of the classes {weightless[:5].tolist()} have weight 0. Drop these rows."
             )
+
+
+def check_class_count(n_samples: int, n_classes: int) -> None:
+    """Refuse more classes than tables of probabilities can have columns."""
+    if n_classes > _MANY_CLASSES and n_samples * n_classes > _MOST_CELLS:
+        raise InvalidInputError(
+            f"y holds {n_classes:,} classes in {n_samples:,} rows: a table of their probabilities would have"
+            f" {n_samples * n_classes:,} cells. Merge rare classes; if the labels are amounts, use a regressor."
+        )
+
+
+def check_spread(y: NDArray[np.float64]) -> None:
+    """Refuse targets whose squares aren't numbers any more; warn of those that trees don't tell apart."""
+    low, high = float(y.min()), float(y.max())
+    half = high / 2 - low / 2  # which doesn't overflow
+    if half == 0:
+        return
+    if not _TINY < half < 1 / _TINY or max(-low, high) > 1 / _TINY:
+        raise InvalidInputError(
+            f"y lies between {low:g} and {high:g}: the squares of such differences are beyond what floats hold. Rescale"
+            " the targets."
+        )
+    if half < _NO_SPLIT:
+        warnings.warn(
+            f"y differs by {2 * half:.2g} at most; scikit-learn's trees don't split below a variance of 2e-16. Rescale"
+            " the targets.",
+            UserWarning,
+            stacklevel=4,
+        )
 
 
 def check_classes(teacher: Any, data: TransferSet) -> None:

@@ -10,16 +10,18 @@ from __future__ import annotations
 import hashlib
 import os
 import pickle
+import stat
 import warnings
 from copy import copy
 from pathlib import Path
+from threading import get_ident
 from typing import Any
 
 import joblib
 import numpy as np
 from sklearn.utils.validation import check_memory
 
-from stepdown.core import TransferSet, package_versions
+from stepdown.core import InvalidInputError, TransferSet, package_versions
 from stepdown.learners import fit_to
 
 _MAGIC = b"stepdown store 1\n"
@@ -63,6 +65,21 @@ def _plain(X: Any) -> list[Any]:
     ]
 
 
+def refuse_shared(folder: Path) -> None:
+    """Refuse a folder that others can write to: reading a pickle that somebody planted there would run their code."""
+    if os.name == "nt" or not folder.exists():
+        return
+    about = folder.stat()
+    reason = "belongs to another user" if about.st_uid not in (os.geteuid(), 0) else ""
+    if about.st_mode & stat.S_IWOTH:
+        reason = "can be written by everybody"
+    if reason:
+        raise InvalidInputError(
+            f"memory: the folder {folder} {reason}, and holds pickles, which run code when they are read. Use a folder"
+            " of your own, such as one with the rights 700."
+        )
+
+
 class Store:
     """Items under the hash of what they depend on.
 
@@ -90,6 +107,8 @@ class Store:
         folder = folder_of(memory)
         if folder is None:
             return None
+        refuse_shared(folder.parent)
+        refuse_shared(folder)
         try:
             if isinstance(memory, joblib.Memory):
                 return _InMemory(memory, folder, hash_of_rows(data), *root)
@@ -125,10 +144,14 @@ class Store:
         except Exception as error:  # third-party models fail to pickle in every way there is
             warnings.warn(f"{key[0]} can't be kept: {type(error).__name__}: {error}", UserWarning, stacklevel=2)
             return
-        self.folder.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(f".{os.getpid()}.part")
-        part.write_bytes(_MAGIC + _digest(body) + body)
-        os.replace(part, path)
+        part = path.with_suffix(f".{os.getpid()}-{get_ident()}.part")
+        try:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            part.write_bytes(_MAGIC + _digest(body) + body)
+            os.replace(part, path)
+        except OSError as error:  # a full disk costs the next search time, and this one nothing
+            part.unlink(missing_ok=True)
+            warnings.warn(f"{path.parent} can't be written: {error.strerror}.", UserWarning, stacklevel=2)
 
     def _path(self, key: tuple[Any, ...]) -> Path:
         return self.folder / f"{key[0]}-{hash_of(*key)}.pkl"

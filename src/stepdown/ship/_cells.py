@@ -10,11 +10,14 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from stepdown.core import InvalidInputError
+
 from ._program import Category, Written
 
 Kind = Literal["number", "date", "category"]
 EPOCH = date(1970, 1, 1).toordinal()
 DAY = 86_400_000_000  # microseconds
+LARGEST = 3.4e38  # trees read single precision: to them whatever is beyond is infinite
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,10 @@ class Reading:
             return made
         numbers = numbers_of(cells, self.written)
         gaps = np.isnan(numbers)
+        if np.abs(numbers[~gaps]).max(initial=0.0) > LARGEST:
+            raise InvalidInputError(
+                f"column {self.name!r} holds numbers beyond {LARGEST:.2g}, which are infinite to trees; rescale them."
+            )
         return np.column_stack([np.where(gaps, self.fill, numbers), *([gaps] if self.marks_gaps else [])])
 
 
@@ -84,7 +91,7 @@ def number_of(cell: Any, written: Written) -> float:
         cell = cell.replace(written.decimal, ".")
     try:
         number = float(cell)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return math.nan
     return number if math.isfinite(number) else math.nan
 

@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from stepdown.core import InvalidInputError
 
 from ._cells import Reading, cells_of
-from ._reading import read_column
+from ._reading import FEW, read_column
 from ._text import shown
 
 MOST_LINES = 30
@@ -69,7 +69,8 @@ class TableColumns(TransformerMixin, BaseEstimator):
         self.readings_ = [reading for reading in found.values() if isinstance(reading, Reading)]
         self.left_out_ = {name: reason for name, reason in found.items() if isinstance(reason, str)}
         if not self.readings_:
-            told = "; ".join(self.notes())
+            notes = self.notes()
+            told = "; ".join(notes[:FEW]) + f"; and {len(notes) - FEW} more" * (len(notes) > FEW)
             raise InvalidInputError(f"no column is left to learn from; overrule how columns are read. {told}")
         self._keep([len(reading.names) for reading in self.readings_])
         return self

@@ -105,6 +105,7 @@ class SquaredError(Objective):
     def __init__(self, targets: Floats, weight: Floats) -> None:
         total = weight.sum()
         self.centre = float(np.dot(weight, targets) / total) if total > 0 else 0.0
+        self._low, self._high = targets.min(), targets.max()
         self._targets = targets - self.centre
         self._weight = weight
         self.columns = np.stack([weight, weight * self._targets, weight * self._targets**2])
@@ -125,7 +126,8 @@ class SquaredError(Objective):
         return np.zeros(sums.shape[1])
 
     def means(self, sums: Floats) -> tuple[Floats, Floats]:
-        return self.answers(sums)[:, None] + self.centre, sums[0]
+        # Rounding, of weights far apart and of the centre, must not lead out of what was observed.
+        return np.clip(self.answers(sums)[:, None] + self.centre, self._low, self._high), sums[0]
 
     def spread(self, sums: Floats) -> Floats:
         return np.divide(-self.value(sums), sums[0], out=np.zeros_like(sums[0]), where=sums[0] > 0)
