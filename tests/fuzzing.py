@@ -11,4 +11,10 @@ CHECKS = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_t
 def fuzz(few):
     """So many examples, the same at every run; with FUZZ_EXAMPLES that many, new ones at every run."""
     checks = [*CHECKS, HealthCheck.function_scoped_fixture]
-    return settings(max_examples=EXAMPLES or few, deadline=None, derandomize=not EXAMPLES, suppress_health_check=checks)
+    return settings(
+        max_examples=EXAMPLES or few,
+        deadline=None,
+        derandomize=not EXAMPLES,
+        suppress_health_check=checks,
+        phases=(Phase.explicit, Phase.generate),
+    )

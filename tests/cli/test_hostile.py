@@ -19,6 +19,7 @@ from stepdown.cli._guard import refuse_bomb
 from stepdown.core import InvalidInputError
 
 ROWS = [f"{place % 7},{place % 3},{'ab'[place % 2]}" for place in range(40)]
+QUICK = ("--teacher", "forest:n_estimators=5", "--search", "one-hop")
 TABLE = "\n".join(["x,z,y", *ROWS]) + "\n"
 
 
@@ -162,7 +163,7 @@ def test_a_name_that_no_file_has(name, call):
 
 def test_a_run_folder_of_a_stranger_is_not_taken_at_its_word(call, tmp_path):
     path = written(tmp_path / "t.csv", TABLE)
-    assert call("run", path, "--target", "y", "--teacher", "forest:n_estimators=5", "--out", "out").exit_code == 0
+    assert call("run", path, "--target", "y", *QUICK, "--out", "out").exit_code == 0
     about = json.loads((tmp_path / "out" / "result.json").read_text())
     about["student"]["trusted_types"].append("os.system")
     (tmp_path / "out" / "result.json").write_text(json.dumps(about))
@@ -175,7 +176,7 @@ def test_a_memory_folder_that_everybody_can_write_to(call, tmp_path):
     path, memory = written(tmp_path / "t.csv", TABLE), tmp_path / "memory"
     memory.mkdir()
     memory.chmod(0o777)
-    said = call("run", path, "--target", "y", "--memory", memory)
+    said = call("run", path, "--target", "y", *QUICK, "--memory", memory)
     assert (said.exit_code, "can be written by everybody" in said.output) == (1, True)
     memory.chmod(stat.S_IRWXU)
-    assert call("run", path, "--target", "y", "--memory", memory, "--search", "one-hop").exit_code == 0
+    assert call("run", path, "--target", "y", *QUICK, "--memory", memory).exit_code == 0

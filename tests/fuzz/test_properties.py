@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from sklearn.base import clone
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.linear_model import Ridge
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
@@ -21,7 +22,8 @@ from stepdown.learners import fit_to
 from stepdown.search import Fixed, Gate
 from stepdown.trainers import Effort, TreeSearch
 
-SEARCH = TreeSearch(Effort(candidates=4, refined=2, passes=1))
+# Pruning gives up some of the objective, on purpose.
+SEARCH = TreeSearch(Effort(candidates=4, refined=2, passes=1), prune=0.0)
 EXTREME = [1e-6, 1e-3, 1.0, 1e3, 1e6]
 
 
@@ -73,9 +75,15 @@ def test_a_soft_tree_depends_on_what_rows_weights_and_classes_say(data, tree, po
     np.testing.assert_array_equal(scaled.predict_proba(data.X), says)
     rows = np.array(order.sample(range(data.n_samples), data.n_samples))
     np.testing.assert_array_equal(fit_to(tree, data.take(rows)).predict_proba(data.X), says)
+    # Sums over classes are rounded by their order, which may choose another of two splits that are worth the same.
     columns = np.array(order.sample(range(len(data.classes)), len(data.classes)))
-    renamed = fit_to(tree, data.replace(y=data.y[:, columns]))
-    np.testing.assert_array_equal(renamed.predict_proba(data.X), says[:, columns])
+    stump = clone(tree).set_params(max_depth=1)
+    one, other = fit_to(stump, data), fit_to(stump, data.replace(y=data.y[:, columns]))
+    losses = [
+        np.average((data.y - says) ** 2, axis=0, weights=data.weights()).sum()
+        for says in (one.predict_proba(data.X), other.predict_proba(data.X)[:, np.argsort(columns)])
+    ]
+    assert losses[1] == pytest.approx(losses[0], rel=1e-9, abs=1e-12)
 
 
 @fuzz(25)
@@ -123,7 +131,7 @@ def test_regression_stays_in_the_range_of_the_targets(data, y, offset, depth):
         return np.average((model.predict(data.X) - y) ** 2, weights=data.weights())
 
     rounding = 1e-9 * np.average((y - np.average(y, weights=data.weights())) ** 2, weights=data.weights())
-    assert loss(searched) <= loss(plain) + rounding + 1e-9 * np.abs(y).max() ** 2 * 1e-6
+    assert loss(searched) <= loss(plain) + rounding + (1e-14 * np.abs(y).max()) ** 2
 
 
 @fuzz(20)

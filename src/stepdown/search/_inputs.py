@@ -71,9 +71,10 @@ def check_rows(
     if _num_samples(X) < 2:
         raise InvalidInputError("n_samples=1: a chain can't be validated on one sample.")
     if sample_weight is not None:
-        sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-        if not np.any(sample_weight > 0):
+        # Before scikit-learn's check, which says it with other words since 1.8.
+        if not np.any(np.asarray(sample_weight) != 0):
             raise InvalidInputError("sample_weight: all weights are zero, so nothing is left to learn from.")
+        sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
     if groups is not None:
         groups = column_or_1d(groups)
         check_consistent_length(y, groups)
