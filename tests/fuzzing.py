@@ -16,5 +16,4 @@ def fuzz(few):
         deadline=None,
         derandomize=not EXAMPLES,
         suppress_health_check=checks,
-        phases=(Phase.explicit, Phase.generate),
     )
