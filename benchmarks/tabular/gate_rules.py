@@ -207,8 +207,8 @@ Written by `python -m benchmarks.tabular.gate_rules` from `benchmarks/results/ga
 development suite) and `gate_other.json` ({other} runs on other sets of the same wheel). Forest of 100 trees, tree of
 depth 4, at most 300 training rows; every run validates all ways on five halvings of its rows, the teacher (unless it is
 frozen), its signals and the bridges made again in each half, and scores all ways on rows that chose nothing. So all
-rules below are judged on the same fits. Points of test accuracy by which the way taken beats the preferred one: mean
-over data sets ± its standard error.
+rules below are judged on the same fits; the tree search didn't cut branches yet when they were made. Points of test
+accuracy by which the way taken beats the preferred one: mean over data sets ± its standard error.
 
 A *corrected* error counts that the halves learn from one another's rows (Nadeau and Bengio 2003): for one halving it is
 1.73 times that over rows, for ever so many 1.41 times. *Posterior*: the advantage shrunk towards its mean over the sets
