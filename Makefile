@@ -18,13 +18,17 @@ export OPENBLAS_NUM_THREADS ?= 1
 
 DOCS := $(VENV)-docs
 
-.PHONY: demo test test-minimum soak package audit check format lint types lock hooks bench-tabular bench-queries bench-study bench-cost docs clean
+.PHONY: demo test axe test-minimum soak package audit check format lint types lock hooks bench-tabular bench-queries bench-study bench-cost docs clean
 
 demo: $(APP)  ## fit, compare and write a small model on a real data set
 	$(BIN)/stepdown demo --out stepdown-demo
 
 test: $(READY)  ## tests and doctests
 	$(BIN)/python -m pytest -n auto -q --doctest-modules --doctest-glob='*.md' tests src README.md docs
+
+axe: $(READY)  ## the report in a real browser: needs npm and Chromium
+	npm install --silent --no-save axe-core@4.14.1
+	$(BIN)/python -m pytest -q tests/ship/test_axe.py
 
 test-minimum: $(OLDEST)  ## the estimator side on the oldest versions that pyproject.toml allows
 	$(VENV)-minimum/bin/python -m pytest -n auto -q -W "ignore::pytest.PytestRemovedIn10Warning" \
@@ -127,4 +131,4 @@ $(LOCK):
 	touch $@
 
 clean:
-	rm -rf $(VENV) $(VENV)-minimum $(VENV)-lock $(VENV)-package $(DOCS) build dist stepdown-demo .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) $(VENV)-minimum $(VENV)-lock $(VENV)-package $(DOCS) build dist node_modules stepdown-demo .pytest_cache .mypy_cache .ruff_cache

@@ -1,5 +1,6 @@
 """The commands from end to end: what they print, what they write, what they refuse."""
 
+import html
 import json
 import os
 import pickle
@@ -57,12 +58,15 @@ def test_run_ships_a_student_that_loads_and_answers(call, table, tmp_path):
     folder = tmp_path / "shipped"
     assert sorted(path.name for path in folder.iterdir()) == [
         "chain.txt",
+        "report.html",
         "result.json",
         "student.skops",
         "student.txt",
     ]
 
     summary = json.loads((folder / "result.json").read_text())
+    assert f"{summary['headline']}\nThe page: shipped/report.html" in result.stdout
+    assert summary["headline"] in html.unescape((folder / "report.html").read_text())
     assert summary["schema"] == 1
     assert summary["task"] == "classification"
     assert summary["seed"] == 0
@@ -303,7 +307,7 @@ def test_compare_prints_and_keeps_the_verdict(call, table, tmp_path):
     arguments = (*SMALL, "--outer-folds", "3", "--repeats", "1", "--out", "verdict")
     result = fine(call("compare", table, "--target", "churn", *arguments))
     folder = tmp_path / "verdict"
-    assert sorted(path.name for path in folder.iterdir()) == ["verdict.html", "verdict.json", "verdict.txt"]
+    assert sorted(path.name for path in folder.iterdir()) == ["report.html", "verdict.json", "verdict.txt"]
     summary = json.loads((folder / "verdict.json").read_text())
     assert summary["folds"] == 3
     assert {"plain", "labels", "one-hop", "multihop", "control"} <= {way["name"] for way in summary["ways"]}
@@ -402,6 +406,7 @@ def test_a_reader_that_leaves_stops_nothing(table, tmp_path, told):
     assert done.returncode == 128 + signal.SIGPIPE
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         "chain.txt",
+        "report.html",
         "result.json",
         "student.skops",
         "student.txt",

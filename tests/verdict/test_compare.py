@@ -39,7 +39,7 @@ def wine():
 def test_all_ways_stand_side_by_side(verdict) -> None:
     summary = verdict.to_dict()
     names = [way["name"] for way in summary["ways"]]
-    assert names == ["plain", "labels", "one-hop", "multihop", "control", "chosen", "teacher"]
+    assert names == ["plain", "labels", "one-hop", "multihop", "control", "chosen", "teacher", "baseline"]
     assert all(len(way["scores"]) == 3 for way in summary["ways"])
     assert {"better training", "the teacher", "the hops"} <= {row["question"] for row in summary["comparisons"]}
 

@@ -12,6 +12,8 @@ from ._estimators import Spec
 from ._jobs import Request, _at_work, _checked, _name_files, _options, _settings, _tell_notices
 from ._output import check_free, written_whole
 from ._prepare import multihop, preparing
+from ._reporting import command_of
+from ._results import save_page
 from ._terminal import give, show
 
 
@@ -48,6 +50,7 @@ def diagnose_table(request: Request) -> None:
         with written_whole(request.out) as part:
             (part / "diagnosis.json").write_text(render_json(summary), encoding="utf-8")
             (part / "diagnosis.txt").write_text(f"{render_diagnosis_text(summary)}\n", encoding="utf-8")
+        save_page(request.out, summary | {"command": command_of("diagnose", request)})
     show(render_diagnosis_text(summary) + "\n")
     if request.out:
         _name_files(request.out)

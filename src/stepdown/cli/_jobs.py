@@ -38,7 +38,8 @@ from ._output import check_free, check_memory, free_folder, used_alone, written_
 from ._prepare import fit_for, learns_from_labels_only, multihop, preparing
 from ._probe import check_fits, few_rows
 from ._progress import told_on
-from ._results import package_versions, run_summary, save_run, save_verdict, shortened
+from ._reporting import KEPT, command_of, reported, said, with_verdict
+from ._results import package_versions, run_summary, save_page, save_run, save_verdict, shortened
 from ._searches import read_search
 from ._teacher_file import check_answers, load_teacher, on_columns
 from ._terminal import give, show, tell
@@ -102,7 +103,7 @@ def run_table(request: Request) -> None:
         check_memory(request.memory, folder)
     with nullcontext() if request.memory is None else used_alone(request.memory):
         table, models = _checked(request)
-        _run(table, models, folder, _options(request, table), limits=request.limits)
+        _run(table, models, folder, _options(request, table), command_of("run", request), limits=request.limits)
 
 
 def compare_table(request: Request) -> None:
@@ -120,6 +121,7 @@ def compare_table(request: Request) -> None:
     if request.out:
         with written_whole(request.out) as part:
             save_verdict(part, summary)
+        save_page(request.out, summary | {"command": command_of("compare", request)})
     _show_summary(summary)
     if request.out:
         _name_files(request.out)
@@ -131,7 +133,8 @@ def demonstrate(out: Path | None, seed: int) -> None:
     folder = check_free(out) if out else free_folder("stepdown-demo")
     models = Models(parse_spec("forest:n_estimators=100"), parse_spec("tree:max_depth=4"))
     options = {"cv": 5, "scoring": None, "random_state": seed, "n_jobs": 1, "search": Gate()}
-    _run(_digits(), models, folder, options, verdict_folds=5)
+    command = f"stepdown demo --seed {seed} --out {folder}"
+    _run(_digits(), models, folder, options, command, verdict_folds=5)
 
 
 # What can be refused before anything long starts ----------------------------------------------------------------------
@@ -256,6 +259,7 @@ def _run(
     models: Models,
     folder: Path,
     options: dict[str, Any],
+    command: str,
     *,
     limits: Mapping[str, float] | None = None,
     verdict_folds: int | None = None,
@@ -274,7 +278,7 @@ def _run(
             pool = None if pool is None else prepare.transform(pool)
         estimator.fit(X, table.y, X_unlabeled=pool)
         summary = run_summary(estimator, table, _settings(models, options))
-    model = estimator.student_
+    model, best = estimator.student_, None
     if limits:
         best = best_within(estimator, limits)
         model = best.model
@@ -287,14 +291,19 @@ def _run(
     verdict = None
     if verdict_folds is not None or table.test is not None:
         verdict = _verdict(table, models, options, verdict_folds or OUTER_FOLDS, repeats=1)
+    found = reported(estimator, shipped, best, table, X)
+    if verdict is not None and found:
+        found = with_verdict(found, verdict)
+    summary |= {key: found[key] for key in KEPT if key in found}
     with written_whole(folder) as part:
         save_run(part, shipped, estimator.chain_, summary, table)
         if verdict is not None:
             save_verdict(part, verdict)
-    for found in (summary, verdict):
-        if found is not None:
-            _show_summary(found)
-    if limits:
+    page = save_page(folder, {**found, **summary, "command": command})
+    for shown in (summary, verdict):
+        if shown is not None:
+            _show_summary(shown)
+    if best is not None:
         show(f"{shipped_line(best)}\n")
     if "queries" in summary:
         show(f"{queries_line(summary['queries'])}\n")
@@ -311,8 +320,12 @@ def _run(
         f'  skops.io.load("{folder / "student.skops"}", trusted=types)   # types, also in result.json:\n'
         f"  {', '.join(types) or 'none'}"
     )
-    found = summary | {"folder": str(folder)} | ({} if verdict is None else {"verdict": verdict})
-    give(render_json(found))
+    if "headline" in found:
+        show(f"\n{found['headline']}")
+    if page is not None:
+        show(f"The page: {page}")
+    told = summary | {"folder": str(folder)} | ({} if verdict is None else {"verdict": verdict})
+    give(render_json(told))
 
 
 def _verdict(table: Data, models: Models, options: dict[str, Any], folds: int, repeats: int) -> dict[str, Any]:
@@ -327,6 +340,7 @@ def _verdict(table: Data, models: Models, options: dict[str, Any], folds: int, r
     with _at_work():
         verdict = compare(estimator, table.X, table.y, **where, scoring=options["scoring"], X_unlabeled=table.unlabeled)
     summary = verdict.to_dict()
+    summary |= said(summary)
     summary |= {
         "settings": _settings(models, options) | drawn,
         "data": {**summary.get("data", {}), **table.origin},

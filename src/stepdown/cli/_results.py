@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,14 @@ from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import Pipeline
 
 from stepdown.core import HopRecord, NotSupportedError
-from stepdown.learners import complexity, peel
+from stepdown.learners import complexity
 from stepdown.ship import rules
-from stepdown.verdict import render_json, render_page, render_text, summary_sentence
+from stepdown.ship._page import page
+from stepdown.ship._report import hop_row, one_line
+from stepdown.verdict import render_json, render_text, summary_sentence
 
 from ._data import Data, fingerprint, kind_of
+from ._terminal import tell
 
 PACKAGES = (
     "stepdown",
@@ -56,7 +59,7 @@ def run_summary(estimator: Any, data: Data, settings: dict[str, Any]) -> dict[st
         "validation": list(estimator.comparison_),
         **({"kinds": list(estimator.kinds_)} if hasattr(estimator, "kinds_") else {}),
         "teacher_unused": estimator.chain_.note,
-        "chain": [_hop_row(record) for record in estimator.chain_],
+        "chain": [hop_row(record) for record in estimator.chain_],
         "versions": package_versions(),
         "data": data.origin,
         "notices": list(data.notices),
@@ -75,25 +78,6 @@ def package_versions() -> dict[str, str]:
     return found
 
 
-def _hop_row(record: HopRecord) -> dict[str, Any]:
-    size = record.complexity
-    return {
-        "name": record.name,
-        "from": list(record.teachers),
-        "method": None if record.method is None else _one_line(record.method),
-        "trainer": None if record.trainer is None else _one_line(record.trainer),
-        "model": _one_line(peel(record.model).learner),
-        "complexity": None if size is None else {"kind": size.kind, "size": size.size, "text": str(size)},
-        "score": record.score,
-        "seconds": record.seconds,
-        "notes": dict(record.notes or {}),
-    }
-
-
-def _one_line(thing: Any) -> str:
-    return " ".join(repr(thing).split())
-
-
 def chain_text(chain: Sequence[HopRecord]) -> str:
     """Return the hops, one a line."""
     return "".join(f"{' '.join(str(record).split())}\n" for record in chain)
@@ -106,7 +90,7 @@ def student_text(shipped: Pipeline, names: Sequence[str]) -> str:
     last step gets.
     """
     model = shipped[-1]
-    head = f"{_one_line(model)}\n{complexity(model)}\n"
+    head = f"{one_line(model)}\n{complexity(model)}\n"
     if len(getattr(model, "estimators_", [])) > MOST_TREES:
         return head
     for part, columns in ((shipped, None), (model, names))[len(shipped) == 1 :]:
@@ -154,10 +138,22 @@ def _names(shipped: Pipeline, data: Data) -> list[str]:
 
 
 def save_verdict(folder: Path, summary: dict[str, Any]) -> None:
-    """Write a verdict as JSON, as text and as a page into a folder."""
+    """Write a verdict as JSON and as text into a folder."""
     _write(folder / "verdict.json", render_json(summary))
     _write(folder / "verdict.txt", f"{render_text(summary)}\n")
-    _write(folder / "verdict.html", render_page(summary, title="stepdown: the verdict"))
+
+
+def save_page(folder: Path, summary: Mapping[str, Any]) -> Path | None:
+    """Write the page beside results that are written already; a failure loses nothing and is a warning."""
+    path = folder / "report.html"
+    try:
+        text = page(summary)
+        _write(path, text)
+    except Exception as error:  # whatever it is, the results are there
+        tell(f"warning: the page was not written ({type(error).__name__}: {error})", "bold yellow")
+        path.unlink(missing_ok=True)
+        return None
+    return path
 
 
 def _write(path: Path, text: str) -> None:

@@ -9,7 +9,7 @@ from html import escape
 from typing import Any
 
 from stepdown.verdict._html import STYLE, _table
-from stepdown.verdict._numbers import NOTHING, count, three_digits
+from stepdown.verdict._numbers import NOTHING, count, figure
 from stepdown.verdict._tables import Table, check_schema, headline
 from stepdown.verdict._text import WIDTH, _aligned
 
@@ -34,7 +34,7 @@ def _nats(value: float) -> str:
 
 
 def _times(value: float) -> str:
-    return f"{three_digits(value) if value < 100 else count(value)} : 1"
+    return f"{figure(value) if value < 100 else count(value)} : 1"
 
 
 def _yes(value: bool) -> str:

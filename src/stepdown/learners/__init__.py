@@ -30,6 +30,7 @@ from ._soft_expanded import limits_in_rows
 from ._soft_fit import fit_to, soft_fit_support
 from ._soft_support import SoftFitSupport
 from ._trees import cut_back
+from ._words import in_words
 from .adapters import Adapter, adapter_of, register
 
 __all__ = [
@@ -63,6 +64,7 @@ __all__ = [
     "grades",
     "grown",
     "in_range_of_loss",
+    "in_words",
     "is_between_networks",
     "latency",
     "learned_property",

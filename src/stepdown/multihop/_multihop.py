@@ -26,6 +26,7 @@ from stepdown.core import (
 from stepdown.learners import answers, as_estimator, cast_rows, complexity
 from stepdown.oracle import Queried
 from stepdown.search import Search
+from stepdown.search._held_out import HeldOut, held_out
 from stepdown.search._inputs import checked_rows, warn_unless_falling
 from stepdown.search._parameters import standing_in
 from stepdown.search._search import Choice, Kinds
@@ -119,6 +120,7 @@ class _Multihop(Selecting, MetaEstimatorMixin, BaseEstimator):
             self.kinds_ = _table_of_kinds(choice.kinds)
         elif hasattr(self, "kinds_"):
             del self.kinds_
+        self.held_out_: HeldOut | None = held_out(problem, choice)
         if self.keep_rungs:
             self.rungs_ = rungs_of(problem, choice, trained)
         elif hasattr(self, "rungs_"):
@@ -239,6 +241,9 @@ class MultihopClassifier(ClassifierMixin, _Multihop):
         Where the kind of student is open: one row a kind, with its validated score and standard error.
     rungs_ : list of Rung
         With `keep_rungs`: the models from the teacher down, with complexity and validated score.
+    held_out_ : HeldOut or None
+        What teacher and students said in validation about training rows that they hadn't seen, for
+        `stepdown.ship.report`; None where nothing was validated.
     classes_ : array of shape (n_classes,)
 
     References
@@ -299,7 +304,7 @@ class MultihopRegressor(RegressorMixin, _Multihop):
 
     Attributes
     ----------
-    student_, teacher_, chain_, comparison_, candidates_, rungs_
+    student_, teacher_, chain_, comparison_, candidates_, rungs_, held_out_
         As in `MultihopClassifier`.
 
     Examples

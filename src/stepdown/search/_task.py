@@ -128,6 +128,7 @@ class Task:
     maker: Callable[..., Any] | None = None
     store: Store | None = None
     is_sample: bool = False
+    taken: NDArray[np.intp] | None = None
     is_apart: bool = False
     _routes: dict[Any, tuple[list[HopRecord], list[Teacher]]] = field(default_factory=dict, repr=False)
     _supervised: dict[str, Supervision] = field(default_factory=dict, repr=False)
@@ -243,7 +244,7 @@ class Task:
         log.info("the ways are compared on %d of %d rows", data.n_samples, self.data.n_samples)
         store = None if self.store is None else self.store.room("sample")
         sample = replace(self, data=data, teacher=teacher, store=store, _routes={}, _supervised={})
-        sample.is_sample, sample.is_apart = True, bool(again)
+        sample.is_sample, sample.is_apart, sample.taken = True, bool(again), rows
         return sample
 
     def _again(self) -> list[tuple[NDArray[np.intp], Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
@@ -15,12 +16,15 @@ from numpy.typing import NDArray
 from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
 
 from stepdown.core import TransferSet, count_fits, counting, derive_seed, naming_the_hop
-from stepdown.learners import answers, cast_rows
+from stepdown.learners import answers, cast_rows, complexity, predictions
 
 from ._scoring import Scorer, takes_weight
 from ._task import Task, Way
 
 log = logging.getLogger("stepdown")
+
+MOST_SAID = 2_000_000
+"""Values of a way's answers in a fold that are kept for reports."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +101,8 @@ class Validation:
             self.splits += split_rows(problem.data, folds, derive_seed(problem.seed, "gate", repeat))
         if problem.is_sample and scorer is None:  # rows in thousands tell ways apart by themselves
             self.splits = self.splits[:1]
+        self.said: dict[tuple[str, int], NDArray[np.float32] | None] = {}
+        self.bytes: dict[tuple[str, int], int | None] = {}
         self._parts: dict[int, Task] = {}
 
     def part(self, place: int) -> Task:
@@ -139,6 +145,9 @@ class Validation:
             found[number] = result
             if store is not None:
                 store.save(result, *self._key(*tasks[number]))
+        for number, (way, place) in enumerate(tasks):
+            # A store of an earlier version has no answers.
+            self.said[way.name, place], self.bytes[way.name, place] = (*found[number][2:], None, None)[:2]
         results = [
             FoldScore(found[number][0], fits, seconds + found[number][1])
             for number, (fits, seconds) in enumerate(began)
@@ -198,11 +207,30 @@ class Validation:
         return ("fold", way.name, *way.content, way.method, way.trainer, place, self.quick)
 
 
-def _score_fold(fit: Callable[[], Any], hop: str, held_out: TransferSet, scorer: Scorer | None) -> tuple[Any, float]:
+def _score_fold(
+    fit: Callable[[], Any], hop: str, held_out: TransferSet, scorer: Scorer | None
+) -> tuple[Any, float, NDArray[np.float32] | None, int | None]:
+    """Its score, the seconds, what it says about the rows (probabilities, or numbers), and its size in bytes."""
     started = time.perf_counter()
     with naming_the_hop(hop):
         model = fit()
-    return _score(model, held_out, scorer), time.perf_counter() - started
+    score, seconds = _score(model, held_out, scorer), time.perf_counter() - started
+    return score, seconds, said_of(model, held_out), complexity(model).bytes
+
+
+def said_of(model: Any, held_out: TransferSet) -> NDArray[np.float32] | None:
+    """What a model says about rows, in half the room; None where it can't be asked, or that is too much to keep.
+
+    Only reports need it, so nothing about it may stop a search.
+    """
+    if held_out.n_samples * (1 if held_out.classes is None else len(held_out.classes)) > MOST_SAID:
+        return None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return predictions(model, held_out.X, held_out.classes)[0].astype(np.float32)
+    except Exception:  # foreign models fail in every way there is
+        return None
 
 
 def _score(model: Any, held_out: TransferSet, scorer: Scorer | None) -> Any:

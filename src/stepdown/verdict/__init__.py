@@ -5,7 +5,7 @@ from ._classification import accuracy, balanced_accuracy, brier_score, log_loss
 from ._compare import Verdict, compare
 from ._display import ComparisonDisplay
 from ._fidelity import fidelity, kl_divergence, regression_fidelity, total_variation
-from ._html import render_html, render_page
+from ._html import render_html
 from ._json import render_json
 from ._metrics import classification_metrics, regression_metrics
 from ._paired import CorrectedT, PairedComparison, PairedSummary, compare_paired, corrected_t, summarise_paired
@@ -34,7 +34,6 @@ __all__ = [
     "regression_metrics",
     "render_html",
     "render_json",
-    "render_page",
     "render_rich",
     "render_text",
     "summarise_paired",

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin, clone
+from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.model_selection import (
     GroupKFold,
     RepeatedKFold,
@@ -24,7 +25,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, _num_samples, column_or_1d
 
 from stepdown.core import InvalidInputError, NotSupportedError, Table
-from stepdown.learners import cast_rows, complexity, predictions
+from stepdown.learners import cast_rows, complexity, in_words, predictions
 from stepdown.multihop._multihop import _Multihop
 from stepdown.oracle import Queried
 from stepdown.search._contents import check_labels, check_names
@@ -361,10 +362,12 @@ def _fit_ways(
     teacher_says, _ = predictions(teacher, judge.X, problem.data.classes)
 
     def score(model: Any, seconds: float, notes: Mapping[str, float] | None = None) -> dict[str, Any]:
+        size = complexity(model)
         return {
             "scores": judge.scores(model),
             "metrics": held_out_metrics(model, judge.X, judge.y, teacher_says, problem.data.classes),
-            "size": complexity(model),
+            "size": size,
+            "model": in_words(model, size),
             "seconds": seconds,
             "notes": dict(notes or {}),
         }
@@ -379,6 +382,11 @@ def _fit_ways(
             made = problem.train(way)
             trained[way.name] = score(made.model, time.perf_counter() - started, made.records[-1].notes)
         results[name] = trained[way.name]
+    started = time.perf_counter()
+    classify = problem.data.classes is not None
+    dummy = _baseline(y, sample_weight, classify=classify)
+    said = "always the commonest class" if classify else "always the mean"
+    results["baseline"] = score(dummy, time.perf_counter() - started) | {"model": said}
     about = {
         "chosen": choice.way.name,
         "uses_teacher": choice.way.uses_teacher,
@@ -388,3 +396,9 @@ def _fit_ways(
         about | {"ways": {name: found | {"score": found["scores"][part]} for name, found in results.items()}}
         for part in range(max(1, len(judge.parts)))
     ]
+
+
+def _baseline(y: Any, weight: Any, *, classify: bool) -> Any:
+    """The model that everything must beat: always the commonest class, with the shares of all, or the mean."""
+    dummy = DummyClassifier(strategy="prior") if classify else DummyRegressor()
+    return dummy.fit(np.zeros((len(y), 1)), y, sample_weight=weight)

@@ -56,32 +56,6 @@ def render_html(summary: Mapping[str, Any]) -> str:
     return f'<div class="stepdown"><style>{STYLE}</style>{"".join(parts)}</div>'
 
 
-def render_page(summary: Mapping[str, Any], *, title: str = "stepdown") -> str:
-    """Render a summary as a whole HTML page, to be kept as a file.
-
-    Parameters
-    ----------
-    summary : mapping
-        Of schema 1.
-    title : str
-        Of the page.
-
-    Returns
-    -------
-    str
-
-    Examples
-    --------
-    >>> render_page({"schema": 1, "task": "regression", "n_samples": 10}).startswith("<!doctype html>")
-    True
-    """
-    head = '<meta charset="utf-8"><meta name="viewport" content="width=device-width"><meta name="color-scheme"'
-    return (
-        f'<!doctype html><html lang="en"><head>{head} content="light dark"><title>{escape(title)}</title></head>'
-        f"<body>{render_html(summary)}</body></html>\n"
-    )
-
-
 def _hops(chain: list[Mapping[str, Any]]) -> str:
     """Draw the models from left to right, each arrow with the method and, for several, the teachers."""
     items = []

@@ -16,6 +16,7 @@ NAMES = {
     "control": "the control (the same chain begun from labels, the teacher unused)",
     "chosen": "the chosen student",
     "teacher": "the teacher",
+    "baseline": "always the same answer (the commonest class or the mean)",
 }
 
 

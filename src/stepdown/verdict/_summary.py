@@ -26,6 +26,8 @@ WAYS = ("plain", "labels", "one-hop", "one-hop-rows", "multihop", "control")
 QUESTIONS = (
     ("chosen", "plain", "everything together"),
     ("chosen", "labels", "everything but the training"),
+    ("chosen", "teacher", "the price of simplicity"),
+    ("chosen", "baseline", "anything at all"),
     ("labels", "plain", "better training"),
     ("one-hop", "labels", "the teacher"),
     ("multihop", "one-hop", "the hops"),
@@ -65,7 +67,7 @@ def summarise(
     level: float,
 ) -> dict[str, Any]:
     """Summarise outer folds."""
-    names = [name for name in (*WAYS, "chosen", "teacher") if name in folds[0]["ways"]]
+    names = [name for name in (*WAYS, "chosen", "teacher", "baseline") if name in folds[0]["ways"]]
     scores = {name: np.array([fold["ways"][name]["score"] for fold in folds]) for name in names}
     comparisons = []
     for a, b, question in QUESTIONS:
@@ -125,8 +127,9 @@ def _way_row(name: str, results: list[dict[str, Any]]) -> dict[str, Any]:
         "complexity": {
             "kind": last.kind,
             "size": float(np.mean([result["size"].size for result in results])),
-            "text": str(last),
+            "text": results[-1]["model"] if name == "baseline" else str(last),
         },
         "seconds": float(np.mean([result["seconds"] for result in results])),
         "notes": {key: float(np.mean([said[key] for said in notes])) for key in notes[0] if key in noted},
+        "model": results[-1]["model"],
     }

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ._numbers import NOTHING, Scale, count, seconds, size, three_digits
+from ._numbers import NOTHING, Scale, count, figure, seconds, size
 
 SCHEMA = 1
 
@@ -105,7 +105,7 @@ def _ways(ways: list[Mapping[str, Any]], scale: Scale) -> Table:
 
 
 def _metric(value: float | None, share: bool) -> str:
-    return Scale("accuracy").value(value) if share else three_digits(value)
+    return Scale("accuracy").value(value) if share else figure(value)
 
 
 def _comparisons(rows: list[Mapping[str, Any]], scale: Scale) -> Table:
@@ -169,7 +169,7 @@ def _rungs(rows: list[Mapping[str, Any]], scale: Scale) -> Table:
             str(row.get("validated") or NOTHING),
             count(row.get("rules")),
             count(row.get("bytes")),
-            three_digits(row.get("us_per_row")),
+            figure(row.get("us_per_row")),
             "yes" if row.get("efficient") else "no",
         )
         for row in rows

@@ -49,7 +49,7 @@ def render_text(summary: Mapping[str, Any]) -> str:
     """
     check_schema(summary)
     blocks = [headline(summary), *(_aligned(table) for table in tables(summary))]
-    blocks.append(textwrap.fill(_sentence(summary), WIDTH))
+    blocks.append(textwrap.fill(_sentence(summary), WIDTH, break_on_hyphens=False))
     return "\n\n".join(block for block in blocks if block)
 
 
