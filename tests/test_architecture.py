@@ -23,6 +23,7 @@ ARROWS = {
     "nn": {"learners", "core"},
     "search": {"oracle", "methods", "trainers", "students", "learners", "core"},
     "multihop": {"search", "oracle", "methods", "trainers", "students", "learners", "core"},
+    "large": {"search", "trainers", "learners", "core"},
     "verdict": {"multihop", "search", "oracle", "learners", "core"},
     "diagnosis": {"verdict", "multihop", "search", "oracle", "trainers", "learners", "core"},
     "ship": {"verdict", "diagnosis", "students", "learners", "core"},

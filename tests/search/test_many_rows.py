@@ -11,9 +11,9 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.tree import DecisionTreeClassifier
 
 from stepdown import MultihopClassifier
-from stepdown.core import TransferSet
+from stepdown.core import InvalidInputError, TransferSet
 from stepdown.learners import _signals
-from stepdown.search import DynamicProgramming, _inputs, _task
+from stepdown.search import DynamicProgramming, Gate, _inputs, _task
 from stepdown.search._task import sample_rows
 
 FITTED_ON = []
@@ -120,3 +120,16 @@ def test_a_sample_holds_every_class_and_whole_groups():
     rows = sample_rows(data.replace(groups=groups), 100, 0)
     assert 50 < len(rows) <= 100
     assert not np.isin(groups[rows], np.delete(groups, rows)).any()
+
+
+def test_a_gate_out_of_time_takes_the_preferred_way_and_one_with_time_compares_all():
+    X, y = make_classification(200, 4, random_state=0)
+    student = DecisionTreeClassifier(max_depth=2)
+    hurried = MultihopClassifier(GaussianNB(), student, search=Gate(max_seconds=1e-9), random_state=0).fit(X, y)
+    assert hurried.chain_[-1].name == "student"
+    assert not hurried.comparison_
+    patient = MultihopClassifier(GaussianNB(), student, search=Gate(max_seconds=1e6), random_state=0).fit(X, y)
+    usual = MultihopClassifier(GaussianNB(), student, search=Gate(), random_state=0).fit(X, y)
+    assert sorted(map(str, patient.comparison_)) == sorted(map(str, usual.comparison_))
+    with pytest.raises(InvalidInputError, match="budget must be positive"):
+        MultihopClassifier(GaussianNB(), student, search=Gate(max_seconds=0)).fit(X, y)

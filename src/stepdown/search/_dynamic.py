@@ -18,7 +18,7 @@ from ._budget import Budget, check_limits
 from ._explore import Exploration, Node, quietly
 from ._recipes import default_methods, distinct
 from ._scoring import Scorer
-from ._search import Choice, Search, concluded
+from ._search import Choice, Search, concluded, in_order
 from ._task import Task, Way
 
 log = logging.getLogger("stepdown")
@@ -116,11 +116,6 @@ class DynamicProgramming(Search):
                 log.info("no hop improved on labels alone for %d candidates in a row: no more are tried", disappointing)
                 break
         return nodes
-
-
-def in_order(ways: Sequence[Way], preferred: Way) -> list[Way]:
-    """The gate's ways, those first without which nothing can be compared."""
-    return sorted(ways, key=lambda way: (way is not preferred, way.kind != "labels"))
 
 
 def ways_to_student(

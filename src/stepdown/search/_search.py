@@ -14,6 +14,7 @@ from sklearn.base import BaseEstimator
 
 from stepdown.core import InvalidInputError
 
+from ._budget import Budget, check_limits
 from ._explore import Exploration, Node
 from ._recipes import without_bags
 from ._scoring import Scorer
@@ -122,6 +123,11 @@ def concluded(found: Exploration, ways: Sequence[Way], home: Way, margin: float)
     return Choice(tried[chosen], scores.mean(chosen), tried, scores, found.rows, margin, found.nodes, found.validation)
 
 
+def in_order(ways: Sequence[Way], preferred: Way) -> list[Way]:
+    """The gate's ways, those first without which nothing can be compared."""
+    return sorted(ways, key=lambda way: (way is not preferred, way.kind != "labels"))
+
+
 class Search(BaseEstimator, ABC):
     """Chooses among ways to the student."""
 
@@ -170,6 +176,9 @@ class Gate(Search):
         In standard errors; 0 takes the best score as it is, infinity never leaves the preferred way.
     repeats : int, default=1
         How often the rows are cut into folds, each time anew; folds that ``cv`` gives are used once.
+    max_seconds : float or None, default=None
+        No way begins to be compared after this many seconds, and the best so far is taken: the preferred way and
+        "labels" come first. What remains, to train the student by it, isn't counted.
 
     Examples
     --------
@@ -183,14 +192,16 @@ class Gate(Search):
                        teacher=RandomForestClassifier())
     """
 
-    def __init__(self, folds: int = 2, margin: float = 2.0, repeats: int = 1) -> None:
+    def __init__(self, folds: int = 2, margin: float = 2.0, repeats: int = 1, max_seconds: float | None = None) -> None:
         self.folds = folds
         self.margin = margin
         self.repeats = repeats
+        self.max_seconds = max_seconds
 
     def check(self, ways: Sequence[Way]) -> None:
         if self.folds < 2 or self.repeats < 1 or self.margin < 0:
             raise InvalidInputError(f"{self!r}: folds must be at least 2, repeats at least 1 and margin at least 0.")
+        check_limits(self, None, self.max_seconds)
 
     def choose(
         self,
@@ -204,8 +215,10 @@ class Gate(Search):
         sample = problem.sampled()
         if sample.is_sample and problem.intermediates is None:
             ways = without_bags(ways)
-        found = Exploration(sample, folds=self.folds, repeats=self.repeats, scorer=scorer, n_jobs=n_jobs)
-        found.score(ways)
+        budget = Budget(seconds=self.max_seconds)
+        found = Exploration(sample, folds=self.folds, repeats=self.repeats, budget=budget, scorer=scorer, n_jobs=n_jobs)
+        for some in [ways] if self.max_seconds is None else [[way] for way in in_order(ways, preferred)]:
+            found.score(some)
         return concluded(found, ways, preferred, self.margin)
 
 

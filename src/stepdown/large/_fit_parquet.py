@@ -1,0 +1,303 @@
+"""A teacher and a tree for a file that doesn't fit memory."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import is_classifier
+from sklearn.frozen import FrozenEstimator
+from sklearn.tree import BaseDecisionTree
+
+from stepdown.core import InvalidInputError, NotSupportedError, TransferSet, derive_seed
+from stepdown.learners import fit_to, predictions
+from stepdown.search._store import Store
+from stepdown.trainers import TreeSearch
+from stepdown.trainers._flat_trees import FlatTrees
+from stepdown.trainers._flat_trees import Rows as TreeRows
+from stepdown.trainers._histogram import Binned, Growth, exact_sums, flat, grow
+from stepdown.trainers._shape import Limits
+from stepdown.trainers._tao import Bins
+
+from ._blocks import Blocks, on_bins, student_of
+from ._rows import Rows
+
+log = logging.getLogger("stepdown")
+
+_HELD_OUT = 1
+_LEARNED = 2
+_Z_RANGE = 64.0  # standardised targets beyond would be cut; a bound is what makes their sums exact
+
+
+@dataclass(frozen=True)
+class LargeFit:
+    """What `fit_parquet` made.
+
+    Parameters
+    ----------
+    teacher : estimator
+        Fitted to `teacher_rows` rows.
+    student : estimator
+        A plain fitted tree of the student's class, for all rows.
+    n_rows, teacher_rows, held_out : int
+        Rows of the file, rows that the teacher has learned from, rows that were kept from both.
+    scores : dict of str to float
+        Accuracy, in regression the coefficient of determination, on the rows held out: "teacher", "student", and
+        "sample", the student searched on the teacher's rows alone.
+    """
+
+    teacher: Any
+    student: Any
+    n_rows: int
+    teacher_rows: int
+    held_out: int
+    scores: dict[str, float]
+
+
+def fit_parquet(
+    teacher: Any,
+    student: Any,
+    path: Path | str,
+    target: str,
+    *,
+    memory: Path | str,
+    weight: float = 0.5,
+    teacher_rows: int = 200_000,
+    held_out: int = 50_000,
+    block_rows: int = 100_000,
+    random_state: int = 0,
+) -> LargeFit:
+    """Fit a teacher to a sample of a Parquet file, and a tree to all of it by the teacher's answers, in bounded memory.
+
+    The file is read in blocks. The teacher answers each block once; its answers and the bins of all values are kept in
+    `memory`, a byte a value, and a run that was killed goes on at the block where it was. The tree is grown from sums
+    over blocks; beside it stands one that `TreeSearch` finds on the teacher's rows, and the better on all rows ships.
+    Blocks of any size give the same student. Rows that the teacher has learned from teach by their labels alone.
+
+    Parameters
+    ----------
+    teacher : estimator
+        Fitted here as a clone, to `teacher_rows` rows; a ``FrozenEstimator`` is used as it is.
+    student : DecisionTreeClassifier or DecisionTreeRegressor
+        With ``max_depth`` or ``max_leaf_nodes``; never touched.
+    path : path
+        A Parquet file of numbers; missing values are allowed where the teacher allows them.
+    target : str
+        The column to predict.
+    memory : path
+        A folder of your own (its files are pickles and arrays); it takes a byte a value and four a row and class.
+    weight : float, default=0.5
+        Share of the teacher in the targets, in [0, 1].
+    teacher_rows, held_out : int
+        Rows for the teacher; rows that nothing learns from, which are scored. At most a half and a tenth of all.
+    block_rows : int, default=100_000
+        Rows in memory at a time.
+    random_state : int, default=0
+
+    Returns
+    -------
+    LargeFit
+
+    Raises
+    ------
+    InvalidInputError
+        For a file that isn't Parquet, columns that aren't numbers, a missing target, numbers out of range.
+    NotSupportedError
+        For a student that isn't a single tree with a bound, or has parameters that only exact growth keeps.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> import pyarrow as pa, pyarrow.parquet as pq
+    >>> from sklearn.datasets import load_breast_cancer
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> from sklearn.tree import DecisionTreeClassifier
+    >>> table = load_breast_cancer(as_frame=True).frame
+    >>> with TemporaryDirectory() as folder:
+    ...     file = Path(folder, "cancer.parquet")
+    ...     pq.write_table(pa.Table.from_pandas(table), file)
+    ...     student = DecisionTreeClassifier(max_depth=3)
+    ...     made = fit_parquet(GaussianNB(), student, file, "target", memory=folder, block_rows=100)
+    >>> made.student.get_depth(), made.n_rows, made.scores["student"] > 0.85
+    (3, 569, True)
+    """
+    classify = is_classifier(student)
+    _check(student, weight, {"teacher_rows": teacher_rows, "held_out": held_out, "block_rows": block_rows})
+    if is_classifier(teacher) != classify:
+        raise NotSupportedError("teacher and student: expected two classifiers or two regressors.")
+    rows = Rows.of(path, target)
+    y = rows.targets()
+    classes = np.unique(y) if classify else None
+    told = np.searchsorted(classes, y) if classes is not None else _real(y, target)
+    held_out, teacher_rows = min(held_out, rows.n_rows // 10), min(teacher_rows, rows.n_rows // 2)
+    role = _roles(rows.n_rows, held_out, teacher_rows, random_state)
+    stat = rows.path.stat()
+    key = (rows.path.name, stat.st_size, stat.st_mtime_ns, target, teacher, held_out, teacher_rows, random_state)
+    store = Store(Path(memory) / "stepdown-large", *key)
+    store.folder.mkdir(parents=True, exist_ok=True)
+
+    mine, test = np.flatnonzero(role == _LEARNED), np.flatnonzero(role == _HELD_OUT)
+    log.info("reading %d rows for the teacher and %d to be scored, of %d", len(mine), len(test), rows.n_rows)
+    both = np.sort(np.append(mine, test))
+    read = rows.some(both, block_rows)
+    sample, X_test = read[role[both] == _LEARNED], read[role[both] == _HELD_OUT]
+    learned = TransferSet(sample, y[mine], classes=classes)
+    fitted = store.load("teacher")
+    if fitted is None:
+        log.info("fitting the teacher, %s", type(teacher).__name__)
+        frozen = isinstance(teacher, FrozenEstimator)
+        fitted = teacher if frozen else fit_to(teacher, learned, seed=derive_seed(random_state, "teacher"))
+        store.save(fitted, "teacher")
+    bins = Bins(TreeRows(sample), 255)
+    codes, answers = _label(rows, fitted, classes, bins, store, block_rows)
+
+    centre = 0.0 if classify else float(np.mean(told[mine]))
+    spread = 1.0 if classify else float(np.std(told[mine])) or 1.0
+    n_targets = 1 if classes is None else len(classes)
+
+    def targets(start: int, stop: int) -> NDArray[np.float64]:
+        """What rows are told, of shape (n_targets, n_rows)."""
+        share = np.where(role[start:stop] == _LEARNED, 0.0, weight)
+        said = np.asarray(answers[start:stop], dtype=np.float64).T
+        if classes is None:
+            mixed = (1 - share) * told[start:stop] + share * said[0]
+            return np.clip((mixed - centre) / spread, -_Z_RANGE, _Z_RANGE)[None]
+        own = np.zeros((n_targets, stop - start))
+        own[told[start:stop], np.arange(stop - start)] = 1.0
+        return (1 - share) * own + share * said
+
+    limits = Limits.of(student, rows.n_rows - held_out, float(rows.n_rows - held_out))
+    growth = Growth(
+        student.max_depth,
+        student.max_leaf_nodes,
+        limits.min_samples_leaf,
+        limits.min_samples_split,
+        limits.min_weight_leaf,
+    )
+
+    def to_grow_by(start: int, stop: int) -> NDArray[np.float64]:
+        counted = (role[start:stop] != _HELD_OUT).astype(np.float64)
+        mixed = targets(start, stop)
+        mixed = mixed[1:] if n_targets == 2 else mixed
+        largest = 1.0 if classify else _Z_RANGE
+        columns = [counted[None], exact_sums(mixed * counted, rows.n_rows, largest)]
+        return np.concatenate([*columns, counted[None]] if growth.counts_rows else columns)
+
+    def to_answer_by(start: int, stop: int) -> NDArray[np.float64]:
+        counted = (role[start:stop] != _HELD_OUT).astype(np.float64)
+        mixed = targets(start, stop)
+        mixed = mixed if classify else np.concatenate([mixed, mixed**2])
+        return np.concatenate([counted[None], exact_sums(mixed * counted, rows.n_rows, _Z_RANGE**2)])
+
+    log.info("growing the tree from sums over %d rows", rows.n_rows)
+    blocks = Blocks(codes, to_grow_by, bins.n_bins, block_rows)
+    grown, inner, _ = grow(blocks, growth)
+    edges = [own.astype(np.float64) for own in bins.edges]
+    searched = _searched(student, learned, limits, len(mine) / rows.n_rows, random_state)
+    kept = []
+    for tree in (flat(grown, inner, edges), FlatTrees.of([searched.tree_])):
+        binned: Binned = on_bins(tree, bins.edges)
+        sums = blocks.leaf_sums(binned, to_answer_by)
+        if sums[0, tree.is_leaf].min() >= limits.min_samples_leaf:
+            value = sums[1:].max(axis=0).sum() if classify else np.sum(sums[1] ** 2 / np.maximum(sums[0], 1))
+            kept.append((float(value), tree, sums))
+    _, tree, sums = max(kept, key=lambda one: one[0])
+    made = student_of(tree, sums, searched, centre, spread)
+    scores = {
+        name: _score(_said(model, X_test, rows, classes), y[test], classes)
+        for name, model in {"teacher": fitted, "student": made, "sample": searched}.items()
+    }
+    made.feature_names_in_ = np.asarray(rows.columns, dtype=object)
+    return LargeFit(fitted, made, rows.n_rows, len(mine), len(test), scores)
+
+
+def _check(student: Any, weight: float, sizes: dict[str, int]) -> None:
+    if not 0 <= weight <= 1:
+        raise InvalidInputError(f"weight={weight!r}: expected a number in [0, 1].")
+    for name, size in sizes.items():
+        if size < 1:
+            raise InvalidInputError(f"{name}={size!r}: expected at least 1.")
+    if not isinstance(student, BaseDecisionTree) or (student.max_depth is None and student.max_leaf_nodes is None):
+        raise NotSupportedError(f"student={student!r}: expected a single tree with max_depth or max_leaf_nodes.")
+    for name in ("ccp_alpha", "min_impurity_decrease", "monotonic_cst", "class_weight"):
+        if getattr(student, name, None):
+            raise NotSupportedError(f"student: {name} isn't kept by growth from sums; leave it out.")
+
+
+def _real(y: NDArray[Any], target: str) -> NDArray[np.float64]:
+    try:
+        values = y.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise InvalidInputError(f"{target}: expected numbers for a regressor: {error}") from error
+    if not np.isfinite(values).all():
+        raise InvalidInputError(f"{target}: expected finite numbers.")
+    return values
+
+
+def _roles(n_rows: int, held_out: int, teacher_rows: int, seed: int) -> NDArray[np.uint8]:
+    """Which rows are held out, which the teacher learns from; drawn by position, whatever the blocks."""
+    random = np.random.default_rng(derive_seed(seed, "rows of the file"))
+    drawn = random.choice(n_rows, held_out + teacher_rows, replace=False)
+    role = np.zeros(n_rows, dtype=np.uint8)
+    role[drawn[:held_out]], role[drawn[held_out:]] = _HELD_OUT, _LEARNED
+    return role
+
+
+def _label(
+    rows: Rows, teacher: Any, classes: NDArray[Any] | None, bins: Bins, store: Store, size: int
+) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """The bins of all values and the teacher's answers, on disk; what is there already is left as it is."""
+    done = store.load("labelled") or 0
+    shapes = {
+        "codes": (len(rows.columns), rows.n_rows),
+        "answers": (rows.n_rows, 1 if classes is None else len(classes)),
+    }
+    mode = "r+" if done else "w+"
+    codes, answers = (
+        np.lib.format.open_memmap(
+            store.folder / f"{name}.npy", mode, np.uint8 if name == "codes" else np.float32, shape
+        )
+        for name, shape in shapes.items()
+    )
+    for start, X in rows.blocks(size, done):
+        stop = start + len(X)
+        log.info("labelling rows %d to %d of %d", start, stop, rows.n_rows)
+        for code, own, column in zip(codes, bins.edges, X.T, strict=True):
+            place = np.searchsorted(own, column, side="left")
+            code[start:stop] = np.where(np.isnan(column), bins.n_bins, place)
+        said = _said(teacher, X, rows, classes)
+        answers[start:stop] = said[:, None] if classes is None else said
+        codes.flush()
+        answers.flush()
+        store.save(stop, "labelled")
+    return codes, answers
+
+
+def _searched(student: Any, learned: TransferSet, limits: Limits, share: float, seed: int) -> Any:
+    """The student that tree search finds on the teacher's rows, by their labels: about these it has nothing to say."""
+    leaf = max(1, round(limits.min_samples_leaf * share))
+    split = max(2, round(limits.min_samples_split * share))
+    looser = type(student)(**student.get_params() | {"min_samples_leaf": leaf, "min_samples_split": split})
+    made = TreeSearch(prune=0.0).fit(looser, learned, seed=derive_seed(seed, "student"))
+    return made.set_params(min_samples_leaf=student.min_samples_leaf, min_samples_split=student.min_samples_split)
+
+
+def _said(model: Any, X: NDArray[np.float32], rows: Rows, classes: NDArray[Any] | None) -> NDArray[np.float64]:
+    """What a model says about rows; one that was fitted to a data frame is asked about one."""
+    table: Any = X
+    if hasattr(model, "feature_names_in_"):
+        import pandas as pd
+
+        table = pd.DataFrame(X, columns=list(rows.columns))
+    return predictions(model, table, classes)[0]
+
+
+def _score(said: NDArray[np.float64], y: NDArray[Any], classes: NDArray[Any] | None) -> float:
+    if classes is not None:
+        return float(np.mean(classes[np.argmax(said, axis=1)] == y))
+    return float(1 - np.mean((said - y) ** 2) / max(np.var(y), np.finfo(float).tiny))
