@@ -86,7 +86,7 @@ class Transfer:
         cached = teacher if isinstance(teacher, CachedTeacher) else None
         teacher = teacher.module if isinstance(teacher, CachedTeacher) else teacher
         fixed = {id(values) for values in (*teacher.parameters(), *teacher.buffers())}
-        moved = {
+        moved: dict[str, list[Tensor]] = {
             "parameters": [values for values in student.parameters() if values.requires_grad],
             "running means": [values for name, values in student.named_buffers() if name.endswith("running_mean")],
         }

@@ -161,7 +161,8 @@ def size_and_score(models: Sequence[Mapping[str, Any]], scale: Scale) -> Markup:
     base = next((model for model in models if model["role"] == "baseline"), None)
     scores = [float(model["score"]) for model in models]
     axes = _Axes([float(model["bytes"]) for model in sized], scores, log=True)
-    name = f"{scale.scorer} (%)" if scale.in_points else scale.scorer
+    name = "R²" if scale.scorer == "r2" else scale.scorer.replace("_", " ")
+    name += " (%)" if scale.in_points else ""
     parts = axes.frame("size in bytes", name, _bytes, _percent if scale.in_points else figure)
     if base is not None:
         y = axes.up(base["score"])
