@@ -141,3 +141,27 @@ def test_a_margin_below_nothing_is_refused():
     data = noisy()
     with pytest.raises(InvalidInputError, match="prune=-1"):
         TreeSearch(prune=-1).fit(DecisionTreeClassifier(max_depth=2), data)
+
+
+@pytest.mark.parametrize("seed", [6, 8, 10])
+def test_both_sides_of_a_question_are_needed(seed):
+    """Sent down the other side, the rows of the smaller one would fare worse by more than noise."""
+    data = noisy(seed=seed)
+    tree = TreeSearch(FEW).fit(DecisionTreeClassifier(max_depth=4), data, seed=0)
+    raw, leaves = tree.tree_, tree.apply(data.X)
+    path = tree.decision_path(data.X).toarray().astype(bool)
+    X, targets, weight = data.X.astype(np.float32), data.soft_targets(), data.weights()
+    for node in np.flatnonzero(raw.children_left >= 0):
+        less, more = sorted((raw.children_left[node], raw.children_right[node]), key=lambda side: path[:, side].sum())
+        if raw.children_left[more] < 0:
+            continue
+        answer, closer = [], []
+        for row in np.flatnonzero(path[:, node]):
+            other = more if path[row, less] else leaves[row]
+            while raw.children_left[other] >= 0 and path[row, less]:
+                goes_left = X[row, raw.feature[other]] <= raw.threshold[other]
+                other = raw.children_left[other] if goes_left else raw.children_right[other]
+            here, there, q = raw.value[leaves[row], 0], raw.value[other, 0], targets[row]
+            answer.append(weight[row] * (q[np.argmax(here)] - q[np.argmax(there)]))
+            closer.append(weight[row] * (sum((q - there) ** 2) - sum((q - here) ** 2)))
+        assert max(errors_won(answer), errors_won(closer)) > 1.5

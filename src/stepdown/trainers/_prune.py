@@ -2,43 +2,84 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ._flat_trees import FlatTrees, Rows
 from ._objective import Objective
-from ._shape import add_up, preorder
+from ._shape import add_up, preorder, put_in_place
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
+Better = Callable[[Ints, Ints, Ints], bool]
 
 
-def prune(tree: FlatTrees, leaves: Ints, objective: Objective, counted: NDArray[np.bool_], margin: float) -> Ints:
+def prune(
+    tree: FlatTrees, leaves: Ints, X: Rows, objective: Objective, counted: NDArray[np.bool_], margin: float
+) -> Ints:
     """Cut away, in place, branches whose worth is within noise; returns the leaf of each row.
 
-    From the bottom up, a branch is compared with the leaf that could stand in its place, row by row and over the rows
-    that are `counted`: it stays where what its rows win is more than `margin` standard errors of that sum, in the
-    objective or in how close the leaf's distribution is to the targets.
+    A branch is compared, row by row and over the rows that are `counted`, with the leaf that could stand in its place,
+    and each of its sides with the other side, which could take its rows: what is there stays where its rows win
+    more than `margin` standard errors of that sum, in the objective or in how close the leaf's distribution is to the
+    targets.
     """
-    order = preorder(tree)
-    sums = objective.sums(leaves[None], tree.n_nodes)
-    add_up(tree, order, sums)
-    answers, means = objective.answers(sums), objective.means(sums)[0]
+    while True:
+        order = preorder(tree)
+        sums = objective.sums(leaves[None], tree.n_nodes)
+        add_up(tree, order, sums)
+        answers, means = objective.answers(sums), objective.means(sums)[0]
+
+        def is_better(rows: Ints, now: Ints, instead: Ints, answers: Any = answers, means: Floats = means) -> bool:
+            won = objective.reward(rows, answers[now]) - objective.reward(rows, answers[instead])
+            closer = objective.misfit(rows, means[instead]) - objective.misfit(rows, means[now])
+            return _is_sure(won, margin) or _is_sure(closer, margin)
+
+        leaves = _cut(tree, order, leaves, counted, is_better)
+        if not _raise(tree, leaves, X, counted, is_better):
+            return leaves
+        leaves = tree.leaves(X)[0]
+
+
+def _cut(tree: FlatTrees, order: list[int], leaves: Ints, counted: NDArray[np.bool_], is_better: Better) -> Ints:
+    """Make leaves of branches that are no better than one, from the bottom up."""
     leaves = leaves.copy()
     rows = _rows_of(tree, order, leaves)
     for node in reversed(order[1:]):  # the first question stays
-        if tree.left[node] == node:
-            continue
         own = rows[node][counted[rows[node]]]
-        here, below = np.full(len(own), node), leaves[own]
-        won = objective.reward(own, answers[below]) - objective.reward(own, answers[here])
-        closer = objective.misfit(own, means[here]) - objective.misfit(own, means[below])
-        if not (_is_sure(won, margin) or _is_sure(closer, margin)):
+        if tree.left[node] != node and not is_better(own, leaves[own], np.full(len(own), node)):
             tree.left[node] = tree.right[node] = node
             leaves[rows[node]] = node
     return leaves
+
+
+def _raise(tree: FlatTrees, leaves: Ints, X: Rows, counted: NDArray[np.bool_], is_better: Better) -> bool:
+    """Let one side of a question take its place where the other side's rows fare no worse there; whether any did."""
+    order = preorder(tree)
+    rows, settled, raised = _rows_of(tree, order, leaves), set[int](), False
+    for node in order:
+        left, right = int(tree.left[node]), int(tree.right[node])
+        if left == node:
+            continue
+        if node in settled:
+            settled.update((left, right))
+            continue
+        less, more = (left, right) if len(rows[left]) < len(rows[right]) else (right, left)
+        if tree.left[more] == more:
+            continue
+        own = rows[node][counted[rows[node]]]
+        moved = np.isin(own, rows[less])
+        instead = leaves[own].copy()
+        instead[moved] = tree.leaves_below(np.full(int(moved.sum()), more), own[moved], X)
+        if not is_better(own, leaves[own], instead):
+            put_in_place(tree, node, more)
+            settled.update((left, right))  # below, the rows are others now
+            raised = True
+    return raised
 
 
 def _is_sure(won: Floats, margin: float) -> bool:

@@ -72,14 +72,14 @@ def _cut(tree: FlatTrees, order: list[int], short: NDArray[np.bool_], unsplittab
             tree.left[node] = tree.right[node] = node
         elif short[left] or short[right]:
             kept = right if short[left] else left
-            _put_in_place(tree, node, kept)
+            put_in_place(tree, node, kept)
         else:
             continue
         settled.update((left, right))
     return bool(settled)
 
 
-def _put_in_place(tree: FlatTrees, node: int, child: int) -> None:
+def put_in_place(tree: FlatTrees, node: int, child: int) -> None:
     if tree.left[child] == child:
         tree.left[node] = tree.right[node] = node
         return

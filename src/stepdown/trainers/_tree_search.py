@@ -290,10 +290,10 @@ class Search:
     def finished(self, tree: FlatTrees, leaves: Ints, margin: float) -> Any:
         """The tree as it ships: without branches within noise, and with short thresholds."""
         if margin:
-            leaves = prune(tree, leaves, self.objective, self.counted, margin)
+            leaves = prune(tree, leaves, self.rows, self.objective, self.counted, margin)
             self._optimise(tree)  # the shape is another now
             _, tree, leaves = self.kept(tree)
-            leaves = prune(tree, leaves, self.objective, self.counted, margin)
+            leaves = prune(tree, leaves, self.rows, self.objective, self.counted, margin)
         shorten(tree, leaves, self.rows, self.counted)
         return estimator_of(tree, tree.leaves(self.rows)[0], self.objective, self.plain)
 
