@@ -27,8 +27,9 @@ from benchmarks.common.keel import SUITE, WHEEL, prepared
 from benchmarks.common.record import read, write
 from benchmarks.tabular.targets import OTHER
 from stepdown import MultihopClassifier
+from stepdown.search._kinds import MARGIN
 
-MARGINS = (0.0, 0.5, 1.0, 1.5, 2.0)
+MARGINS = (0.0, round(MARGIN, 2), 1.0, 1.5, 2.0)
 
 
 def one_run(name: str, rows: int, seed: int) -> dict[str, Any]:
