@@ -26,10 +26,11 @@ from torch import nn
 
 from benchmarks.common.record import RESULTS
 from benchmarks.networks.cifar_full import train_all
-from benchmarks.networks.cifar_networks import PUBLISHED, VERY_TINY, Small, n_parameters, published
+from benchmarks.networks.cifar_networks import PUBLISHED, n_parameters, published
 from benchmarks.networks.cifar_record import Record
 from benchmarks.networks.cifar_training import Lesson, Split, scored, train
 from benchmarks.networks.cifar_ways import ABLATION, STUDENTS, Way
+from stepdown.cli._image_networks import VERY_TINY, Small
 from stepdown.nn import folded, load_cifar10
 
 

@@ -16,10 +16,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from benchmarks.networks.cifar_networks import LAYERS, TINY, VERY_TINY, ResNet18, Small, fast, n_parameters
+from benchmarks.networks.cifar_networks import fast, n_parameters
 from benchmarks.networks.cifar_record import Record
 from benchmarks.networks.cifar_training import Lesson, Settings, Split, scored, train
 from benchmarks.networks.cifar_ways import LAST, PAIRS
+from stepdown.cli._image_networks import LAYERS, TINY, VERY_TINY, ResNet18, Small
 from stepdown.nn import KD, PKT, InformationFlow, LossMethod, folded
 
 LABELS = Settings(epochs=80, late=30, fresh_optimizer=False)

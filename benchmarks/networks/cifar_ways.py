@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from torch import Tensor
 from torch.nn import functional
 
-from benchmarks.networks.cifar_networks import LAYERS
 from benchmarks.networks.cifar_training import Settings
+from stepdown.cli._image_networks import LAYERS
 from stepdown.nn import KD, PKT, Constant, InformationFlow, LossMethod, Outputs, WeightedSum
 from stepdown.nn.functional import information_flow
 

@@ -30,8 +30,9 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
 from benchmarks.common.record import write
-from benchmarks.networks.cifar_networks import LAYERS, MEAN, STD, TINY, VERY_TINY, Small, fast
+from benchmarks.networks.cifar_networks import MEAN, STD, fast
 from benchmarks.networks.nn_loss import straightforward
+from stepdown.cli._image_networks import LAYERS, TINY, VERY_TINY, Small
 from stepdown.nn import ImageBatches, InformationFlow, Taps, Transfer, folded
 
 try:

@@ -37,7 +37,8 @@ from skorch.dataset import ValidSplit
 from torch import Tensor, nn
 
 from benchmarks.common.record import read, write
-from benchmarks.networks.cifar_networks import LAYERS, MEAN, STD, Small
+from benchmarks.networks.cifar_networks import MEAN, STD
+from stepdown.cli._image_networks import LAYERS, Small
 from stepdown.core import TransferSet, derive_seed
 from stepdown.nn import (
     KD,

@@ -24,6 +24,7 @@ REQUIRED: dict[str, Any] = {
     "method": ONE,
     "methods": [(1, ONE), (None, contrib.Logit())],
     "channels": [range(8)],
+    "layer": "second",
 }
 
 

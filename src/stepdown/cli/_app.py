@@ -35,21 +35,27 @@ from ._options import (
     Drop,
     ExportLanguage,
     Folds,
+    ImageSize,
+    ImagesPath,
     Jobs,
     MemoryFolder,
     MethodNames,
     MostBytes,
     MostMicroseconds,
     MostRules,
+    NetworksFolder,
     OuterFolds,
     Proba,
+    Quick,
     Quiet,
     ReadAs,
+    RecipeName,
     Repeats,
     RunFolder,
     Scoring,
     SearchName,
     Seed,
+    ShiftedImages,
     ShippedFolder,
     StudentName,
     TableName,
@@ -59,7 +65,9 @@ from ._options import (
     TaskName,
     TeacherFile,
     TeacherName,
+    TeacherWidth,
     TestFile,
+    TestImages,
     Trust,
     TrustShipped,
     Unlabeled,
@@ -303,6 +311,33 @@ def nn_demo(
 
         found = run_nn_demo(seed, trainings, tell=tell)
         show(f"{found}\n\n{found.sentences()}")
+
+
+@app.command("nn-recipe")
+def nn_recipe(
+    images: ImagesPath,
+    out: NetworksFolder,
+    test: TestImages = None,
+    shifted: ShiftedImages = None,
+    recipe: RecipeName = "cvpr2020",
+    size: ImageSize = 32,
+    width: TeacherWidth = 64,
+    quick: Quick = False,
+    seed: Seed = 0,
+) -> None:
+    """Distil a network on your own images by information flow: ResNet-18, auxiliary, small student."""
+    with _plainly({}):
+        try:
+            import_module("stepdown.nn")
+        except ImportError as error:
+            raise NotSupportedError(str(error)) from error
+        import pandas as pd
+
+        from ._nn_recipe import distil_images
+
+        settings: dict[str, Any] = {"test": test, "shifted": shifted, "recipe": recipe, "size": size, "width": width}
+        found = distil_images(images, out, **settings, quick=quick, seed=seed, tell=tell)
+        show(pd.DataFrame.from_dict(found, orient="index").to_string())
 
 
 @contextmanager

@@ -263,3 +263,23 @@ TableName = Annotated[str | None, typer.Option(metavar="NAME", help="Table that 
 CodeFile = Annotated[
     Path | None, typer.Option(metavar="FILE", help="New file for the code.", show_default="standard output")
 ]
+
+ImagesPath = Annotated[
+    Path, typer.Argument(metavar="IMAGES", help="CIFAR-10, STL-10, CUB-200, a folder a class, or .npz.")
+]
+NetworksFolder = Annotated[
+    Path, typer.Option("--out", metavar="FOLDER", help="For weights and scores; a teacher in it is taken.")
+]
+TestImages = Annotated[
+    Path | None,
+    typer.Option("--test", metavar="IMAGES", help="To be judged by.", show_default="the test part of IMAGES"),
+]
+ShiftedImages = Annotated[
+    Path | None, typer.Option("--shifted", metavar="IMAGES", help="Others, to find classes in.", show_default="none")
+]
+RecipeName = Annotated[
+    str, typer.Option("--recipe", metavar="NAME", help="cvpr2020, as published, or falling, which gave more.")
+]
+ImageSize = Annotated[int, typer.Option("--size", min=22, help="Side to which images are scaled and cut.")]
+TeacherWidth = Annotated[int, typer.Option("--width", min=1, help="Of the teacher, a ResNet-18.")]
+Quick = Annotated[bool, typer.Option("--quick", help="Few epochs, few images, a thin teacher: does it run?")]

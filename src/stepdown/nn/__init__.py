@@ -22,17 +22,21 @@ from ._dense import Dense, Teachers
 from ._distributed import GlobalBatch
 from ._engine import TrainingStoppedError
 from ._exits import EarlyExit, early_exit, early_exits
+from ._flow_recipe import FlowRecipe
 from ._folding import folded
 from ._head import fit_head
 from ._heads import Heads
+from ._image_files import load_images
 from ._images import ImageBatches
 from ._information_flow import InformationFlow
 from ._kd import KD, BinaryKD
+from ._label_flow import LabelFlow
 from ._ladder import auxiliaries, built_ladder, ladder
-from ._linear_probe import linear_probe_accuracy
-from ._method import LayerMethod, LossMethod, Outputs
+from ._linear_probe import linear_probe_accuracy, nearest_centroid_accuracy
+from ._method import LayerMethod, LossMethod, Outputs, Pace
 from ._network_fit import NetworkFit
 from ._networks import FrozenNetwork
+from ._paced import Paced
 from ._pairs import LayerFlow, PairTable, propose_pairs
 from ._pilots import Pilot, PilotedFlow, flow_through_auxiliaries
 from ._pkt import PKT
@@ -53,6 +57,8 @@ __all__ = [
     "load_arrays",
     "load_cifar10",
     "load_cifar100",
+    "load_images",
+    "nearest_centroid_accuracy",
     "read_cifar_files",
     "retrieval_scores",
     "BinaryKD",
@@ -61,6 +67,7 @@ __all__ = [
     "CriticalPeriod",
     "Dense",
     "EarlyExit",
+    "FlowRecipe",
     "FlowRecord",
     "FrozenNetwork",
     "GlobalBatch",
@@ -68,6 +75,7 @@ __all__ = [
     "ImageBatches",
     "InformationFlow",
     "KD",
+    "LabelFlow",
     "LayerFlow",
     "LayerMethod",
     "LossMethod",
@@ -76,6 +84,8 @@ __all__ = [
     "NonFiniteLossError",
     "Outputs",
     "PKT",
+    "Pace",
+    "Paced",
     "PairTable",
     "Phases",
     "Pilot",

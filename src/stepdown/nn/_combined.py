@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from stepdown.core import InvalidInputError
 
-from ._method import LossMethod, Outputs, Pairs, total
+from ._method import LossMethod, Outputs, Pace, Pairs, total
 
 
 class Combined(LossMethod):
@@ -124,6 +124,10 @@ class Staged(Combined):
     def stage_starts(self, epochs: int) -> tuple[int, ...]:
         stages = [self.stage(epoch)[0] for epoch in range(epochs)]
         return (0, *(epoch for epoch in range(1, epochs) if stages[epoch] != stages[epoch - 1]))
+
+    def pace(self, epoch: float) -> Pace:
+        number, own_epoch = self.stage(int(epoch))
+        return self.methods[number][1].pace(own_epoch + epoch - int(epoch))
 
     def terms(self, student: Outputs, teacher: Outputs, target: Tensor | None, *, epoch: int) -> dict[str, Tensor]:
         number, own_epoch = self.stage(epoch)

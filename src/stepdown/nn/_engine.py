@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from sklearn.base import clone
 from skorch import NeuralNet
+from skorch.callbacks import LRScheduler
 from skorch.history import History
 from skorch.utils import to_tensor
 from torch import Tensor, nn
@@ -67,7 +69,9 @@ class _Training:
         self.unbounded: set[str] = set()
         self.history: History | None = None
         self.skipped: int | None = None
-        self.stage_end, self.last_epoch = 0, -1
+        self.stage_start, self.stage_end, self.last_epoch = 0, 0, -1
+        self.rates: list[float] = []
+        self.n_batches, self.batch = math.inf, 0
         self.good: dict[str, Tensor] | None = None
         self._open = ExitStack()
 
@@ -92,17 +96,40 @@ class _Training:
         What an adaptive optimiser has learned of one loss drowns another that is a thousand times smaller.
         """
         for start, end in pairwise([*self.method.stage_starts(net.max_epochs), net.max_epochs]):
-            self.stage_end = end
+            self.stage_start, self.stage_end = start, end
             if start == 0:
                 net.fit(self.X, self.y, **({"epochs": end} if end < net.max_epochs else {}))
                 continue
             if self.last_epoch != len(net.history) - 1:  # interrupted by hand; callbacks stop behind an epoch
                 return
             self.skipped = max(0, start - len(net.history))
-            for group in net.optimizer_.param_groups:
-                group["lr"] = group.pop("initial_lr", group["lr"])
             net.optimizer_.state.clear()
             net.partial_fit(self.X, self.y, epochs=end - start)
+
+    def start_stage(self, net: Any) -> None:
+        """Set the learning rate that a stage begins with, before the user's schedulers look at it."""
+        pace, groups = self.method.pace(self.stage_start), net.optimizer_.param_groups
+        if self.stage_start == 0:
+            self.rates = [group["lr"] for group in groups]
+        if pace.changing and any(isinstance(callback, LRScheduler) for _, callback in net.callbacks_):
+            raise InvalidInputError(
+                f"the student has a scheduler of its own and {self.method!r} changes the learning rate as well; leave "
+                "one of the two out."
+            )
+        for group, rate in zip(groups, self.rates, strict=False):  # a group that a callback has added keeps its rate
+            group["lr"] = rate * pace.rate
+            group.pop("initial_lr", None)
+
+    def step(self, net: Any) -> None:
+        """Bring the learning rate up to date where it changes between steps."""
+        epoch = max(0, len(net.history) - 1) + (self.skipped or 0)
+        pace = self.method.pace(epoch + min((self.batch + 0.5) / self.n_batches, 1.0))
+        if pace.changing:
+            for group, rate in zip(net.optimizer_.param_groups, self.rates, strict=False):
+                group["lr"] = rate * pace.rate
+        if pace.renewed and self.batch == 0:
+            net.optimizer_.state.clear()
+        self.batch += 1
 
     def begin(self, net: NeuralNet) -> nn.ModuleDict:
         """Open the transfer to the module that skorch has just made; return what is to be trained besides."""
@@ -200,6 +227,7 @@ class _LiveSteps(Steps):
 
     def on_train_begin(self, net: Any, **kwargs: Any) -> None:
         super().on_train_begin(net, **kwargs)
+        self.lesson.start_stage(self)
         if self.lesson.skipped is not None:  # schedules and scores begin anew where they find no history
             self.lesson.history, self.history_ = self.history_, History()
             for _, callback in self.callbacks_:
@@ -209,7 +237,20 @@ class _LiveSteps(Steps):
     def on_epoch_begin(self, net: Any, **kwargs: Any) -> None:
         if self.lesson.history is not None:
             self.history_, self.lesson.history = self.lesson.history, None
+        self.lesson.batch = 0
         super().on_epoch_begin(net, **kwargs)
+
+    def on_batch_begin(self, net: Any, batch: Any = None, training: bool = False, **kwargs: Any) -> None:
+        super().on_batch_begin(net, batch=batch, training=training, **kwargs)
+        if training:
+            self.lesson.step(self)
+
+    def get_iterator(self, dataset: Any, training: bool = False) -> Any:
+        iterator = super().get_iterator(dataset, training=training)
+        if training and hasattr(iterator, "__len__"):
+            with suppress(TypeError):  # a stream of unknown length: its rate changes between epochs only
+                self.lesson.n_batches = len(iterator)
+        return iterator
 
     def on_epoch_end(self, net: Any, **kwargs: Any) -> None:
         super().on_epoch_end(net, **kwargs)

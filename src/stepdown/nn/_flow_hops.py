@@ -13,6 +13,7 @@ from stepdown.core import Hop, InvalidInputError, NotSupportedError, Teacher, Tr
 
 from ._auxiliary import auxiliary
 from ._combined import Staged
+from ._flow_recipe import FlowRecipe
 from ._information_flow import InformationFlow
 from ._kd import KD
 from ._nets import example_of, network_of, seeded, targets_for
@@ -38,6 +39,7 @@ def flow_hops(
     schedule: Callable[[int], Schedule] = CriticalPeriod.over,
     diagonal: bool = True,
     builder: Callable[[float], nn.Module] | None = None,
+    recipe: FlowRecipe | None = None,
     seed: int | None = None,
 ) -> FlowHops:
     """The hops, not yet made.
@@ -46,9 +48,11 @@ def flow_hops(
     one the labels and then by `InformationFlow` from the bridge before it; the student by `InformationFlow` alone,
     from the last bridge or, without any, from the teacher. Between networks built alike layers of the same name are
     paired, because kappa, the match of layers that say as much, is the identity there (as in the paper); between the
-    teacher and a student of another architecture by `propose_pairs`.
+    teacher and a student of another architecture by `propose_pairs`. A recipe sets optimiser, epochs and rates.
     """
     check_learns_labels(student)
+    if recipe is not None:
+        student = recipe.applied(student)
     epochs = student.max_epochs if label_epochs is None else label_epochs
     if epochs < 0:
         raise InvalidInputError(f"label_epochs={label_epochs}: expected 0 or more.")
@@ -63,14 +67,21 @@ def flow_hops(
     from_teacher = ((theirs[-1][0] if teacher_layer is None else teacher_layer, layers[-1]),)
     hops: FlowHops = []
     for name, network in wide:
-        bridge = with_module(student, network, max_epochs=epochs + student.max_epochs)
         pairs = alike if hops else from_teacher
         flow = InformationFlow(pairs, schedule(student.max_epochs), diagonal=diagonal)
-        told = flow if hops else PKT(pairs, diagonal=diagonal)
-        hops.append((Hop(bridge, Staged([(epochs, KD(weight=0.0)), (None, told)]), name=name), pairs))
+        if recipe is None:
+            told = flow if hops else PKT(pairs, diagonal=diagonal)
+            settings, method = (
+                {"max_epochs": epochs + student.max_epochs},
+                Staged([(epochs, KD(weight=0.0)), (None, told)]),
+            )
+        else:
+            settings, method = recipe.for_bridge(flow, layers[-1])
+        hops.append((Hop(with_module(student, network, **settings), method, name=name), pairs))
     pairs = alike if hops else tuple(theirs)
     flow = InformationFlow(pairs, schedule(student.max_epochs), diagonal=diagonal)
-    return [*hops, (Hop(student, flow, name="student"), pairs)]
+    told = flow if recipe is None else recipe.for_student(flow, layers[-1])
+    return [*hops, (Hop(student, told, name="student"), pairs)]
 
 
 def check_learns_labels(student: Any) -> None:

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from torch import Tensor, nn
 
@@ -19,6 +19,16 @@ from ._schedules import Schedule
 
 Pairs = Sequence[tuple[str, str]]
 """Layers that correspond: (teacher's, student's) by name, from the first to the last."""
+
+
+class Pace(NamedTuple):
+    """How fast a moment of a training goes: the factor of the net's learning rate, whether the optimiser forgets its
+    state in each epoch, and whether the factor changes between steps.
+    """
+
+    rate: float = 1.0
+    renewed: bool = False
+    changing: bool = False
 
 
 @contextmanager
@@ -136,6 +146,10 @@ class LossMethod(TransferMethod, ABC):
     def stage_starts(self, epochs: int) -> tuple[int, ...]:
         """In which epochs of a training another loss begins; 0 first."""
         return (0,)
+
+    def pace(self, epoch: float) -> Pace:
+        """How fast training goes at an epoch, counted from 0 and with the share of its batches that is done."""
+        return Pace()
 
     def reads_outputs(self) -> bool:
         """Whether the loss reads what the networks return, so that it teaches the student's head."""

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from skorch import NeuralNet
 from torch import nn
 
-from stepdown.core import HopRecord, Teacher, TransferSet, run_hops
+from stepdown.core import HopRecord, InvalidInputError, Teacher, TransferSet, run_hops
 
 from ._flow_hops import flow_hops
+from ._flow_recipe import CVPR2020, FALLING, FlowRecipe
 from ._head import fit_head
 from ._schedules import CriticalPeriod, Schedule
 
@@ -53,6 +54,7 @@ def flow_through_auxiliary(
     schedule: Schedule | None = None,
     diagonal: bool = True,
     builder: Callable[[float], nn.Module] | None = None,
+    recipe: FlowRecipe | Literal["cvpr2020", "falling"] | None = None,
     seed: int | None = None,
 ) -> FlowRecord:
     """Teach an auxiliary network by the teacher's last features, and the student by the auxiliary's layers.
@@ -85,6 +87,11 @@ def flow_through_auxiliary(
         which lets a short training do without the teacher's scale.
     builder : callable, optional
         As in `auxiliary`, for students that can't be widened automatically.
+    recipe : FlowRecipe, "cvpr2020" or "falling", optional
+        Optimiser, epochs and learning rates of all parts, in the place of the student's own settings. "cvpr2020" is the
+        publication to the letter; "falling", one falling rate with the labels as one more relation, gave more on
+        CIFAR-10 (docs/results.md). `FlowRecipe` has both, and shorter ones. Batches, and with them augmentation, stay
+        the student's; so do its callbacks, which begin anew in each stage.
     seed : int, optional
         All of torch's randomness.
 
@@ -111,6 +118,16 @@ def flow_through_auxiliary(
     >>> record.pairs, record.auxiliary.module_[0].out_features
     ((('1', '1'),), 8)
     """
+    if isinstance(recipe, str):
+        known = {"cvpr2020": CVPR2020, "falling": FALLING}
+        if recipe not in known:
+            raise InvalidInputError(f"recipe={recipe!r}: expected {', '.join(map(repr, known))}, or a FlowRecipe.")
+        recipe = known[recipe]
+    if recipe is not None and label_epochs is not None:
+        raise InvalidInputError(
+            f"label_epochs={label_epochs} came with a recipe, which has its own; change it by "
+            "dataclasses.replace(recipe, labels=...)."
+        )
     hops = flow_hops(
         teacher,
         student,
@@ -122,6 +139,7 @@ def flow_through_auxiliary(
         schedule=CriticalPeriod.over if schedule is None else lambda _: schedule,
         diagonal=diagonal,
         builder=builder,
+        recipe=recipe,
         seed=seed,
     )
     records, _ = run_hops([teacher], [hop for hop, _ in hops], data, seed=seed)
