@@ -5,7 +5,8 @@
     python -m benchmarks.tabular.tree_sum --sets other --out benchmarks/results/tree_sum_other.json
 
 with the Python of that environment; without imodels the way `figs` is left out. One run is one data set and seed; in it
-all ways share the teacher, a forest of 100 trees, and what it says about the rows. Runs that --out holds are kept.
+all ways share the teacher, a forest of 100 trees, and what it says about the rows. Runs that --out holds are kept;
+--kept names a folder for rows and targets, which take most of the time, so that other students can be tried on them.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import joblib
 import numpy as np
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.tree import DecisionTreeClassifier
@@ -38,13 +40,24 @@ def figs(X: Any, y: Any) -> Any:
     return FIGSClassifier(max_rules=SPLITS, random_state=0).fit(X, y)
 
 
-def one_run(name: str, rows: int, seed: int) -> dict[str, Any]:
-    warnings.simplefilter("ignore")
+def task(name: str, rows: int, seed: int) -> dict[str, Any]:
+    """Rows, and what each way says about them: X, soft targets, classes and weights."""
     X, y, X_test, y_test = prepared(name, n_train=rows, seed=seed)
     X_test, y_test = X_test[:MOST_TEST_ROWS], y_test[:MOST_TEST_ROWS]
     teacher = RandomForestClassifier(100, random_state=seed).fit(X, y)
     told, _ = targets(teacher, TransferSet.for_classification(X, y), seed)
-    test, seconds = {"teacher": teacher.score(X_test, y_test)}, {}
+    ways = {way: (data.X, data.soft_targets(), data.classes, data.weights()) for way, data in told.items()}
+    return {"train": (X, y), "test": (X_test, y_test), "teacher": teacher.score(X_test, y_test), "ways": ways}
+
+
+def one_run(name: str, rows: int, seed: int, kept: Path | None) -> dict[str, Any]:
+    warnings.simplefilter("ignore")
+    file = None if kept is None else kept / f"{name}_{rows}_{seed}.joblib"
+    found = joblib.load(file) if file is not None and file.exists() else task(name, rows, seed)
+    if file is not None and not file.exists():
+        joblib.dump(found, file)
+    (X, y), (X_test, y_test) = found["train"], found["test"]
+    test, seconds = {"teacher": found["teacher"]}, {}
 
     def tried(way: str, fit: Callable[[], Any]) -> Any:
         started = time.process_time()  # of this process only, whatever else the machine does
@@ -58,9 +71,8 @@ def one_run(name: str, rows: int, seed: int) -> dict[str, Any]:
         tried("figs", lambda: figs(X, y))
     except ImportError:
         warnings.warn("imodels isn't installed: no figs", stacklevel=2)
-    for way, data in told.items():
-        targets_of_way = (data.X, data.soft_targets(), data.classes, data.weights())
-        model = tried(f"sum, {way}", lambda told=targets_of_way: TreeSumClassifier(SPLITS).fit_soft(*told))
+    for way, told in found["ways"].items():
+        model = tried(f"sum, {way}", lambda told=told: TreeSumClassifier(SPLITS).fit_soft(*told))
     return {
         "data": name, "rows": rows, "seed": seed, "n_train": len(y), "n_classes": len(np.unique(y)),
         "trees": len(model.trees_),
@@ -113,6 +125,7 @@ def main() -> None:
     parser.add_argument("--sets", nargs="*", default=["suite"], help="names, or suite, or other")
     parser.add_argument("--rows", type=int, default=300)
     parser.add_argument("--seeds", nargs="*", type=int, default=[0, 1, 2])
+    parser.add_argument("--kept", type=Path)
     args = parser.parse_args()
     named = {"suite": SUITE, "other": OTHER}
     names = [name for asked in args.sets for name in named.get(asked, [asked])]
@@ -121,7 +134,7 @@ def main() -> None:
     for seed in args.seeds:
         for name in names:
             if (name, args.rows, seed) not in done:
-                runs.append(one_run(name, args.rows, seed))
+                runs.append(one_run(name, args.rows, seed, args.kept))
                 write(args.out, {"data": WHEEL, "versions": versions(), "runs": runs})
     show(runs)
 

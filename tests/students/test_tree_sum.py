@@ -189,6 +189,12 @@ def test_few_bins_still_cut_where_the_weight_is():
     assert cuts.low.min() > 900
 
 
+def test_wide_tables_are_cut_at_fewer_places():
+    X = np.random.default_rng(0).normal(size=(50, 2000))
+    assert len(Cuts(X, np.ones(50), 64)) == 2000 * 15
+    assert len(Cuts(X[:, :10], np.ones(50), 64)) == 10 * 49
+
+
 def test_chains_know_it():
     X, y = load_iris(return_X_y=True)
     model = make_pipeline(StandardScaler(), TreeSumClassifier(max_splits=4))

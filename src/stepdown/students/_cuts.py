@@ -11,6 +11,10 @@ from scipy.sparse import csc_array
 Floats = NDArray[np.float64]
 Rows = NDArray[np.intp]
 
+# Of wide tables fewer values are looked at, because a split looks at all cuts of all columns.
+MOST_CUTS = 16384
+FEWEST_BINS = 16
+
 
 class Cuts:
     """All cuts of the columns of a table: between neighbouring values, of many values between quantiles.
@@ -30,6 +34,7 @@ class Cuts:
     def __init__(self, X: Floats, weight: Floats, max_bins: int) -> None:
         self.X = X
         n_columns = X.shape[1]
+        max_bins = min(max_bins, max(FEWEST_BINS, MOST_CUTS // n_columns))
         bins = np.empty(X.shape, dtype=np.int64)
         columns: list[tuple[Any, ...]] = []
         offset = 0

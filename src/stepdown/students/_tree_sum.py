@@ -119,7 +119,7 @@ class TreeSumClassifier(ClassifierMixin, _TreeSum):
         Weight of half the squared points in the objective, beside the log-loss of the rows. The more, the closer are
         the points of leaves with few rows to zero.
     max_bins : int, default=64
-        A column with more values than this is cut between quantiles.
+        A column with more values than this is cut between quantiles. Of more than 256 columns fewer count, down to 16.
     refine : bool, default=True
         Whether splits are chosen again after growing.
 
@@ -267,7 +267,7 @@ class TreeSumRegressor(RegressorMixin, _TreeSum):
     ridge : float, default=1.0
         As so many rows each leaf is drawn towards zero.
     max_bins : int, default=64
-        A column with more values than this is cut between quantiles.
+        A column with more values than this is cut between quantiles. Of more than 256 columns fewer count, down to 16.
     refine : bool, default=True
         Whether splits are chosen again after growing.
 
