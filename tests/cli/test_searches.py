@@ -31,7 +31,7 @@ def test_the_table_of_searches_stays_as_it_is():
     ("text", "words"),
     [
         ("dynamc", "unknown search 'dynamc'; did you mean 'dynamic'. Known: gate, dynamic, one-hop, multihop"),
-        ("gate:mrgin=1", "no parameter 'mrgin'; did you mean 'margin'. It has: folds, margin, repeats"),
+        ("gate:mrgin=1", "no parameter 'mrgin'; did you mean 'margin'. It has: folds, margin, max_seconds, repeats"),
         ("gate:folds=1", "folds must be at least 2"),
         ("gate:folds=2.5", "folds can't be 2.5; expected int"),
         ("gate:folds=True", "folds can't be True"),

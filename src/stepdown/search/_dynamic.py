@@ -42,7 +42,7 @@ class DynamicProgramming(Search):
         No hop begins after this many seconds.
     folds : int, default=2
         As in `Gate`, on the same splits: what the gate compares comes out as it does there.
-    margin : float, default=2.0
+    margin : float, default=1.0
         As in `Gate`: how many standard errors better than the gate's own choice the winner must be, were it the only
         rival; the more ways the search adds, the more is asked.
     patience : int, default=2
@@ -60,7 +60,7 @@ class DynamicProgramming(Search):
         max_fits: int | None = 200,
         max_seconds: float | None = None,
         folds: int = 2,
-        margin: float = 2.0,
+        margin: float = 1.0,
         patience: int = 2,
     ) -> None:
         self.max_fits = max_fits

@@ -101,12 +101,12 @@ def leave_home(scores: WayScores, home: int, places: Sequence[int], margin: floa
 
 
 def margin_among(margin: float, rivals: int) -> float:
-    """The margin for the best of many: as unlikely to be passed by luck as two standard errors by a single rival.
+    """The margin for the best of many: as unlikely to be passed by luck as `margin` by a single rival.
 
-    Bonferroni's correction, as a factor, so that no margin stays none. Without it the best of 30 ways that are as good
-    as `home` looks two standard errors better in a quarter of all searches.
+    Bonferroni's correction, but no margin stays none. Without it the best of 30 ways that are as good as `home` looks
+    two standard errors better in a quarter of all searches.
     """
-    return margin * float(norm.isf(norm.sf(2.0) / max(1, rivals))) / 2.0
+    return margin and float(norm.isf(norm.sf(margin) / max(1, rivals)))
 
 
 def concluded(found: Exploration, ways: Sequence[Way], home: Way, margin: float) -> Choice:
@@ -172,7 +172,7 @@ class Gate(Search):
     ----------
     folds : int, default=2
         At least 2.
-    margin : float, default=2.0
+    margin : float, default=1.0
         In standard errors; 0 takes the best score as it is, infinity never leaves the preferred way.
     repeats : int, default=1
         How often the rows are cut into folds, each time anew; folds that ``cv`` gives are used once.
@@ -186,13 +186,13 @@ class Gate(Search):
     >>> from stepdown.search import Gate
     >>> from sklearn.ensemble import RandomForestClassifier
     >>> from sklearn.tree import DecisionTreeClassifier
-    >>> MultihopClassifier(RandomForestClassifier(), DecisionTreeClassifier(max_depth=3), search=Gate(margin=1.0))
-    MultihopClassifier(search=Gate(margin=1.0),
+    >>> MultihopClassifier(RandomForestClassifier(), DecisionTreeClassifier(max_depth=3), search=Gate(margin=2.0))
+    MultihopClassifier(search=Gate(margin=2.0),
                        student=DecisionTreeClassifier(max_depth=3),
                        teacher=RandomForestClassifier())
     """
 
-    def __init__(self, folds: int = 2, margin: float = 2.0, repeats: int = 1, max_seconds: float | None = None) -> None:
+    def __init__(self, folds: int = 2, margin: float = 1.0, repeats: int = 1, max_seconds: float | None = None) -> None:
         self.folds = folds
         self.margin = margin
         self.repeats = repeats
