@@ -299,7 +299,7 @@ def _run(
         save_run(part, shipped, estimator.chain_, summary, table)
         if verdict is not None:
             save_verdict(part, verdict)
-    page = save_page(folder, {**found, **summary, "command": command})
+    page = save_page(folder, {**summary, **found, "command": command})
     for shown in (summary, verdict):
         if shown is not None:
             _show_summary(shown)
