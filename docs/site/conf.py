@@ -23,7 +23,7 @@ extensions = [
     "sphinx_copybutton",
     "sphinx_gallery.gen_gallery",
 ]
-templates_path = ["templates"]
+templates_path = [str(Path(__file__).parent / "templates")]  # autosummary looks beside the pages otherwise
 html_theme = "pydata_sphinx_theme"
 html_theme_options = {"show_toc_level": 2, "navigation_with_keys": False}
 html_sidebars = {"index": []}

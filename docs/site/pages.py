@@ -42,14 +42,20 @@ def _page(module: ModuleType) -> str:
         # These live in the rooms, and are described there once.
         listed = [f"   * - {_home(name)}\n     - {_first_line(getattr(module, name))}" for name in module.__all__]
         return "\n".join([*parts, ".. list-table::", "   :widths: 35 65", "", *listed])
-    described, plain = [], []
+    above = importlib.import_module(module.__name__.rpartition(".")[0])
+    described, plain, elsewhere = [], [], []
     for name in sorted(module.__all__, key=str.lower):
         thing = vars(module).get(name)
         if thing is None or isinstance(thing, ModuleType):
             continue  # a former name that still answers, or a page of its own
+        if above is not stepdown and vars(above).get(name) is thing and name in above.__all__:
+            elsewhere.append(f":py:obj:`~{above.__name__}.{name}`")
+            continue
         (described if inspect.isclass(thing) or inspect.isroutine(thing) else plain).append((name, thing))
     if described:
         parts.append(_table([name for name, _ in described]))
+    if elsewhere:
+        parts.append(f"Described above: {', '.join(elsewhere)}.")
     parts += [f".. py:data:: {name}\n\n   ``{_shown(thing)}``" for name, thing in plain]
     return "\n\n".join([*parts[:3], f".. currentmodule:: {module.__name__}", *parts[4:], ""])
 

@@ -46,7 +46,7 @@ def hint(prediction: Tensor, teacher: Tensor, *, reduction: Reduction = "mean") 
 
 
 def attention_map(features: Tensor, *, power: float = 2.0, channels: int | None = None) -> Tensor:
-    """Where a layer is active: mean over channels of |activation|^power, flattened, rows of norm 1.
+    """Where a layer is active: mean over channels of the absolute activation to a power, flattened, rows of norm 1.
 
     Parameters
     ----------

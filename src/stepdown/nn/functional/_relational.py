@@ -197,7 +197,7 @@ def sp(student: Tensor, teacher: Tensor, *, order: float = 2.0) -> Tensor:
 
 @full_precision
 def mds(student: Tensor, teacher: Tensor, *, power: float = 2.0, eps: float = 1e-6) -> Tensor:
-    """Stress: mean over the pairs of rows of |student's distance - teacher's distance|^power.
+    """Stress: mean over the pairs of rows of how far the student's distance is from the teacher's, to a power.
 
     Parameters
     ----------
