@@ -197,7 +197,7 @@ def test_a_teacher_that_fails_on_the_first_row_is_told_in_one_line(call, table, 
         (["--student", "tree:max_dept=3"], ["no parameter 'max_dept'; did you mean 'max_depth'"], 2),
         (["--unlabeled", "other.csv"], ["5 of the table's 6 columns are missing"], 1),
         (["--unlabeled", "empty.csv"], ["empty.csv: the file is empty"], 1),
-        (["--unlabeled", "bad.parquet"], ["bad.parquet: not a readable Parquet file"], 1),
+        (["--unlabeled", "bad.parquet"], ["bad.parquet: the file can't be read as a table"], 1),
     ],
 )
 def test_bad_words_are_one_line(call, table, tmp_path, words, said, code):
@@ -211,7 +211,7 @@ def test_bad_words_are_one_line(call, table, tmp_path, words, said, code):
 
 def test_unreadable_parquet_is_data(call, tmp_path):
     (tmp_path / "bad.parquet").write_text("none")
-    refused(call("run", "bad.parquet", "--target", "churn"), "not a readable Parquet file", code=1)
+    refused(call("run", "bad.parquet", "--target", "churn"), "the file can't be read as a table", code=1)
 
 
 # Limits -------------------------------------------------------------------------------------------------------------

@@ -68,7 +68,7 @@ def test_what_cannot_be_used(read, content, words):
 
 
 def test_files_that_cannot_be_read(read):
-    with pytest.raises(InvalidInputError, match="not a readable Parquet file"):
+    with pytest.raises(InvalidInputError, match="the file can't be read as a table"):
         read("PAR1 this is none", "bad.parquet")
     with pytest.raises(InvalidInputError, match=r"ending in \.csv"):
         read("a", "pool.xlsx")
