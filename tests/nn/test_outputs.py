@@ -110,6 +110,9 @@ def test_shares_of_classes_at_every_pixel():
     labels = torch.randint(3, (2, 4, 4))
     shares = nn.functional.one_hot(labels, 3).movedim(-1, 1).float()
     torch.testing.assert_close(kd(student, teacher, shares), kd(student, teacher, labels))
+    torch.testing.assert_close(kd(student, teacher, shares.long()), kd(student, teacher, labels))
+    with pytest.raises(InvalidInputError, match=r"sum to 0 to 2.* take BinaryKD"):
+        kd(student[..., 0, 0], teacher[..., 0, 0], torch.tensor([[0, 0, 0], [1, 1, 0]]))
 
 
 class Tagger(nn.Module):
@@ -138,7 +141,7 @@ class Segmenter(nn.Sequential):
 @pytest.mark.parametrize("method", [KD(), WeightedSum([(1.0, KD(weight=0.0)), (1.0, Logit())])])
 def test_dense_networks_learn(networks, x, y, method):
     teacher, student = networks
-    loss(teacher, student, method, x, y).backward()
+    loss(teacher, student, WeightedSum([(1.0, method), (1.0, PKT())]), x, y, example=x, labels=y).backward()
     assert all(parameter.grad.isfinite().all() for parameter in student.parameters())
     with pytest.raises(InvalidInputError, match="returns probabilities"):
         loss(nn.Sequential(teacher, nn.Softmax(1 if x.ndim == 4 else -1)), student, method, x, y)

@@ -118,7 +118,8 @@ class Transfer:
             if self.method.wants_pairs():
                 if self.example is None:
                     raise InvalidInputError("pairs='auto' needs a batch to look at: Transfer(..., example=x).")
-                pairs = propose_pairs(self.teacher, self.student, self.example, self.labels)
+                labels = self.labels if self.labels is not None and self.labels.ndim == 1 else None  # not of tokens
+                pairs = propose_pairs(self.teacher, self.student, self.example, labels)
                 self.method = self.method.with_pairs(pairs)
             theirs, mine = self.method.layers()
             stack.enter_context(evaluating(self.teacher))

@@ -233,7 +233,7 @@ def _over(entries: Tensor, counts: Tensor | None, reduction: Reduction) -> Tenso
 def _checked_target(target: Tensor, logits: Tensor, axis: int, ignore_index: int) -> Tensor:
     """Classes at the positions of logits, or shares with the classes last."""
     n_classes = logits.shape[-1]
-    if target.is_floating_point() and target.shape == logits.movedim(-1, axis).shape:
+    if target.shape == logits.movedim(-1, axis).shape:
         target = target.movedim(axis, -1).to(logits.dtype)
         sums = target.sum(-1)
         if not bool(((sums - 1).abs() < 1e-3).all()):
