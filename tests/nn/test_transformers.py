@@ -30,7 +30,7 @@ def test_question_answering_tagging_and_language_models():
     causal = transformers.GPT2Config(vocab_size=30, n_positions=16, n_embd=16, n_layer=1, n_head=2)
     following = nn.functional.pad(ids[:, 1:], (0, 1), value=-100)
     for kind, settings, y in [
-        (transformers.BertForQuestionAnswering, config, ids % 8),
+        (transformers.BertForQuestionAnswering, transformers.BertConfig(vocab_size=30, **SHAPE), ids % 8),
         (transformers.BertForTokenClassification, config, ids % 5),
         (transformers.BertForMaskedLM, config, ids),
         (transformers.GPT2LMHeadModel, causal, following),
