@@ -71,4 +71,4 @@ def test_files_that_cannot_be_read(read):
     with pytest.raises(InvalidInputError, match="the file can't be read as a table"):
         read("PAR1 this is none", "bad.parquet")
     with pytest.raises(InvalidInputError, match=r"ending in \.csv"):
-        read("a", "pool.xlsx")
+        read("a", "pool.ods")

@@ -115,7 +115,7 @@ def test_a_method_alone_refuses_as_well() -> None:
 def test_compare_of_a_student_that_nobody_teaches() -> None:
     with pytest.warns(SignalWarning, match="labels alone"):
         verdict = compare(MultihopRegressor(FOREST, HIGH, random_state=0), *skewed(90), cv=2)
-    assert {way["name"] for way in verdict.to_dict()["ways"]} == {"teacher", "plain", "labels", "chosen"}
+    assert {way["name"] for way in verdict.to_dict()["ways"]} == {"teacher", "plain", "labels", "chosen", "baseline"}
 
 
 # Ranges ---------------------------------------------------------------------------------------------------------------

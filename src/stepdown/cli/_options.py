@@ -85,7 +85,7 @@ Trust = Annotated[
     list[str] | None,
     typer.Option(
         metavar="TYPES",
-        help="Types in the teacher's file to load besides those known to be safe.",
+        help="Types to load from a file besides those known to be safe.",
         show_default=False,
         rich_help_panel=MODELS,
     ),
@@ -95,7 +95,7 @@ TrustShipped = Annotated[
     typer.Option(
         "--trust",
         metavar="TYPES",
-        help="Types of the student to load besides those of known packages.",
+        help="Types to load from a file besides those known to be safe.",
         show_default=False,
     ),
 ]
@@ -272,7 +272,7 @@ NetworksFolder = Annotated[
 ]
 TestImages = Annotated[
     Path | None,
-    typer.Option("--test", metavar="IMAGES", help="To be judged by.", show_default="the test part of IMAGES"),
+    typer.Option("--test-images", metavar="IMAGES", help="To be judged by.", show_default="the test part of IMAGES"),
 ]
 ShiftedImages = Annotated[
     Path | None, typer.Option("--shifted", metavar="IMAGES", help="Others, to find classes in.", show_default="none")

@@ -52,7 +52,7 @@ def check_rows(
     """
     if y is None:
         raise InvalidInputError(f"{type(owner).__name__} requires y to be passed, but the target y is None.")
-    if not isinstance(X, Mapping):
+    if not isinstance(X, Mapping) or issparse(X):
         check_names(X)
         check_columns(X, [("student" if model is models[-1] else "teacher", model) for model in models])
     X = checked_rows(owner, X, models)
@@ -86,7 +86,7 @@ def checked_rows(owner: Any, X: Any, models: Sequence[Any]) -> Any:
 
     Networks may have several inputs, whose arrays come by name.
     """
-    if isinstance(X, Mapping):
+    if isinstance(X, Mapping) and not issparse(X):  # a sparse matrix by keys is a dict, too
         others = [type(peel(model).final).__name__ for model in models if not peel(model).is_network]
         if others:
             raise InvalidInputError(f"X is a mapping of arrays, which networks read and {others[0]} doesn't.")
