@@ -18,9 +18,11 @@ from stepdown.nn import (
     Constant,
     GlobalBatch,
     InformationFlow,
+    LabelFlow,
     LayerMethod,
     LossMethod,
     NonFiniteLossError,
+    Paced,
     Staged,
     Transfer,
     WeightedSum,
@@ -63,6 +65,8 @@ METHODS = {
     "WeightedSum": WeightedSum([(1.0, KD()), (0.5, VID(MAPS)), (10.0, PKT(ALL[-1:]))]),
     "Staged": Staged([(1, Hint(MAPS)), (None, KD())]),
     "GlobalBatch": GlobalBatch(VID(ALL)),
+    "LabelFlow": LabelFlow(ALL[-1][1]),
+    "Paced": Paced(VID(ALL), rate=0.1),
 }
 
 
