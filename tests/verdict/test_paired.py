@@ -167,7 +167,7 @@ def test_summary_of_many_with_zeros_and_ties():
 def test_bad_input():
     with pytest.raises(ValueError, match="at least 2"):
         corrected_t([0.1], 0.1)
-    with pytest.raises(ValueError, match="between 0 and 1"):
+    with pytest.raises(ValueError, match="from 0 to below 1"):
         corrected_t([0.1, 0.2], 1.0)
     with pytest.raises(ValueError, match="finite"):
         corrected_t([0.1, math.nan], 0.1)

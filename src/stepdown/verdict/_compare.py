@@ -179,7 +179,7 @@ def compare(
     >>> clf = MultihopClassifier(RandomForestClassifier(20), DecisionTreeClassifier(max_depth=2), random_state=0)
     >>> verdict = compare(clf, *load_iris(return_X_y=True), cv=3)
     >>> sorted(way["name"] for way in verdict.to_dict()["ways"])[:3]
-    ['chosen', 'control', 'labels']
+    ['baseline', 'chosen', 'control']
     """
     multihop = estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
     if not isinstance(multihop, _Multihop):
