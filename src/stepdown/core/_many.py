@@ -1,7 +1,7 @@
 """Where data become large."""
 
 MANY_ROWS = 30_000
-"""From so many rows on, what is as good on fewer rows or fewer folds is done on these (docs/large.md).
+"""From so many rows on, costly steps are done on fewer rows or fewer folds (docs/large-data.md).
 
 Below, nothing depends on it.
 """

@@ -140,7 +140,8 @@ def read_cv(cv: Any, data: TransferSet) -> tuple[int, TransferSet]:
 def default_folds(n_rows: int) -> int:
     """Folds of a teacher's signals where the user names none.
 
-    Half of many rows make a teacher that students learn from as well, in a quarter of the time (docs/large.md).
+    Fits on halves are cheap where rows are many; what fewer folds cost in accuracy isn't measured by itself
+    (docs/large-data.md).
     """
     return 5 if n_rows < MANY_ROWS else 2
 
