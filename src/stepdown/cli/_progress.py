@@ -10,6 +10,8 @@ from contextlib import contextmanager, nullcontext
 from rich.console import Console
 from rich.markup import escape
 
+from stepdown.core import listening
+
 from ._terminal import hush, output
 
 
@@ -79,14 +81,6 @@ def told_on(console: Console) -> Iterator[None]:
     if output().quiet:
         yield
         return
-    logger = logging.getLogger("stepdown")
-    handler, level = _Steps(console), logger.level
-    logger.addHandler(handler)
-    if logger.getEffectiveLevel() > logging.DEBUG:
-        logger.setLevel(logging.DEBUG)
-    try:
-        with handler.status if console.is_terminal else nullcontext():
-            yield
-    finally:
-        logger.removeHandler(handler)
-        logger.setLevel(level)
+    handler = _Steps(console)
+    with listening(handler, logging.DEBUG), handler.status if console.is_terminal else nullcontext():
+        yield

@@ -10,7 +10,7 @@ from ._hops import Chain, Hop, HopRecord, naming_the_hop, run_hops, student_as_t
 from ._lesson import Lesson, Supervision, rows_of
 from ._many import MANY_ROWS
 from ._method import Trainer, TransferMethod
-from ._progress import printing
+from ._progress import listening, printing
 from ._seeds import derive_seed
 from ._table import Table, WayRow
 from ._teacher import RefitOnLabels, Signal, Teacher, as_teacher
@@ -47,6 +47,7 @@ __all__ = [
     "derive_seed",
     "fingerprint",
     "is_counting",
+    "listening",
     "naming_the_hop",
     "printing",
     "package_versions",

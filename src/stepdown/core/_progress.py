@@ -1,4 +1,4 @@
-"""What `verbose` prints: the log, on standard output."""
+"""Who listens to the log while something is at work, and what `verbose` prints of it."""
 
 from __future__ import annotations
 
@@ -6,13 +6,45 @@ import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Lock, get_ident
+
+log = logging.getLogger("stepdown")
+
+_lock = Lock()
+_levels: list[int] = []
+_level_before = logging.NOTSET
+
+
+@contextmanager
+def listening(handler: logging.Handler, level: int) -> Iterator[None]:
+    """Give a handler what the logger "stepdown" says from a level on.
+
+    Threads may listen at once, each with a handler of its own: the logger has its former level again when the last of
+    them has left.
+    """
+    global _level_before
+    with _lock:
+        if not _levels:
+            _level_before = log.level
+        _levels.append(level)
+        log.addHandler(handler)
+        log.setLevel(min(level, log.getEffectiveLevel()))
+    try:
+        yield
+    finally:
+        with _lock:
+            log.removeHandler(handler)
+            _levels.remove(level)
+            log.setLevel(_level_before)
+            if _levels:
+                log.setLevel(min(*_levels, log.getEffectiveLevel()))
 
 
 @contextmanager
 def printing(verbose: int) -> Iterator[None]:
-    """Print what the logger "stepdown" says: from 1 on the steps, from 2 on their details, too.
+    """Print what the logger "stepdown" says in this thread: from 1 on the steps, from 2 on their details, too.
 
-    In this process: jobs in other processes keep to the log of theirs.
+    Jobs in other threads and processes keep to the log of theirs.
 
     Examples
     --------
@@ -23,15 +55,10 @@ def printing(verbose: int) -> Iterator[None]:
     if not verbose:
         yield
         return
-    log = logging.getLogger("stepdown")
+    level, thread = logging.INFO if verbose == 1 else logging.DEBUG, get_ident()
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(logging.Formatter("[stepdown] %(message)s"))
-    level, wanted = log.level, logging.INFO if verbose == 1 else logging.DEBUG
-    handler.setLevel(wanted)
-    log.addHandler(handler)
-    log.setLevel(min(wanted, log.getEffectiveLevel()))
-    try:
+    handler.setLevel(level)
+    handler.addFilter(lambda record: record.thread == thread)
+    with listening(handler, level):
         yield
-    finally:
-        log.setLevel(level)
-        log.removeHandler(handler)
