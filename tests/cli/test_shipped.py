@@ -131,7 +131,10 @@ def test_onnx_answers_as_the_student_does(call, folder, later, tmp_path):
 def test_what_has_no_export_is_refused_by_name(call, tmp_path):
     frame, y = sales()
     frame.assign(sold=y).to_csv(tmp_path / "sales.csv", index=False)
-    assert call("run", "sales.csv", "--target", "sold", "--student", "knn", *SMALL).exit_code == 0
+    made = call("run", "sales.csv", "--target", "sold", "--student", "knn", *SMALL)
+    assert made.exit_code == 0
+    assert "stepdown predict out" in made.stdout
+    assert "stepdown export" not in made.stdout, "no advice that would be refused"
     result = call("export", "out", "--to", "sql")
     assert result.exit_code == 2
     assert "can't be exported" in result.stderr

@@ -110,6 +110,28 @@ def test_scores_and_differences_are_those_of_the_rows(said):
     assert found["commonest"] == "a"
 
 
+def test_intervals_of_explained_variance_are_those_of_resampled_rows():
+    r = np.random.default_rng(0)
+    y = r.gamma(2, 3, 500)
+    answers = {
+        "student": y + r.normal(0, 2, 500),
+        "teacher": y + r.normal(0, 1, 500),
+        "baseline": np.full(500, y.mean()),
+    }
+    found = evidence(Said(y, None, answers), "r2")
+    drawn = r.integers(0, 500, (1000, 500))
+
+    def resampled(values):
+        return np.std([1 - np.mean((values[some] - y[some]) ** 2) / y[some].var() for some in drawn])
+
+    for row in found["scores"][:2]:
+        assert row["high"] - row["low"] == pytest.approx(2 * 1.96 * resampled(answers[row["name"]]), rel=0.1)
+    mean = found["scores"][2]
+    assert mean["high"] - mean["low"] == pytest.approx(0, abs=1e-9), "the mean explains nothing, whatever the rows"
+    pairs = {row["b"]: row for row in found["pairs"]}
+    assert pairs["baseline"]["low"] == pytest.approx(found["scores"][0]["low"])
+
+
 def test_classes_confusion_and_disagreement_are_counted(said):
     found = evidence(said, "accuracy")
     assert found["confusion"]["counts"] == [[4, 2], [1, 3]]

@@ -1,6 +1,7 @@
 """What is printed gives, by hand, what the model predicts: the text is read back and evaluated on real rows."""
 
 import math
+import operator
 import re
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,6 +22,7 @@ from stepdown.ship._text import threshold
 from stepdown.students import TreeSumClassifier, TreeSumRegressor
 
 N = 400
+COMPARED = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 
 
 def table(seed: int = 0) -> pd.DataFrame:
@@ -74,9 +76,12 @@ class ByHand:
         if " is " in condition:
             values = re.findall(r'"([^"]*)"', condition)
             return (value in values) != (" is not " in condition)
-        low, high = re.match(r"(\S+) < ", condition), re.search(r" <= (\S+)$", condition)
-        above = re.search(r" > (\S+)$", condition) or low
-        return (high is None or value <= told(high[1])) and (above is None or value > told(above[1]))
+        low, high = re.match(r"(\S+) (<=?) \w+ <", condition), re.search(r" (<=?) (\S+)$", condition)
+        if above := re.search(r" (>=?) (\S+)$", condition):
+            return COMPARED[above[1]](value, told(above[2]))
+        return (low is None or COMPARED[low[2]](told(low[1]), value)) and (
+            high is None or COMPARED[high[1]](value, told(high[2]))
+        )
 
     def leaf(self, lines: list[str], row: dict[str, Any]) -> str:
         found = []
@@ -137,18 +142,20 @@ OWN = make_column_transformer(
 @pytest.mark.parametrize(
     ("cut", "printed"),
     [
-        (2.5 + 1e-7, "2.5"),
-        (12.99999995, "12.999999"),
-        (-12.99999995, "-13"),
-        (69.3999978, "69.39999"),
-        (20210601.9, "20210601.8"),
-        (1e-46, "0"),
-        (0.000125, "0.000125"),
-        (3e20, "3e+20"),
+        (2.5 + 1e-7, ("2.5", True)),
+        (12.99999995, ("13", False)),
+        (-12.99999995, ("-13", True)),
+        (-13.00000005, ("-13", False)),
+        (69.3999978, ("69.4", False)),
+        (20210601.9, ("20210602", False)),
+        (1e-46, ("0", True)),
+        (0.000125, ("0.000125", True)),
+        (3e20, ("3e+20", True)),
     ],
 )
-def test_thresholds_are_short_and_never_above(cut, printed) -> None:
+def test_thresholds_are_short_and_say_on_which_side_they_lie_themselves(cut, printed) -> None:
     assert threshold(cut) == printed
+    assert (float(printed[0]) <= cut) == printed[1]
 
 
 @pytest.mark.parametrize("columns", [TableColumns(), OWN], ids=["table columns", "columns of one's own"])

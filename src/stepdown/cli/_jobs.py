@@ -23,7 +23,7 @@ from stepdown.search import Fixed, Gate
 from stepdown.search._inputs import default_folds
 from stepdown.search._parameters import standing_in
 from stepdown.search._scoring import check_scorer, read_scorer
-from stepdown.ship import TableColumns
+from stepdown.ship import TableColumns, exportable
 from stepdown.verdict import compare, render_json, render_rich, render_text, summary_sentence
 
 from ._budget import naming_the_file, queries_line, queries_summary, with_budget
@@ -311,7 +311,8 @@ def _run(
         show(f"Kinds of student, validated:\n{estimator.kinds_}\n")
     show(f"{shortened((folder / 'student.txt').read_text(encoding='utf-8'))}\n")
     _name_files(folder)
-    show(f"Next: stepdown predict {folder} TABLE, or stepdown export {folder} --to sql.")
+    code = f", or stepdown export {folder} --to sql" if exportable(shipped) else ""
+    show(f"Next: stepdown predict {folder} TABLE{code}.")
     types = summary["student"]["trusted_types"]
     needs = " (where stepdown is installed)" if any(name.startswith("stepdown.") for name in types) else ""
     show(

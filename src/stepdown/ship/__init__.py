@@ -5,6 +5,7 @@ from ._cells import LARGEST as LARGEST
 from ._cells import Kind as Kind
 from ._columns import TableColumns
 from ._columns import without_unread as without_unread
+from ._compile import exportable as exportable
 from ._json import to_json
 from ._onnx import to_onnx
 from ._plots import SizeDisplay

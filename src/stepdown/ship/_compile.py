@@ -90,6 +90,15 @@ def program_of(model: Any, feature_names: Sequence[str] | None = None) -> Progra
     return _with_columns(body, classes, values, names)
 
 
+def exportable(model: Any, feature_names: Sequence[str] | None = None) -> bool:
+    """Whether a fitted model has a program, and so rules and exports."""
+    try:
+        program_of(model, feature_names)
+    except NotSupportedError:
+        return False
+    return True
+
+
 def _unwrapped(model: Any) -> Any:
     while isinstance(model, FrozenEstimator):
         model = model.estimator

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from stepdown.verdict._numbers import Scale, figure, share
+from stepdown.verdict._numbers import NOTHING, Scale, figure, share
 
 from ._markup import Markup, tag
 
@@ -22,7 +22,9 @@ ROW = 30
 def picture(width: float, height: float, label: str, *content: Any, cls: str = "plot") -> Markup:
     """An image with a text for who can't see it."""
     size = f"0 0 {round(width)} {round(height)}"
-    style = f"max-width:{round(1.45 * width)}px" if cls == "plot" else f"min-width:{round(width)}px"
+    style = f"max-width:{round(1.45 * width)}px"
+    if cls != "plot":
+        style = f"max-width:{round(width)}px;min-width:{round(0.75 * width)}px"
     return tag("svg", *content, viewBox=size, role="img", aria_label=label, cls=cls, style=style)
 
 
@@ -163,7 +165,7 @@ def size_and_score(models: Sequence[Mapping[str, Any]], scale: Scale) -> Markup:
     axes = _Axes([float(model["bytes"]) for model in sized], scores, log=True)
     name = "R²" if scale.scorer == "r2" else scale.scorer.replace("_", " ")
     name += " (%)" if scale.in_points else ""
-    parts = axes.frame("size in bytes", name, _bytes, _percent if scale.in_points else figure)
+    parts = axes.frame("size in bytes", name, in_bytes, _percent if scale.in_points else figure)
     if base is not None:
         y = axes.up(base["score"])
         parts += [line(LEFT, y, WIDTH - RIGHT, y, "baseline"), text(LEFT + 4, y - 4, base["name"], cls="note")]
@@ -185,7 +187,10 @@ def size_and_score(models: Sequence[Mapping[str, Any]], scale: Scale) -> Markup:
     return picture(WIDTH, HEIGHT, f"{name} against size: {told}", *parts)
 
 
-def _bytes(number: float) -> str:
+def in_bytes(number: float | None) -> str:
+    """A size as people write it."""
+    if number is None:
+        return NOTHING
     for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if number >= size:
             return f"{figure(number / size)} {unit}"
@@ -243,7 +248,7 @@ def intervals(rows: Sequence[tuple[str, Mapping[str, Any]]], scale: Scale) -> Ma
     def across(value: float) -> float:
         return 8 + (value - low) / (high - low) * (WIDTH - 16)
 
-    parts = [line(across(0), 4, across(0), height - 26, "zero")]
+    parts = []
     for tick in _ticks(low, high):
         signed = scale.difference(tick).removesuffix(".0") if abs(tick) > 1e-12 else "0"
         parts.append(text(across(tick), height - 10, signed, anchor="middle"))
@@ -252,6 +257,7 @@ def intervals(rows: Sequence[tuple[str, Mapping[str, Any]]], scale: Scale) -> Ma
         y = 28 + 34 * place
         way = "better" if row["low"] > 0 else "worse" if row["high"] < 0 else "same"
         parts.append(text(8, y - 10, name))
+        parts.append(line(across(0), y - 6, across(0), y + 7, "zero"))
         parts.append(line(across(row["low"]), y, across(row["high"]), y, f"whisker {way}"))
         parts.append(dot(across(row["difference"]), y, f"gap {way}"))
     told = "; ".join(f"{name} {scale.interval(row)}" for name, row in rows)

@@ -140,9 +140,15 @@ def _by_rows(said: Said, scorer: str) -> Found | None:
     if scorer == "accuracy" and said.classes is not None:
         each = {name: said.right(name).astype(np.float64) for name in said.answers}
     elif scorer == "r2" and said.classes is None:
+        # A ratio of two sums over the rows: each row's share in it to first order, for both are known from these rows.
         y = said.y.astype(np.float64)
-        variance = max(float(share @ (y - share @ y) ** 2), np.finfo(float).tiny)
-        each = {name: 1 - (values.astype(np.float64) - y) ** 2 / variance for name, values in said.answers.items()}
+        spread = (y - share @ y) ** 2
+        variance = max(float(share @ spread), np.finfo(float).tiny)
+        each = {}
+        for name, values in said.answers.items():
+            off = (values.astype(np.float64) - y) ** 2
+            lost = float(share @ off) / variance
+            each[name] = 1 - lost + (lost * spread - off) / variance
     else:
         return None
 

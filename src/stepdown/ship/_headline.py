@@ -12,7 +12,7 @@ from ._text import shown
 # A student that keeps less of what its teacher has over the baseline isn't recommended without a condition.
 ENOUGH = 0.8
 UNIT = "\0"
-_NAMES = {"r2": "R²"}
+_NAMES = {"r2": "explained variance (R²)"}
 TAUGHT = ("one-hop", "one-hop-rows", "multihop")
 
 
@@ -54,7 +54,16 @@ def headline(summary: Mapping[str, Any]) -> str:
     text = f"{'; '.join(parts)}."
     # The unit is said once.
     unit = f" points of {_NAMES.get(scale.scorer, scale.scorer.replace('_', ' '))}" if scale.in_points else ""
-    return text.replace(UNIT, unit, 1).replace(UNIT, "")
+    return text.replace(UNIT, unit, 1).replace(UNIT, "") + _off(summary)
+
+
+def _off(summary: Mapping[str, Any]) -> str:
+    """How far answers are off, in the target's own units."""
+    off = (summary.get("errors") or {}).get("off")
+    if not off:
+        return ""
+    mine, mean = (figure(off[name][0]) for name in ("student", "baseline"))
+    return f" Half of its answers are off by at most {mine}; always answering the mean: {mean}."
 
 
 def _advice(student: str, against: Mapping[str, Any] | None, base: Mapping[str, Any]) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from html import escape
 
+from stepdown.verdict._tables import Table
+
 from ._text import shown
 
 ALONE = {"meta", "line", "rect", "circle", "path"}
@@ -45,3 +47,25 @@ def together(*content: Content) -> Markup:
         elif part is not None:
             parts.append(together(*part))
     return Markup("".join(parts))
+
+
+def wide(label: str, *content: Content, cls: str = "wide") -> Markup:
+    """What may be wider than a narrow screen, and then scrolls by itself, also by keyboard."""
+    return tag("div", *content, cls=cls, tabindex="0", role="region", aria_label=label)
+
+
+def table_of(table: Table) -> Markup:
+    """A table as HTML; its first column names the rows."""
+
+    def cell(words: str, place: int) -> Markup:
+        if place == 0 and 0 not in table.numeric:
+            return tag("th", words, scope="row")
+        return tag("td", words, cls="n" if place in table.numeric else None)
+
+    head = [
+        tag("th", words, scope="col", cls="n" if n in table.numeric else None) for n, words in enumerate(table.head)
+    ]
+    body = [tag("tr", [cell(words, place) for place, words in enumerate(row)]) for row in table.rows]
+    drawn = tag("table", tag("caption", table.title), tag("thead", tag("tr", head)), tag("tbody", body))
+    note = tag("p", table.note, cls="small") if table.note else None
+    return together(wide(table.title, drawn), note)

@@ -46,7 +46,11 @@ def _node(program: Program, node: Node) -> dict[str, Any]:
     if isinstance(node, Leaf):
         return _leaf(program, node)
     asked = _condition(program.columns[node.column], Part().after(node, True), False)
-    return {"ask": asked.replace("<=", "≤"), "yes": _node(program, node.yes), "no": _node(program, node.no)}
+    return {
+        "ask": asked.replace("<=", "≤").replace(">=", "≥"),
+        "yes": _node(program, node.yes),
+        "no": _node(program, node.no),
+    }
 
 
 def _leaf(program: Program, leaf: Leaf) -> dict[str, Any]:
@@ -61,7 +65,8 @@ def _rules(program: Program, tree: Node) -> list[dict[str, Any]]:
     rules = []
     for path, leaf in _paths(tree, {}):
         told = [
-            _condition(program.columns[column], part, False).replace("<=", "≤") for column, part in sorted(path.items())
+            _condition(program.columns[column], part, False).replace("<=", "≤").replace(">=", "≥")
+            for column, part in sorted(path.items())
         ]
         rules.append({"if": [text for text in told if text], **_leaf(program, leaf)})
     return rules

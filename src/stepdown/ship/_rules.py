@@ -205,13 +205,7 @@ def _condition(column: Column, part: Part, exact: bool) -> str:
     name = shown(column.name)
     if not part.known:
         return f"{name} is missing"
-    told = []
-    if part.low > -math.inf and part.high < math.inf:
-        told.append(f"{_edge(column, part.low, exact)} < {name} <= {_edge(column, part.high, exact)}")
-    elif part.high < math.inf:
-        told.append(f"{name} <= {_edge(column, part.high, exact)}")
-    elif part.low > -math.inf:
-        told.append(f"{name} > {_edge(column, part.low, exact)}")
+    told = [between] if (between := _between(column, part, exact)) else []
     filled = column.fill is not None
     if part.among is not None:
         values = [quoted(value) for value in part.among if value not in part.besides]
@@ -238,11 +232,27 @@ def _value(column: Column, value: Category) -> str:
     return f"{day:%Y-%m-%d}" if column.written.whole_days else f"{day:%Y-%m-%d %H:%M:%S}"
 
 
-def _edge(column: Column, cut: float, exact: bool) -> str:
-    """A threshold; where the model compares in double precision and it is short, as it is."""
+def _between(column: Column, part: Part, exact: bool) -> str:
+    """The bounds of a number or a date; "" where there are none."""
+    name, low, high = shown(column.name), "", ""
+    if part.low > -math.inf:
+        low, below = _edge(column, part.low, exact)
+        low = (
+            f"{low} {'<' if below else '<='} {name}"
+            if part.high < math.inf
+            else f"{name} {'>' if below else '>='} {low}"
+        )
+    if part.high < math.inf:
+        high, below = _edge(column, part.high, exact)
+        high = f"{'' if low else name} {'<=' if below else '<'} {high}"
+    return low + high
+
+
+def _edge(column: Column, cut: float, exact: bool) -> tuple[str, bool]:
+    """A threshold, and whether what equals it lies below; exactly where the model compares in double precision."""
     if column.kind != "number":
-        return _value(column, cut)
-    return plain(cut) if exact and float(plain(cut)) == cut else threshold(cut)
+        return _value(column, cut), True
+    return (plain(cut), True) if exact and float(plain(cut)) == cut else threshold(cut)
 
 
 def _linear(program: Program, body: Linear) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_FLOOR, Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any
 
 SMALLEST = 1e-37
@@ -31,14 +31,18 @@ def plain(number: float) -> str:
     return str(number) if isinstance(number, int) else f"{number:.12g}"
 
 
-def threshold(cut: float) -> str:
-    """The shortest decimal just below a threshold: short decimals are what tables hold, and all fall as they should."""
+def threshold(cut: float) -> tuple[str, bool]:
+    """The shortest decimal beside a threshold, and whether what equals it lies below it.
+
+    Short decimals are what tables hold, and all of them fall as they should.
+    """
     if abs(cut) < SMALLEST:
-        return "0" if cut >= 0 else str(-SMALLEST)
+        return ("0" if cut >= 0 else str(-SMALLEST)), True
     exact = Decimal(cut)
     for digits in range(1, 18):
         unit = Decimal(1).scaleb(exact.adjusted() - digits + 1)
-        below = (exact / unit).to_integral_value(ROUND_FLOOR) * unit
-        if exact - below <= min(abs(exact) * SINGLE, HALF):
-            break
-    return plain(float(below))
+        for rounding in (ROUND_FLOOR, ROUND_CEILING):
+            near = (exact / unit).to_integral_value(rounding) * unit
+            if abs(exact - near) <= min(abs(exact) * SINGLE, HALF):
+                return plain(float(near)), near <= exact
+    return plain(cut), True
