@@ -55,7 +55,7 @@ def read_data(
             f"{path}: no column {target!r}{nearest(target, columns)} It has: {', '.join(columns[:30])}"
             f"{', ...' if len(columns) > 30 else '.'}"
         )
-    kinds = dict(_kind(text) for text in read_as)
+    kinds = read_kinds(read_as)
     for option, names in (("--drop", drop), ("--as", kinds)):
         for name in names:
             if name not in columns or name == target:
@@ -65,6 +65,11 @@ def read_data(
                 )
     data = _take_target(frame.drop(columns=list(drop)), target, task, path)
     return replace(data, kinds={name: kind for name, kind in kinds.items() if name not in drop})
+
+
+def read_kinds(read_as: Sequence[str]) -> dict[str, str]:
+    """Read the options ``--as``."""
+    return dict(_kind(text) for text in read_as)
 
 
 def _kind(text: str) -> tuple[str, str]:
@@ -161,7 +166,7 @@ def _take_target(frame: pd.DataFrame, target: str, task: str, path: Path) -> Dat
     if pd.api.types.is_float_dtype(column) and np.isinf(column.to_numpy(float)).any():
         raise InvalidInputError(f"{path}: the target {target!r} holds infinite values; fix or drop these rows.")
     if task == "auto":
-        task = _task_of(column)
+        task = task_of(column)
         notices.append(f"{target!r} is treated as {task}{_otherwise(column, task, '; --task {} changes that')}")
     y = _labels(column, path) if task == "classification" else _quantities(column, path)
     origin = {
@@ -201,7 +206,8 @@ def _is_nested(cell: Any) -> bool:
     return isinstance(cell, list | tuple | dict | set | bytes | np.ndarray)
 
 
-def _task_of(column: pd.Series[Any]) -> str:
+def task_of(column: pd.Series[Any]) -> str:
+    """What a target without gaps is taken for."""
     if not pd.api.types.is_numeric_dtype(column) or pd.api.types.is_bool_dtype(column):
         return "classification"
     values = column.to_numpy(float)

@@ -14,24 +14,33 @@ TREES = 300
 # some ten million a second, so that the forest takes about a minute; it is grown once more in each fold.
 MOST_LOOKS = 1e9
 FEWEST_ROWS = 1000
+# Answers of trees: a core gives about a million a second.
+MOST_ANSWERS, FEWEST_TREES = 6e8, 20
 # How many columns the preparation makes of the table is counted on some rows.
 SOME_ROWS = 1000
 
 
 def default_teacher(table: Data, student: Spec) -> tuple[Spec, list[str]]:
-    """Return a forest, and what is to be said about it.
+    """Return a forest for a table, and what is to be said about it."""
+    some = table.X.iloc[:: math.ceil(len(table.y) / SOME_ROWS)]
+    n_columns = int(preparing(student, table.kinds).fit_transform(some).shape[1])
+    return forest_for(len(table.y), n_columns, table.task)
+
+
+def forest_for(n_rows: int, n_columns: int, task: str, asked: int = 0) -> tuple[Spec, list[str]]:
+    """Return a forest for so many rows, and what is to be said about it; `asked` is the number of rows to be labelled.
 
     Where it would look at too many values it tries fewer columns at each split, at least as many as forests of
-    classifiers do, and then grows its trees on fewer rows each. What is counted doesn't depend on the machine.
+    classifiers do, and then grows its trees on fewer rows each. Where it would label too many rows it has fewer trees.
+    What is counted doesn't depend on the machine.
     """
-    n_rows, text = len(table.y), f"forest:n_estimators={TREES}"
-    some = table.X.iloc[:: math.ceil(n_rows / SOME_ROWS)]
-    n_columns = int(preparing(student, table.kinds).fit_transform(some).shape[1])
+    text = f"forest:n_estimators={TREES}"
+    trees = TREES if asked * TREES <= MOST_ANSWERS else max(FEWEST_TREES, int(MOST_ANSWERS / asked))
     levels, root = math.log2(max(n_rows, 2)), math.sqrt(n_columns)
-    tried = n_columns if table.task == "regression" else root
-    most = MOST_LOOKS / (TREES * n_rows * levels)
-    spec = text
-    if tried > most and table.task == "regression":
+    tried = n_columns if task == "regression" else root
+    most = MOST_LOOKS / (trees * n_rows * levels)
+    spec = f"forest:n_estimators={trees}"
+    if tried > most and task == "regression":
         tried = max(most, root)
         spec += f",max_features={max(tried / n_columns, 0.001):.3f}"
     if tried > most:
@@ -39,4 +48,6 @@ def default_teacher(table: Data, student: Spec) -> tuple[Spec, list[str]]:
     if spec == text:
         return replace(parse_spec(spec), is_default=True), []
     note = f"the teacher is {spec}, so that it is grown in about a minute; --teacher {text} takes as long as it needs"
+    if trees < TREES:
+        note = note.replace("a minute", "a minute and labels all rows in about ten")
     return replace(parse_spec(spec), is_default=True), [note]

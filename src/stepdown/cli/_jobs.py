@@ -32,6 +32,7 @@ from ._datasets import digits
 from ._default_teacher import default_teacher
 from ._errors import UsageError
 from ._estimators import Spec, build, nearest, parse_spec
+from ._large import is_large, run_blocks
 from ._limits import best_within, check_limits, rungs_summary, shippable, shipped_line, unused_within
 from ._methods import read_methods
 from ._output import check_free, check_memory, free_folder, used_alone, written_whole
@@ -102,6 +103,9 @@ def run_table(request: Request) -> None:
     if request.memory is not None:
         check_memory(request.memory, folder)
     with nullcontext() if request.memory is None else used_alone(request.memory):
+        if request.memory is not None and is_large(request.data):
+            run_blocks(request, folder, command_of("run", request))
+            return
         table, models = _checked(request)
         _run(table, models, folder, _options(request, table), command_of("run", request), limits=request.limits)
 

@@ -48,6 +48,12 @@ def fit_for(spec: Spec, task: str, y: NDArray[Any]) -> Any:
     return model
 
 
+def complex_for(teacher: Spec, student: Spec, task: str, y: NDArray[Any]) -> Any:
+    """Return the unfitted teacher of a spec, with a scaler of its own where the student's columns have none."""
+    model = fit_for(teacher, task, y)
+    return make_pipeline(StandardScaler(), model) if teacher.needs_scale and not student.needs_scale else model
+
+
 def learns_from_labels_only(student: Any, task: str) -> bool:
     """Whether a student takes neither soft targets nor weights, as nearest neighbours do."""
     if isinstance(student, AutoStudent):
@@ -74,9 +80,7 @@ def multihop(
     if options.get("methods", "auto") == "auto" and learns_from_labels_only(simple_model, task):
         options["methods"] = ModelCompression(targets="labels", cv=options.get("cv", 5))
     if isinstance(teacher, Spec):
-        complex_model = fit_for(teacher, task, y)
-        if teacher.needs_scale and not student.needs_scale:
-            complex_model = make_pipeline(StandardScaler(), complex_model)
+        complex_model = complex_for(teacher, student, task, y)
     else:
         complex_model = teacher
         simple_model = Pipeline([*preparing(student, kinds).steps, ("student", simple_model)])

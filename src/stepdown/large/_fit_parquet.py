@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import is_classifier
+from sklearn.base import clone, is_classifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.tree import BaseDecisionTree
 
 from stepdown.core import InvalidInputError, NotSupportedError, TransferSet, derive_seed
-from stepdown.learners import fit_to, predictions
-from stepdown.search._store import Store
+from stepdown.learners import fit_to
+from stepdown.search._inputs import check_class_count
+from stepdown.search._store import Store, refuse_shared
 from stepdown.trainers import TreeSearch
 from stepdown.trainers._flat_trees import FlatTrees
 from stepdown.trainers._flat_trees import Rows as TreeRows
@@ -24,7 +26,8 @@ from stepdown.trainers._shape import Limits
 from stepdown.trainers._tao import Bins
 
 from ._blocks import Blocks, on_bins, student_of
-from ._rows import Rows
+from ._labels import Labelling, as_rows, labelled, said
+from ._rows import Numbers, Rows, check_numbers, rows_of
 
 log = logging.getLogger("stepdown")
 
@@ -48,6 +51,8 @@ class LargeFit:
     scores : dict of str to float
         Accuracy, in regression the coefficient of determination, on the rows held out: "teacher", "student", and
         "sample", the student searched on the teacher's rows alone.
+    prepare : transformer or None
+        Fitted to the teacher's rows; what it makes of a table is what teacher and student read.
     """
 
     teacher: Any
@@ -56,27 +61,32 @@ class LargeFit:
     teacher_rows: int
     held_out: int
     scores: dict[str, float]
+    prepare: Any = None
 
 
 def fit_parquet(
     teacher: Any,
     student: Any,
-    path: Path | str,
+    path: Any,
     target: str,
     *,
     memory: Path | str,
+    prepare: Any = None,
+    drop: Sequence[str] = (),
     weight: float = 0.5,
     teacher_rows: int = 200_000,
     held_out: int = 50_000,
     block_rows: int = 100_000,
     random_state: int = 0,
 ) -> LargeFit:
-    """Fit a teacher to a sample of a Parquet file, and a tree to all of it by the teacher's answers, in bounded memory.
+    """Fit a teacher to a sample of a table, and a tree to all of it by the teacher's answers, in bounded memory.
 
-    The file is read in blocks. The teacher answers each block once; its answers and the bins of all values are kept in
-    `memory`, a byte a value, and a run that was killed goes on at the block where it was. The tree is grown from sums
-    over blocks; beside it stands one that `TreeSearch` finds on the teacher's rows, and the better on all rows ships.
-    Blocks of any size give the same student. Rows that the teacher has learned from teach by their labels alone.
+    The table is a Parquet file, read in blocks, or what dask or ray hold in partitions: those are labelled where they
+    are, by dask's or ray's workers, and only bins and answers come back. The teacher answers each block once; its
+    answers and the bins of all values are kept in `memory`, a byte a value, and a run that was killed goes on at the
+    block where it was. The tree is grown from sums over blocks; beside it stands one that `TreeSearch` finds on the
+    teacher's rows, and the better on all rows ships. Blocks of any size give the same student. Rows that the teacher
+    has learned from teach by their labels alone.
 
     Parameters
     ----------
@@ -84,18 +94,24 @@ def fit_parquet(
         Fitted here as a clone, to `teacher_rows` rows; a ``FrozenEstimator`` is used as it is.
     student : DecisionTreeClassifier or DecisionTreeRegressor
         With ``max_depth`` or ``max_leaf_nodes``; never touched.
-    path : path
-        A Parquet file of numbers; missing values are allowed where the teacher allows them.
+    path : path, dask.dataframe.DataFrame or ray.data.Dataset
+        A table of numbers; missing values are allowed where the teacher allows them. With `prepare`, of whatever that
+        reads.
     target : str
         The column to predict.
     memory : path
         A folder of your own (its files are pickles and arrays); it takes a byte a value and four a row and class.
+    prepare : transformer, optional
+        Makes numbers of a block, a data frame, such as ``stepdown.ship.TableColumns()``. Fitted here, as a clone, to
+        the teacher's rows: categories that only other rows have are unknown to it.
+    drop : sequence of str, default=()
+        Columns that are left out.
     weight : float, default=0.5
         Share of the teacher in the targets, in [0, 1].
     teacher_rows, held_out : int
         Rows for the teacher; rows that nothing learns from, which are scored. At most a half and a tenth of all.
     block_rows : int, default=100_000
-        Rows in memory at a time.
+        Rows of a file in memory at a time.
     random_state : int, default=0
 
     Returns
@@ -105,7 +121,8 @@ def fit_parquet(
     Raises
     ------
     InvalidInputError
-        For a file that isn't Parquet, columns that aren't numbers, a missing target, numbers out of range.
+        For a file that isn't Parquet, columns that aren't numbers, a missing target, numbers out of range, a folder
+        that others can write.
     NotSupportedError
         For a student that isn't a single tree with a bound, or has parameters that only exact growth keeps.
 
@@ -130,23 +147,23 @@ def fit_parquet(
     _check(student, weight, {"teacher_rows": teacher_rows, "held_out": held_out, "block_rows": block_rows})
     if is_classifier(teacher) != classify:
         raise NotSupportedError("teacher and student: expected two classifiers or two regressors.")
-    rows = Rows.of(path, target)
-    y = rows.targets()
-    classes = np.unique(y) if classify else None
-    told = np.searchsorted(classes, y) if classes is not None else _real(y, target)
+    rows = rows_of(path, target, drop)
+    if prepare is None:
+        check_numbers(rows)
+    classes, told = _targets(rows, classify)
     held_out, teacher_rows = min(held_out, rows.n_rows // 10), min(teacher_rows, rows.n_rows // 2)
     role = _roles(rows.n_rows, held_out, teacher_rows, random_state)
-    stat = rows.path.stat()
-    key = (rows.path.name, stat.st_size, stat.st_mtime_ns, target, teacher, held_out, teacher_rows, random_state)
-    store = Store(Path(memory) / "stepdown-large", *key)
-    store.folder.mkdir(parents=True, exist_ok=True)
+    store = _store(memory, *rows.name, target, teacher, prepare, list(drop), held_out, teacher_rows, random_state)
 
     mine, test = np.flatnonzero(role == _LEARNED), np.flatnonzero(role == _HELD_OUT)
     log.info("reading %d rows for the teacher and %d to be scored, of %d", len(mine), len(test), rows.n_rows)
     both = np.sort(np.append(mine, test))
-    read = rows.some(both, block_rows)
-    sample, X_test = read[role[both] == _LEARNED], read[role[both] == _HELD_OUT]
-    learned = TransferSet(sample, y[mine], classes=classes)
+    frame, learns = rows.some(both, block_rows), role[both] == _LEARNED
+    prepared: Any = Numbers(rows.table) if prepare is None else clone(prepare).fit(frame[learns])
+    names = list(rows.columns if prepare is None else prepared.get_feature_names_out())
+    read = as_rows(prepared.transform(frame))
+    sample, X_test = read[learns], read[~learns]
+    learned = TransferSet(sample, told[mine] if classes is None else classes[told[mine]], classes=classes)
     fitted = store.load("teacher")
     if fitted is None:
         log.info("fitting the teacher, %s", type(teacher).__name__)
@@ -154,7 +171,7 @@ def fit_parquet(
         fitted = teacher if frozen else fit_to(teacher, learned, seed=derive_seed(random_state, "teacher"))
         store.save(fitted, "teacher")
     bins = Bins(TreeRows(sample), 255)
-    codes, answers = _label(rows, fitted, classes, bins, store, block_rows)
+    codes, answers = labelled(rows, Labelling(prepared, fitted, bins, names, classes), store, block_rows)
 
     centre = 0.0 if classify else float(np.mean(told[mine]))
     spread = 1.0 if classify else float(np.std(told[mine])) or 1.0
@@ -163,13 +180,13 @@ def fit_parquet(
     def targets(start: int, stop: int) -> NDArray[np.float64]:
         """What rows are told, of shape (n_targets, n_rows)."""
         share = np.where(role[start:stop] == _LEARNED, 0.0, weight)
-        said = np.asarray(answers[start:stop], dtype=np.float64).T
+        by_teacher = np.asarray(answers[start:stop], dtype=np.float64).T
         if classes is None:
-            mixed = (1 - share) * told[start:stop] + share * said[0]
+            mixed = (1 - share) * told[start:stop] + share * by_teacher[0]
             return np.clip((mixed - centre) / spread, -_Z_RANGE, _Z_RANGE)[None]
         own = np.zeros((n_targets, stop - start))
         own[told[start:stop], np.arange(stop - start)] = 1.0
-        return (1 - share) * own + share * said
+        return (1 - share) * own + share * by_teacher
 
     limits = Limits.of(student, rows.n_rows - held_out, float(rows.n_rows - held_out))
     growth = Growth(
@@ -209,11 +226,12 @@ def fit_parquet(
     _, tree, sums = max(kept, key=lambda one: one[0])
     made = student_of(tree, sums, searched, centre, spread)
     scores = {
-        name: _score(_said(model, X_test, rows, classes), y[test], classes)
+        name: _score(said(model, X_test, names, classes), told[test], classify)
         for name, model in {"teacher": fitted, "student": made, "sample": searched}.items()
     }
-    made.feature_names_in_ = np.asarray(rows.columns, dtype=object)
-    return LargeFit(fitted, made, rows.n_rows, len(mine), len(test), scores)
+    if prepare is None:
+        made.feature_names_in_ = np.asarray(rows.columns, dtype=object)
+    return LargeFit(fitted, made, rows.n_rows, len(mine), len(test), scores, None if prepare is None else prepared)
 
 
 def _check(student: Any, weight: float, sizes: dict[str, int]) -> None:
@@ -229,14 +247,40 @@ def _check(student: Any, weight: float, sizes: dict[str, int]) -> None:
             raise NotSupportedError(f"student: {name} isn't kept by growth from sums; leave it out.")
 
 
-def _real(y: NDArray[Any], target: str) -> NDArray[np.float64]:
+def _targets(rows: Rows, classify: bool) -> tuple[NDArray[Any] | None, NDArray[Any]]:
+    """The classes, in order, and of every row the place of its class; in regression None, and the numbers."""
+    import pandas as pd
+
+    column = rows.targets()
+    if missing := int(column.isna().sum()):
+        raise InvalidInputError(f"{rows.table}: {missing} rows have no {rows.target!r}. Drop these rows.")
+    if classify:
+        told, found = pd.factorize(column, sort=True)
+        classes = np.asarray(found)
+        if classes.dtype == object:
+            classes, again = np.unique(classes.astype(str), return_inverse=True)
+            told = again[told]
+        check_class_count(len(told), len(classes))
+        if len(classes) < 2:
+            raise InvalidInputError(f"{rows.table}: {rows.target!r} is {classes[0]!s} in every row.")
+        return classes, told
     try:
-        values = y.astype(np.float64)
+        values = column.to_numpy(np.float64)
     except (TypeError, ValueError) as error:
-        raise InvalidInputError(f"{target}: expected numbers for a regressor: {error}") from error
+        raise InvalidInputError(f"{rows.target}: expected numbers for a regressor: {error}") from error
     if not np.isfinite(values).all():
-        raise InvalidInputError(f"{target}: expected finite numbers.")
-    return values
+        raise InvalidInputError(f"{rows.target}: expected finite numbers.")
+    return None, values
+
+
+def _store(memory: Path | str, *names: Any) -> Store:
+    """Where this fit, and no other, keeps what it makes."""
+    folder = Path(memory)
+    for own in (folder, folder / "stepdown-large"):
+        refuse_shared(own)
+    store = Store(folder / "stepdown-large", *names)
+    store.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return store
 
 
 def _roles(n_rows: int, held_out: int, teacher_rows: int, seed: int) -> NDArray[np.uint8]:
@@ -248,36 +292,6 @@ def _roles(n_rows: int, held_out: int, teacher_rows: int, seed: int) -> NDArray[
     return role
 
 
-def _label(
-    rows: Rows, teacher: Any, classes: NDArray[Any] | None, bins: Bins, store: Store, size: int
-) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """The bins of all values and the teacher's answers, on disk; what is there already is left as it is."""
-    done = store.load("labelled") or 0
-    shapes = {
-        "codes": (len(rows.columns), rows.n_rows),
-        "answers": (rows.n_rows, 1 if classes is None else len(classes)),
-    }
-    mode = "r+" if done else "w+"
-    codes, answers = (
-        np.lib.format.open_memmap(
-            store.folder / f"{name}.npy", mode, np.uint8 if name == "codes" else np.float32, shape
-        )
-        for name, shape in shapes.items()
-    )
-    for start, X in rows.blocks(size, done):
-        stop = start + len(X)
-        log.info("labelling rows %d to %d of %d", start, stop, rows.n_rows)
-        for code, own, column in zip(codes, bins.edges, X.T, strict=True):
-            place = np.searchsorted(own, column, side="left")
-            code[start:stop] = np.where(np.isnan(column), bins.n_bins, place)
-        said = _said(teacher, X, rows, classes)
-        answers[start:stop] = said[:, None] if classes is None else said
-        codes.flush()
-        answers.flush()
-        store.save(stop, "labelled")
-    return codes, answers
-
-
 def _searched(student: Any, learned: TransferSet, limits: Limits, share: float, seed: int) -> Any:
     """The student that tree search finds on the teacher's rows, by their labels: about these it has nothing to say."""
     leaf = max(1, round(limits.min_samples_leaf * share))
@@ -287,17 +301,7 @@ def _searched(student: Any, learned: TransferSet, limits: Limits, share: float, 
     return made.set_params(min_samples_leaf=student.min_samples_leaf, min_samples_split=student.min_samples_split)
 
 
-def _said(model: Any, X: NDArray[np.float32], rows: Rows, classes: NDArray[Any] | None) -> NDArray[np.float64]:
-    """What a model says about rows; one that was fitted to a data frame is asked about one."""
-    table: Any = X
-    if hasattr(model, "feature_names_in_"):
-        import pandas as pd
-
-        table = pd.DataFrame(X, columns=list(rows.columns))
-    return predictions(model, table, classes)[0]
-
-
-def _score(said: NDArray[np.float64], y: NDArray[Any], classes: NDArray[Any] | None) -> float:
-    if classes is not None:
-        return float(np.mean(classes[np.argmax(said, axis=1)] == y))
-    return float(1 - np.mean((said - y) ** 2) / max(np.var(y), np.finfo(float).tiny))
+def _score(answers: NDArray[np.float64], told: NDArray[Any], classify: bool) -> float:
+    if classify:
+        return float(np.mean(np.argmax(answers, axis=1) == told))
+    return float(1 - np.mean((answers - told) ** 2) / max(np.var(told), np.finfo(float).tiny))
