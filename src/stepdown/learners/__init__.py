@@ -29,6 +29,7 @@ from ._sizes import Complexity
 from ._soft_expanded import limits_in_rows
 from ._soft_fit import fit_to, soft_fit_support
 from ._soft_support import SoftFitSupport
+from ._soft_targets import SoftTargetsMixin
 from ._trees import cut_back
 from ._words import in_words
 from .adapters import Adapter, adapter_of, register
@@ -43,6 +44,7 @@ __all__ = [
     "Peeled",
     "RegressionClassifier",
     "SoftFitSupport",
+    "SoftTargetsMixin",
     "adapter_of",
     "answers",
     "as_estimator",

@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
 from sklearn import config_context
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.tree import DecisionTreeRegressor
 from sklearn.utils import check_random_state
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from ._categories import category_codes, known_categories
+from ._soft_targets import SoftTargetsMixin
 
 
 class _BaggedTrees(BaseEstimator):
@@ -118,7 +118,7 @@ def _digest(X: Any) -> str:
     return digest.hexdigest()
 
 
-class BaggedTreesClassifier(ClassifierMixin, _BaggedTrees):
+class BaggedTreesClassifier(SoftTargetsMixin, _BaggedTrees):
     """A bag of unpruned trees for labels or soft targets.
 
     Parameters
@@ -149,26 +149,11 @@ class BaggedTreesClassifier(ClassifierMixin, _BaggedTrees):
     ((150, 3), True)
     """
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Fit to labels of shape (n_samples,)."""
-        check_classification_targets(y)
-        X, y = self._rows(X, y, reset=True)
-        self.classes_, codes = np.unique(y, return_inverse=True)
-        if len(self.classes_) < 2:
-            raise ValueError(f"y holds one class only, {self.classes_.tolist()}; expected at least two classes.")
-        return self._fit(X, np.eye(len(self.classes_))[codes], sample_weight)
-
-    def fit_soft(self, X: Any, targets: NDArray[np.float64], classes: NDArray[Any], sample_weight: Any = None) -> Self:
-        """Fit to soft targets of shape (n_samples, n_classes), whose columns stand for `classes`."""
-        X = self._rows(X, reset=True)
-        self.classes_ = np.asarray(classes)
-        return self._fit(X, np.asarray(targets, dtype=np.float64), sample_weight)
-
-    def _fit(self, X: Any, targets: NDArray[np.float64], sample_weight: Any) -> Self:
+    def _fit_targets(self, X: Any, Q: NDArray[np.float64], sample_weight: Any) -> Self:
         weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-        n_classes = targets.shape[1]
+        n_classes = Q.shape[1]
         # Squared error on targets splits as Gini does; of two columns one says all.
-        columns = np.ascontiguousarray(targets[:, 1]) if n_classes == 2 else targets
+        columns = np.ascontiguousarray(Q[:, 1]) if n_classes == 2 else Q
         return self._grow(X, columns, weight, DecisionTreeRegressor(), n_classes)
 
     def _answer(self, tree: Any, X: Any) -> NDArray[np.float64]:
@@ -178,11 +163,6 @@ class BaggedTreesClassifier(ClassifierMixin, _BaggedTrees):
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Return mean leaf distributions of shape (n_samples, n_classes)."""
         return np.clip(self._mean(X), 0.0, 1.0)
-
-    def predict(self, X: Any) -> NDArray[Any]:
-        """Return the most probable labels, of shape (n_samples,)."""
-        proba = self.predict_proba(X)
-        return self.classes_[np.argmax(proba, axis=1)]
 
 
 class BaggedTreesRegressor(RegressorMixin, _BaggedTrees):

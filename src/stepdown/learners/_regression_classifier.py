@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.base import BaseEstimator, MetaEstimatorMixin, clone
 from sklearn.multioutput import MultiOutputRegressor
 from sklearn.utils import get_tags
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from stepdown.core import NotSupportedError
 
 from ._pipelines import supports_weight
+from ._soft_targets import SoftTargetsMixin
 
 
-class RegressionClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
+class RegressionClassifier(SoftTargetsMixin, MetaEstimatorMixin, BaseEstimator):
     """A classifier that regresses the probability of each class, one-hot labels or soft targets alike.
 
     With it any regressor can be a student of soft targets: a nearest-neighbour model, for instance, averages the
@@ -46,47 +46,6 @@ class RegressionClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
     def __init__(self, regressor: Any) -> None:
         self.regressor = regressor
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> RegressionClassifier:
-        """Fit the regressor to one-hot labels.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-        y : array-like of shape (n_samples,)
-        sample_weight : array-like of shape (n_samples,), optional
-
-        Raises
-        ------
-        NotSupportedError
-            If weights came and the regressor takes none.
-        """
-        X, y = self._validate(X, y)
-        check_classification_targets(y)
-        classes, index = np.unique(y, return_inverse=True)
-        if len(classes) < 2:
-            raise ValueError(f"Classifier can't train when only one class is present: {classes.tolist()}.")
-        return self._fit_targets(X, np.eye(len(classes))[index], classes, sample_weight)
-
-    def fit_soft(self, X: Any, Q: Any, classes: Any, sample_weight: Any = None) -> RegressionClassifier:
-        """Fit the regressor to soft targets.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-        Q : array of shape (n_samples, n_classes)
-            Rows sum to 1.
-        classes : array of shape (n_classes,)
-            Sorted labels that the columns of `Q` stand for.
-        sample_weight : array-like of shape (n_samples,), optional
-
-        Raises
-        ------
-        NotSupportedError
-            If weights came and the regressor takes none.
-        """
-        X, Q = self._validate(X, Q, multi_output=True)
-        return self._fit_targets(X, Q, np.asarray(classes), sample_weight)
-
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Predictions clipped to [0, 1] and made to sum to 1; uniform where nothing is left.
 
@@ -99,7 +58,7 @@ class RegressionClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         array of shape (n_samples, n_classes)
         """
         check_is_fitted(self)
-        X = self._validate(X, reset=False)
+        X = self._rows(X, reset=False)
         values = np.clip(np.asarray(self.regressor_.predict(X), dtype=np.float64), 0.0, 1.0)
         if len(self.classes_) == 2:
             values = values.reshape(len(values))
@@ -107,20 +66,6 @@ class RegressionClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         totals = values.sum(axis=1, keepdims=True)
         uniform = np.full_like(values, 1.0 / values.shape[1])
         return np.divide(values, totals, out=uniform, where=totals > 0)
-
-    def predict(self, X: Any) -> NDArray[Any]:
-        """The most probable class of each row, the first on ties.
-
-        Parameters
-        ----------
-        X : array-like or sparse matrix of shape (n_samples, n_features)
-
-        Returns
-        -------
-        array of shape (n_samples,)
-        """
-        best = np.argmax(self.predict_proba(X), axis=1)
-        return self.classes_[best]
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -130,19 +75,15 @@ class RegressionClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
         tags.classifier_tags.poor_score = inner.regressor_tags is None or inner.regressor_tags.poor_score
         return tags
 
-    def _validate(self, X: Any, *y: Any, reset: bool = True, multi_output: bool = False) -> Any:
+    def _rows(self, X: Any, *y: Any, reset: bool) -> Any:
         tags = get_tags(self.regressor).input_tags
         finite = "allow-nan" if tags.allow_nan else True
-        return validate_data(
-            self, X, *y, reset=reset, accept_sparse="csr" if tags.sparse else False, ensure_all_finite=finite,
-            **({"multi_output": True} if multi_output else {}),
-        )  # fmt: skip
+        accept_sparse = "csr" if tags.sparse else False
+        return validate_data(self, X, *y, reset=reset, accept_sparse=accept_sparse, ensure_all_finite=finite)
 
-    def _fit_targets(
-        self, X: Any, Q: NDArray[np.float64], classes: NDArray[Any], sample_weight: Any
-    ) -> RegressionClassifier:
+    def _fit_targets(self, X: Any, Q: NDArray[np.float64], sample_weight: Any) -> Self:
         regressor = clone(self.regressor)
-        if len(classes) == 2:
+        if len(self.classes_) == 2:
             targets = Q[:, 1]
         else:
             targets = Q
@@ -157,5 +98,4 @@ class RegressionClassifier(ClassifierMixin, MetaEstimatorMixin, BaseEstimator):
                 )
             keywords["sample_weight"] = sample_weight
         self.regressor_ = regressor.fit(X, targets, **keywords)
-        self.classes_ = classes
         return self

@@ -7,15 +7,13 @@ from numbers import Integral, Real
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import expit, softmax
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils._param_validation import Interval
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from stepdown.core import InvalidInputError
-from stepdown.learners import Complexity
+from stepdown.learners import Complexity, SoftTargetsMixin
 
 from ._cuts import Cuts, Floats
 from ._flat import flattened
@@ -95,7 +93,7 @@ class _TreeSum(BaseEstimator):
         return scores
 
 
-class TreeSumClassifier(ClassifierMixin, _TreeSum):
+class TreeSumClassifier(SoftTargetsMixin, _TreeSum):
     """A classifier that adds up what a few small trees say: as readable as one tree, and usually more accurate.
 
     Each leaf of each tree holds points, in log-odds: of the second class where there are two, else of each class. The
@@ -147,59 +145,8 @@ class TreeSumClassifier(ClassifierMixin, _TreeSum):
     (6, True)
     """
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Fit to labels.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            NaN is a missing value.
-        y : array-like of shape (n_samples,)
-        sample_weight : array-like of shape (n_samples,), optional
-
-        Raises
-        ------
-        ValueError
-            If there is one class only.
-        """
-        X, y = self._rows(X, y, reset=True)
-        check_classification_targets(y)
-        classes, codes = np.unique(y, return_inverse=True)
-        if len(classes) < 2:
-            raise InvalidInputError(f"y holds one class only, {classes.tolist()}; expected at least two classes.")
-        return self._fit_targets(X, np.eye(len(classes))[codes], classes, sample_weight)
-
-    def fit_soft(self, X: Any, Q: Any, classes: Any, sample_weight: Any = None) -> Self:
-        """Fit to soft targets.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-        Q : array of shape (n_samples, n_classes)
-            Rows sum to 1.
-        classes : array of shape (n_classes,)
-            Sorted labels that the columns of `Q` stand for.
-        sample_weight : array-like of shape (n_samples,), optional
-
-        Raises
-        ------
-        InvalidInputError
-            If `Q` isn't a table of probabilities with a column for each class.
-        """
-        X = self._rows(X, reset=True)
-        Q, classes = np.asarray(Q, dtype=np.float64), np.asarray(classes)
-        if Q.shape != (len(X), len(classes)) or len(classes) < 2:
-            raise InvalidInputError(
-                f"Q has shape {Q.shape}; expected ({len(X)}, {len(classes)}): a row for each row of X and a column for "
-                "each of at least two classes."
-            )
-        if not (Q.min() >= 0 and np.allclose(Q.sum(axis=1), 1.0, atol=1e-6)):  # also false for NaN
-            raise InvalidInputError("soft targets must be non-negative and sum to 1 in each row.")
-        return self._fit_targets(X, Q, classes, sample_weight)
-
-    def _fit_targets(self, X: Floats, Q: Floats, classes: NDArray[Any], sample_weight: Any) -> Self:
+    def _fit_targets(self, X: Floats, Q: Floats, sample_weight: Any) -> Self:
         self._validate_params()
-        self.classes_ = classes
         X, Q, weight = self._weighed(sample_weight, X, Q)
         return self._fit(X, Logistic(Q, weight))
 
@@ -233,21 +180,6 @@ class TreeSumClassifier(ClassifierMixin, _TreeSum):
             return np.asarray(softmax(scores, axis=1))
         share = expit(scores[:, 0])
         return np.column_stack([1.0 - share, share])
-
-    def predict(self, X: Any) -> NDArray[Any]:
-        """Return the most probable class of each row, the first where several are.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-
-        Returns
-        -------
-        array of shape (n_samples,)
-        """
-        scores = self._scores(X)
-        best = (scores[:, 0] > 0).astype(int) if len(self.classes_) == 2 else scores.argmax(axis=1)
-        return self.classes_[best]
 
 
 class TreeSumRegressor(RegressorMixin, _TreeSum):
