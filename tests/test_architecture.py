@@ -29,7 +29,7 @@ ARROWS = {
     "ship": {"verdict", "diagnosis", "students", "learners", "core"},
     "checks": {"methods", "trainers", "learners", "core", "nn"},  # nn inside functions only
     "cli": {
-        *("ship", "verdict", "diagnosis", "multihop", "search", "oracle"),
+        *("ship", "verdict", "diagnosis", "large", "multihop", "search", "oracle"),
         *("methods", "trainers", "students", "learners", "core", "checks", "nn"),
     },
 }
