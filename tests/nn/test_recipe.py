@@ -16,7 +16,7 @@ from skorch import NeuralNetClassifier, NeuralNetRegressor
 from torch import nn
 
 from stepdown.core import InvalidInputError, NotSupportedError, TransferSet
-from stepdown.nn import PKT, Constant, FrozenNetwork, InformationFlow, Taps, fit_head, flow_through_auxiliary
+from stepdown.nn import KD, PKT, Constant, FrozenNetwork, InformationFlow, Taps, fit_head, flow_through_auxiliary
 
 ROOT = Path(__file__).parents[2]
 
@@ -146,3 +146,20 @@ def test_the_guide_runs(capsys):
 def test_the_example_runs(capsys):
     runpy.run_path(str(ROOT / "examples" / "information_flow.py"))["main"](epochs=1)
     assert "flow" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("ends", [nn.Identity, nn.Softmax], ids=["other classes", "probabilities"])
+def test_a_teacher_whose_outputs_are_not_read_may_have_any(ends):
+    X = np.random.default_rng(0).random((60, 4), dtype=np.float32)
+    data = TransferSet.for_classification(X, np.arange(60) % 3)
+    settings = {"criterion": nn.CrossEntropyLoss, "max_epochs": 2, "train_split": None, "verbose": 0}
+    teacher = nn.Sequential(nn.Linear(4, 32), nn.ReLU(), nn.Linear(32, 7), *([ends(1)] if ends is nn.Softmax else []))
+    student = NeuralNetClassifier(nn.Sequential(nn.Linear(4, 6), nn.ReLU(), nn.Linear(6, 3)), **settings)
+    passes = []
+    teacher.register_forward_hook(lambda *_: passes.append(1))
+    record = flow_through_auxiliary(FrozenNetwork(teacher), student, data, label_epochs=5, seed=0)
+    assert record.student.predict(X).max() < 3
+    # pairing and shapes, and the first batch, then the two epochs in which it teaches; none in the label epochs
+    assert len(passes) <= 2 + 2 + 3
+    with pytest.raises(InvalidInputError, match="logits of shape|returns probabilities"):
+        KD(weight=0.5).transfer([FrozenNetwork(teacher)], student, data)

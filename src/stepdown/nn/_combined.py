@@ -41,6 +41,13 @@ class Combined(LossMethod):
     def reads_outputs(self) -> bool:
         return any(method.reads_outputs() for _, method in self.parts())
 
+    def reads_teacher(self, epoch: int) -> bool:
+        return any(method.reads_teacher(epoch) for _, method in self.parts())
+
+    def check_criteria(self, student: Any, teacher: Any) -> None:
+        for _, method in self.parts():
+            method.check_criteria(student, teacher)
+
     def with_pairs(self, pairs: Pairs) -> LossMethod:
         return type(self)(methods=[(share, method.with_pairs(pairs)) for share, method in self.parts()])
 
@@ -128,6 +135,10 @@ class Staged(Combined):
     def pace(self, epoch: float) -> Pace:
         number, own_epoch = self.stage(int(epoch))
         return self.methods[number][1].pace(own_epoch + epoch - int(epoch))
+
+    def reads_teacher(self, epoch: int) -> bool:
+        number, own_epoch = self.stage(epoch)
+        return self.methods[number][1].reads_teacher(own_epoch)
 
     def terms(self, student: Outputs, teacher: Outputs, target: Tensor | None, *, epoch: int) -> dict[str, Tensor]:
         number, own_epoch = self.stage(epoch)

@@ -82,6 +82,12 @@ class GlobalBatch(LossMethod):
     def reads_outputs(self) -> bool:
         return self.method.reads_outputs()
 
+    def reads_teacher(self, epoch: int) -> bool:
+        return self.method.reads_teacher(epoch)
+
+    def check_criteria(self, student: Any, teacher: Any) -> None:
+        self.method.check_criteria(student, teacher)
+
     def check_outputs(self, student: Outputs, teacher: Outputs) -> None:
         self.method.check_outputs(student, teacher)
 

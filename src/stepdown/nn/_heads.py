@@ -83,7 +83,18 @@ class Heads(Combined):
 class OutputMethod(LossMethod, ABC):
     """A loss of what the networks return; where both call several outputs '..._logits', of each of these."""
 
+    weight: float = 1.0
+    """Of the teacher against the labels; where it is 0 the teacher's outputs aren't looked at."""
+
+    def reads_teacher(self, epoch: int) -> bool:
+        return self.weight != 0
+
+    def check_criteria(self, student: Any, teacher: Any) -> None:
+        super().check_criteria(student, teacher if self.weight else None)
+
     def terms(self, student: Outputs, teacher: Outputs, target: Any, *, epoch: int) -> dict[str, Tensor]:
+        if target is not None and not self.weight:
+            teacher = student
         named = _named_logits(student, teacher)
         if named:
             return Heads(dict.fromkeys(named, self)).terms(student, teacher, target, epoch=epoch)
@@ -95,6 +106,7 @@ class OutputMethod(LossMethod, ABC):
         return super().terms(student, teacher, target, epoch=epoch)
 
     def check_outputs(self, student: Outputs, teacher: Outputs) -> None:
+        teacher = teacher if self.weight else student
         named = _named_logits(student, teacher)
         if named:
             return Heads(dict.fromkeys(named, self)).check_outputs(student, teacher)

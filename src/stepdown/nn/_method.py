@@ -155,6 +155,15 @@ class LossMethod(TransferMethod, ABC):
         """Whether the loss reads what the networks return, so that it teaches the student's head."""
         return not self.wants_pairs() and self.layers() == ((), ())
 
+    def reads_teacher(self, epoch: int) -> bool:
+        """Whether the loss of an epoch reads the teacher at all where there are targets; else it isn't run."""
+        return True
+
+    def check_criteria(self, student: Any, teacher: Any) -> None:
+        """Refuse nets whose modules return probabilities to a loss that reads logits."""
+        if self.reads_outputs():
+            expect_logits(student, teacher)
+
     def check_outputs(self, student: Outputs, teacher: Outputs) -> None:
         """Refuse, at the first batch, outputs that the loss would misread."""
         if self.reads_outputs():
@@ -208,8 +217,7 @@ class LossMethod(TransferMethod, ABC):
             raise InvalidInputError(f"{type(self).__name__} needs a trained network as its teacher, got none.")
         model = teachers[-1].model
         network_of(model)
-        if self.reads_outputs():
-            expect_logits(student, model)
+        self.check_criteria(student, model)
         return Lesson(data, self, model)
 
 

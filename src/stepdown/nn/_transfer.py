@@ -235,7 +235,9 @@ class Transfer:
         NonFiniteLossError
             For an infinite loss or one that isn't a number, with the epoch and the layer.
         """
-        student, teacher = self.student_outputs(out), self.teacher_outputs(x)
+        student = self.student_outputs(out)
+        needed = self._first_step or y is None or self.method.reads_teacher(epoch)
+        teacher = self.teacher_outputs(x) if needed else Outputs(student.logits.detach())
         if isinstance(x, Mapping) and isinstance(x.get("attention_mask"), Tensor):
             student = replace(student, mask=x["attention_mask"])
         if len(student.logits) != len(teacher.logits):
