@@ -280,24 +280,6 @@ class Branching(nn.Module):
         return self.fc(x.flatten(1)) if x.sum() > 0 else self.fc(-x.flatten(1))
 
 
-class Raw(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.fc1, self.fc2, self.scale = nn.Linear(192, 6), nn.Linear(6, 5), nn.Parameter(torch.ones(6))
-
-    def forward(self, x):
-        return self.fc2(self.fc1(x.flatten(1)) * self.scale)
-
-
-class Recurrent(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.rnn, self.fc = nn.GRU(64, 6, batch_first=True), nn.Linear(6, 5)
-
-    def forward(self, x):
-        return self.fc(self.rnn(x.flatten(2))[0][:, -1])
-
-
 class OwnLinear(nn.Linear):
     """With a weight that torch's layer doesn't have."""
 
@@ -312,8 +294,6 @@ class OwnLinear(nn.Linear):
 REFUSED = {
     "written out": (WrittenOut, "its code asks for the student's widths"),
     "branching": (Branching, "torch.fx can't trace it"),
-    "parameter": (Raw, "it uses 'scale' outside of a layer"),
-    "recurrent": (Recurrent, "layer 'rnn', a GRU, is of no known kind"),
     "own": (
         lambda: nn.Sequential(nn.Flatten(), OwnLinear(192, 6), nn.Linear(6, 5)),
         "OwnLinear is a Linear with weights",
@@ -322,7 +302,6 @@ REFUSED = {
         lambda: nn.Sequential(nn.Flatten(), weight_norm(nn.Linear(192, 6)), nn.Linear(6, 5)),
         "ParametrizedLinear is a Linear with weights",
     ),
-    "positions": (lambda: nn.Sequential(nn.Linear(8, 6), nn.Flatten(), nn.Linear(144, 5)), "not on rows"),
 }
 
 

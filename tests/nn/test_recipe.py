@@ -161,5 +161,5 @@ def test_a_teacher_whose_outputs_are_not_read_may_have_any(ends):
     assert record.student.predict(X).max() < 3
     # pairing and shapes, and the first batch, then the two epochs in which it teaches; none in the label epochs
     assert len(passes) <= 2 + 2 + 3
-    with pytest.raises(InvalidInputError, match="logits of shape|returns probabilities"):
+    with pytest.raises(InvalidInputError, match=r"logits of shape|returns probabilities"):
         KD(weight=0.5).transfer([FrozenNetwork(teacher)], student, data)

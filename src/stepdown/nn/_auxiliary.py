@@ -7,7 +7,6 @@ normalised together, becomes one width; widths that the input or the output fixe
 from __future__ import annotations
 
 import copy
-import inspect
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -21,21 +20,12 @@ from stepdown.core import InvalidInputError, NotSupportedError
 
 from ._configured import has_configuration, wider
 from ._networks import output_shape, quietly
+from ._remade import CONVOLUTIONS, NORMS, grown, tie
+from ._scaled import scaled
 from ._widths import BUILDER, Channels, Width
 
-CONVOLUTIONS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
-BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d, nn.InstanceNorm1d, nn.InstanceNorm2d, nn.InstanceNorm3d)
-SETTINGS = (
-    *("kernel_size", "stride", "padding", "dilation", "padding_mode"),
-    *("eps", "momentum", "affine", "elementwise_affine", "track_running_stats"),
-)
-"""Arguments of known layers besides their widths, kept in attributes of the same names."""
-LAYERS = (*CONVOLUTIONS, nn.Linear, *BATCH_NORMS, nn.GroupNorm, nn.LayerNorm, nn.PReLU)
-SIZES = (
-    *("in_channels", "out_channels", "groups", "in_features", "out_features"),
-    *("num_features", "num_channels", "num_parameters", "normalized_shape"),
-)
-"""Attributes in which known layers keep their widths."""
+LAYERS = (*CONVOLUTIONS, nn.Linear, *NORMS)
+"""Kinds whose channels can be followed; what has others is scaled as a whole."""
 
 
 def auxiliary(
@@ -47,10 +37,13 @@ def auxiliary(
 ) -> nn.Module:
     """A new network of the student's architecture, wider by a factor, with fresh weights and the same names of layers.
 
-    The widths of the input and of the output are kept. Known layers are convolutions (grouped and depthwise ones too),
-    linear layers, batch, instance, group and layer normalisation and PReLU, and classes derived from them that add no
-    weights; along any path that ``torch.fx`` can trace: additions, concatenations, flattening, pooling, activations.
-    Networks of Hugging Face are built from their configuration with wider layers. The result has run on the example.
+    The widths of the input and of the output are kept. Where ``torch.fx`` can trace the network and its layers are
+    convolutions (grouped and depthwise ones too), linear, normalisation or PReLU, channels are followed through
+    additions, concatenations, flattening and pooling. Any other network, such as a transformer, an LSTM, a token mixer
+    or one with transposed convolutions or embeddings, is scaled as a whole: all its widths grow in one proportion, the
+    nearest to the factor at which its heads and groups still divide them; numbers of heads, of tokens and of words
+    stay. So do classes derived from torch's layers that add no weights. Networks of Hugging Face are built from their
+    configuration. Whatever comes out has run on the example.
 
     Parameters
     ----------
@@ -61,7 +54,7 @@ def auxiliary(
     example : tensor, tuple or mapping
         A batch of inputs of at least two rows.
     builder : callable, optional
-        ``builder(factor)`` makes the network instead; for architectures that can't be traced.
+        ``builder(factor)`` makes the network instead; for what can't be widened.
 
     Returns
     -------
@@ -97,9 +90,28 @@ def auxiliary(
                 f"the builder's network returns {found} for the example and the student {wanted}; they must be equal."
             )
         return made
+    try:
+        return _ran(student, _followed(student, factor, example), example, wanted)
+    except NotSupportedError as error:
+        if has_configuration(student):
+            raise
+        whole = scaled(student, factor, example, wanted)
+        if whole is None:
+            raise
+        try:
+            return _ran(student, whole, example, wanted)
+        except NotSupportedError:
+            raise error from None
+
+
+def _followed(student: nn.Module, factor: float, example: Any) -> nn.Module:
     made = wider(student, factor) if has_configuration(student) else _Widening(student, factor, example).network()
     like = next(student.parameters(), None)
-    made = made if like is None else made.to(like.device)
+    return made if like is None else made.to(like.device)
+
+
+def _ran(student: nn.Module, made: nn.Module, example: Any, wanted: tuple[int, ...]) -> nn.Module:
+    """The wider network, once it has run on the example and returned what the student returns."""
     try:
         found = output_shape(made, example)
     except Exception as error:  # whatever the network's own code raises
@@ -146,29 +158,20 @@ class _Widening:
         for name, layer in self.layers.items():
             owner, _, child = name.rpartition(".")
             old = made.get_submodule(name)
-            new = _grown(old, layer, self.factor).train(old.training)
-            like = next((values for values in old.state_dict().values() if values.is_floating_point()), None)
-            setattr(made.get_submodule(owner), child, new if like is None else new.to(like.device, like.dtype))
+            new = grown(old, layer.inputs.grown(self.factor), layer.outputs.grown(self.factor))
+            setattr(made.get_submodule(owner), child, new)
         self._tie(made)
         return made
 
     def _tie(self, made: nn.Module) -> None:
-        """Let the network share the layers and the parameters that the student shares."""
+        """Let the network share the layers that the student shares, and the parameters."""
         first: dict[int, str] = {}
         for name, module in self.student.named_modules(remove_duplicate=False):
             shared = first.setdefault(id(module), name)
             if shared in self.layers and name != shared:
                 owner, _, child = name.rpartition(".")
                 setattr(made.get_submodule(owner), child, made.get_submodule(shared))
-        for name, values in self.student.named_parameters(remove_duplicate=False):
-            shared = first.setdefault(id(values), name)
-            ours = made.get_parameter(shared)
-            if ours.shape != made.get_parameter(name).shape:
-                raise _unable(
-                    self.student, f"{name!r} is the same parameter as {shared!r}, and would be of another shape"
-                )
-            owner, _, child = name.rpartition(".")
-            made.get_submodule(owner).register_parameter(child, ours)
+        tie(self.student, made)
 
     def _traced(self) -> fx.GraphModule:
         inputs = self.example if isinstance(self.example, tuple | list) else (self.example,)
@@ -273,7 +276,7 @@ def _layer(module: nn.Module, channels: Channels, shape: tuple[int, ...] | None,
         return _Layer(channels, _new(module.out_features))
     if isinstance(module, nn.GroupNorm):
         channels.divide(module.num_groups, where)
-    if isinstance(module, nn.LayerNorm) and tuple(module.normalized_shape) != shape[1:]:
+    if isinstance(module, nn.LayerNorm | nn.RMSNorm) and tuple(module.normalized_shape) != shape[1:]:
         raise NotSupportedError(f"{where} normalises {module.normalized_shape} of {shape[1:]}; {BUILDER}.")
     return _Layer(channels, channels)
 
@@ -287,46 +290,6 @@ def _convolution(module: Any, channels: Channels, where: str) -> _Layer:
     outputs = _new(module.out_channels)
     outputs.divide(module.groups, where)
     return _Layer(channels, outputs)
-
-
-def _grown(module: Any, layer: _Layer, factor: float) -> nn.Module:
-    """A layer of the same kind and settings with its widths grown, freshly initialised."""
-    kind = next(kind for kind in LAYERS if isinstance(module, kind))
-    made = _made(kind, module, layer, factor)
-    if type(module) is kind:
-        return made
-    if made.state_dict().keys() != module.state_dict().keys():
-        raise NotSupportedError(
-            f"{type(module).__name__} is a {kind.__name__} with weights of its own, which can't be widened; {BUILDER}."
-        )
-    derived: nn.Module = copy.deepcopy(module)
-    for name in SIZES:
-        if hasattr(made, name):
-            setattr(derived, name, getattr(made, name))
-    derived._parameters.update(made._parameters)
-    derived._buffers.update(made._buffers)
-    return derived
-
-
-def _made(kind: type[nn.Module], module: Any, layer: _Layer, factor: float) -> nn.Module:
-    """A layer of torch's own class."""
-    width_in, width_out = layer.inputs.grown(factor), layer.outputs.grown(factor)
-    make: Callable[..., nn.Module] = kind
-    settings = {name: getattr(module, name) for name in SETTINGS if hasattr(module, name)}
-    if "bias" in inspect.signature(kind).parameters:  # of normalisations in newer versions of torch only
-        settings["bias"] = module.bias is not None
-    if isinstance(module, CONVOLUTIONS):
-        groups = width_in if 1 < module.groups == module.in_channels else module.groups
-        return make(width_in, width_out, groups=groups, **settings)
-    if isinstance(module, nn.Linear):
-        return make(width_in, width_out, **settings)
-    if isinstance(module, nn.GroupNorm):
-        return make(module.num_groups, width_in, **settings)
-    if isinstance(module, nn.LayerNorm):
-        return make((width_in, *module.normalized_shape[1:]), **settings)
-    if isinstance(module, nn.PReLU):
-        return make(1 if module.num_parameters == 1 else width_in)
-    return make(width_in, **settings)
 
 
 def _new(size: int, *, fixed: bool = False) -> Channels:
