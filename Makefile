@@ -58,7 +58,7 @@ check: lint types test test-minimum  ## what CI runs
 
 docs: $(DOCS)/.ready  ## the site, as plain files in build/docs/html; not in `make check`: it takes minutes
 	$(DOCS)/bin/python docs/site/pages.py build/docs/source
-	$(DOCS)/bin/python -m sphinx -q -E -W --keep-going -c docs/site build/docs/source build/docs/html
+	$(DOCS)/bin/python -m sphinx -q -E -W --keep-going -j auto -c docs/site build/docs/source build/docs/html
 
 hooks:  ## let git lint before a commit and run what CI runs before a push
 	cd "$$(git rev-parse --git-path hooks)" && printf '#!/bin/sh\nexec make lint\n' > pre-commit && \

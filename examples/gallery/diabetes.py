@@ -20,7 +20,7 @@ X, X_test, y, y_test = train_test_split(X, y, test_size=150, random_state=0)
 # The chain
 # ---------
 student = RandomForestRegressor(3, max_depth=3, random_state=0)
-reg = MultihopRegressor(ExtraTreesRegressor(300, min_samples_leaf=3), student, random_state=0).fit(X, y)
+reg = MultihopRegressor(ExtraTreesRegressor(100, min_samples_leaf=3), student, random_state=0).fit(X, y)
 print(reg.comparison_)
 print(reg.chain_)
 

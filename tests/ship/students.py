@@ -37,7 +37,9 @@ from stepdown.students import TreeSumClassifier, TreeSumRegressor
 
 # Names and values that would break out of a string, a comment or an identifier.
 NASTY = ['a "quoted"', "it's; */ '); DROP TABLE t; --", "new\nline\\", "🦊\u202e אב ??/", "plain"]
-SIZE, AGE, KIND, GRADE = 'size "m²" */', "age'); DROP", "kind\n🦊", "grade"
+SIZE, AGE, KIND, GRADE, NOTE = 'size "m²" */', "age'); DROP", "kind\n🦊", "grade", "note's"
+# As a word begins a sentence, is shouted, stands beside signs or is part of another word, which says nothing.
+SMALL = np.array(["étroit", "Étroit!", "(ÉTROIT)", "très-étroit", "étroitesse"])
 LABELS = np.array(["*/ end", "'); DROP TABLE t; --", 'say "hé"\n'])
 
 
@@ -81,11 +83,14 @@ def columns(scaler: Any, *, encoder: Any = None, gaps: bool = True, sparse: floa
 
 
 def raw(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows as a file may hold them: decimal commas, days and times as text."""
-    days = pd.Timestamp("1969-11-01") + pd.to_timedelta(rows[AGE], unit="D")
+    """The rows as a file may hold them: decimal commas, days and times as text, and a text of its own in every row."""
+    days = pd.Timestamp("1969-11-01") + pd.to_timedelta(rows[AGE] * 11, unit="D")
     times = pd.Timestamp("2020-02-28 23:00") + pd.to_timedelta(rows[GRADE] * 5000.25, unit="s")
     size = rows[SIZE].map(lambda x: f"{x:,.1f} €".translate({44: ".", 46: ","}), na_action="ignore")
-    return rows.assign(**{SIZE: size, AGE: days.dt.strftime("%Y-%m-%d"), GRADE: times.astype(str)})
+    known = rows[SIZE].notna() & (rows[GRADE] > 1)
+    small = np.where(rows[SIZE] < 100, SMALL[np.arange(len(rows)) % len(SMALL)], "broad,")
+    note = [f"No {n}: {what}\nm²" if k else None for n, (k, what) in enumerate(zip(known, small, strict=True))]
+    return rows.assign(**{SIZE: size, AGE: days.dt.strftime("%Y-%m-%d"), GRADE: times.astype(str), NOTE: note})
 
 
 ORDINAL = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-2)
@@ -182,6 +187,9 @@ CASES: dict[str, Callable[[], tuple[Any, pd.DataFrame]]] = {
     "raw sum of trees": _mixed(make_pipeline(TableColumns(), TreeSumClassifier())),
     "raw sum of trees of two": _mixed(make_pipeline(TableColumns(), TreeSumClassifier())),
     "raw regression sum": _mixed(make_pipeline(TableColumns(), TreeSumRegressor())),
+    "raw deep forest": _mixed(make_pipeline(TableColumns(), RandomForestClassifier(6, max_depth=9, random_state=0))),
+    "raw words": lambda: (make_pipeline(TableColumns(), TREE), table()),
+    "raw words, linear": lambda: (make_pipeline(TableColumns(), StandardScaler(), LogisticRegression()), table()),
     "numbered labels": _native(TREE),
     "true and false": _native(TREE),
 }
@@ -207,6 +215,8 @@ def student(name: str) -> Student:
             y = targets(full)
             y = y - y.min() + 1 if name == "poisson" else y
             y = y / 50 if name == "poisson" else y
+        if name.startswith("raw words"):
+            y = np.where(raw(X)[NOTE].fillna("").str.contains("(?i)étroit\\b"), LABELS[0], y)
         model.fit(raw(X) if name.startswith("raw") else X, y)
     answered = unseen(rows) if KIND in rows else table(400, seed=3)[list(rows.columns)]
     return Student(model, raw(answered) if name.startswith("raw") else answered)

@@ -103,7 +103,7 @@ def test_what_says_nothing_is_left_out_with_a_line(cells, reason) -> None:
 
 def test_texts_of_which_none_is_frequent_are_left_out() -> None:
     line, made = read([f"N{row // 2}A" for row in range(400)])
-    assert "none of its 200 texts is frequent" in line
+    assert "none of its 200 texts or their words is frequent" in line
     assert made == [[]] * 400
 
 

@@ -198,7 +198,16 @@ def by_json(told: dict, row: list) -> list[float]:
 
     def value(place: int):
         column = told["columns"][place]
-        return row[column["place"]] if column["kind"] == "text" else typed(row[column["place"]])
+        cell = row[column["place"]]
+        if cell is None or (column["kind"] == "text" and "has" not in column):
+            return cell
+        if "has" in column:
+            words = re.split("|".join(map(re.escape, column["separators"])), cell)
+            return float(any(word in words for word in column["has"]))
+        if "part" in column:
+            day = datetime.fromisoformat(cell)
+            return {"month": day.month, "weekday": day.isoweekday()}[column["part"]]
+        return typed(cell)
 
     trees = told["trees"] if "trees" in told else told["tree_sum"]["trees"] if "tree_sum" in told else None
     if trees is not None:

@@ -3,6 +3,7 @@
 import math
 import operator
 import re
+from calendar import day_name, month_name
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -22,12 +23,14 @@ from stepdown.ship._text import threshold
 from stepdown.students import TreeSumClassifier, TreeSumRegressor
 
 N = 400
+SIGHTS = ("Garden", "no garden (but a lake)", "Lake/garden", "Gardener", "view of the LAKE")
+PARTS = {"month": list(month_name), "weekday": ["", *day_name]}
 COMPARED = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 
 
 def table(seed: int = 0) -> pd.DataFrame:
     r = np.random.default_rng(seed)
-    days = pd.Timestamp("2019-12-01") + pd.to_timedelta(r.integers(0, 200, N), unit="D")
+    days = pd.Timestamp("2019-12-01") + pd.to_timedelta(r.integers(0, 900, N), unit="D")
     made = pd.DataFrame(
         {
             "size": np.round(r.gamma(3, 40, N), 1),
@@ -35,9 +38,10 @@ def table(seed: int = 0) -> pd.DataFrame:
             "kind": r.choice(["flat", "house", "house boat"], N),
             "fee": [f"{x:.2f}".replace(".", ",") for x in r.gamma(2, 5, N)],
             "sold": days.strftime("%d.%m.%Y"),
+            "note": [f"{i}. {SIGHTS[j]}, quiet" for i, j in enumerate(r.integers(0, len(SIGHTS), N))],
         }
     )
-    for name, share in (("age", 0.2), ("kind", 0.1), ("fee", 0.1), ("sold", 0.05)):
+    for name, share in (("age", 0.2), ("kind", 0.1), ("fee", 0.1), ("sold", 0.05), ("note", 0.1)):
         made.loc[r.random(N) < share, name] = None
     return made
 
@@ -52,6 +56,8 @@ def cell(text: Any) -> Any:
 def told(text: str) -> Any:
     if text.startswith('"'):
         return text[1:-1]
+    if text in PARTS["month"] + PARTS["weekday"]:
+        return text
     return datetime.fromisoformat(text) if re.fullmatch(r"\d{4}-\d\d-\d\d", text) else float(text)
 
 
@@ -60,10 +66,15 @@ class ByHand:
 
     def __init__(self, text: str) -> None:
         self.text = text
-        self.fills = {m[1]: told(m[2]) for m in re.finditer(r"^A missing (\w+) counts as (.+)\.$", text, re.M)}
+        self.fills = {m[1]: told(m[2]) for m in re.finditer(r"^A missing ([\w ]+) counts as (.+)\.$", text, re.M)}
 
     def holds(self, condition: str, row: dict[str, Any]) -> bool:
-        name = re.search(r"\b(size|age|kind|fee|sold)\b", condition)[1]
+        if part := re.fullmatch(r"(month|weekday) of sold is (\w+)(?: to (\w+))?", condition):
+            first, last = (PARTS[part[1]].index(part[n] or part[2]) for n in (2, 3))
+            return first <= self.part(part[1], row) <= last
+        if word := re.fullmatch(r'note (has|lacks) the word "(\w+)"', condition):
+            return self.has(word[2], row) == (word[1] == "has")
+        name = re.search(r"\b(size|age|kind|fee|sold|note)\b", condition)[1]
         gap = row[name] is None
         if condition.endswith(" is missing"):
             return gap
@@ -82,6 +93,15 @@ class ByHand:
         return (low is None or COMPARED[low[2]](told(low[1]), value)) and (
             high is None or COMPARED[high[1]](value, told(high[2]))
         )
+
+    def part(self, part: str, row: dict[str, Any]) -> int:
+        if row["sold"] is None:
+            return PARTS[part].index(self.fills[f"{part} of sold"])
+        day = cell(row["sold"])
+        return day.month if part == "month" else day.isoweekday()
+
+    def has(self, word: str, row: dict[str, Any]) -> bool:
+        return word in re.split(r"\W+", (row["note"] or "").lower())
 
     def leaf(self, lines: list[str], row: dict[str, Any]) -> str:
         found = []
@@ -110,6 +130,10 @@ class ByHand:
             return 1.0
         if name.endswith(" is missing"):
             return float(row[name.removesuffix(" is missing")] is None)
+        if part := re.fullmatch(r"(month|weekday) of sold", name):
+            return float(self.part(part[1], row))
+        if word := re.fullmatch(r'note has "(\w+)"', name):
+            return float(self.has(word[1], row))
         column = re.match("[a-z]+", name)[0]
         if column != name:
             return float(row[column] == name.removeprefix(column).removeprefix("_").removeprefix(" = ").strip('"'))
@@ -122,6 +146,7 @@ class ByHand:
 def fitted(model: Any, *, classes: int = 0) -> tuple[Any, pd.DataFrame]:
     rows = table()
     y = rows["size"] - rows["age"].fillna(-20) + 60 * (rows["kind"] == "house")
+    y += 40 * rows["note"].str.contains("(?i)lake", na=False) + 30 * rows["sold"].str.contains(".0[67].", na=False)
     if classes:
         y = np.array(["low", "mid", "high"])[np.digitize(y, np.quantile(y, [0.4, 0.75][: classes - 1]))]
     else:
@@ -182,6 +207,8 @@ def test_rules_of_numbers(model) -> None:
     shipped, rows = fitted(make_pipeline(TableColumns(), model))
     hand = ByHand(rules(shipped))
     got = [np.mean([float(hand.leaf(lines, row).split()[0]) for lines in hand.trees()]) for row in plain_rows(rows)]
+    assert 'the word "lake"' in hand.text
+    assert "month of sold is " in hand.text
     np.testing.assert_allclose(got, shipped.predict(rows), rtol=1e-5)
 
 

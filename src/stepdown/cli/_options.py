@@ -51,7 +51,7 @@ ReadAs = Annotated[
     typer.Option(
         "--as",
         metavar="COLUMN=KIND",
-        help="Read a column as number, date or category, whatever it looks like; may be repeated.",
+        help="Read a column as number, date, category or text (by its words), whatever it looks like; may be repeated.",
         show_default=False,
     ),
 ]

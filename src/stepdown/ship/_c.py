@@ -11,6 +11,7 @@ from stepdown.core import InvalidInputError
 
 from ._compile import program_of
 from ._program import (
+    SEPARATORS,
     Amounts,
     AtMost,
     Category,
@@ -29,6 +30,37 @@ from ._program import (
     leaves,
 )
 
+HELPERS = {
+    "month": """\
+/* H. Hinnant, "chrono-compatible low-level date algorithms": years begin in March, eras have 400 of them. */
+static inline double {name}_month(double days) {{
+    double day = floor(days) + 719468.0;
+    day -= 146097.0 * floor(day / 146097.0);
+    double year = floor((day - floor(day / 1460.0) + floor(day / 36524.0) - floor(day / 146096.0)) / 365.0);
+    day -= 365.0 * year + floor(year / 4.0) - floor(year / 100.0);
+    double month = floor((5.0 * day + 2.0) / 153.0);
+    return month < 10.0 ? month + 3.0 : month - 9.0;
+}}
+""",
+    "weekday": """\
+static inline double {name}_weekday(double days) {{
+    double day = floor(days) + 3.0;
+    return day - 7.0 * floor(day / 7.0) + 1.0;
+}}
+""",
+    "has": """\
+static inline int {name}_has(const char *text, const char *word) {{
+    static const char signs[] = {signs};
+    const size_t length = strlen(word);
+    for (const char *at = strstr(text, word); at != NULL; at = strstr(at + 1, word)) {{
+        if ((at == text || strchr(signs, at[-1]) != NULL) && strchr(signs, at[length]) != NULL) {{
+            return 1;
+        }}
+    }}
+    return 0;
+}}
+""",
+}
 SIGMOID = """\
 static inline double {name}_sigmoid(double score) {{
     return score >= 0.0 ? 1.0 / (1.0 + exp(-score)) : exp(score) / (1.0 + exp(score));
@@ -86,7 +118,7 @@ def _header(program: Program, name: str) -> Iterator[str]:
     yield from (f"#ifndef {guard}", f"#define {guard}", "", "#include <math.h>", "#include <string.h>", "")
     yield "/* Missing numbers are NAN: don't compile with -ffast-math. */"
     yield "typedef struct {"
-    for column in program.columns:
+    for column in {column.place: column for column in program.columns}.values():
         if column.kind == "text":
             yield f"    const char *{_field(column)}; /* {_comment(column.name)}: UTF-8 text, NULL where missing */"
         else:
@@ -99,6 +131,10 @@ def _header(program: Program, name: str) -> Iterator[str]:
     if program.classes is not None:
         yield f"enum {{ {name}_n_classes = {len(program.classes)} }};"
         yield from _classes(program.classes, name)
+        yield ""
+    needed = {column.written.part or ("has" if column.written.words else "") for column in program.columns}
+    for what in sorted(needed & HELPERS.keys()):
+        yield from HELPERS[what].format(name=name, signs=string(SEPARATORS)).splitlines()
         yield ""
     if not isinstance(program.body, Trees) and program.body.link in ("logistic", "one-vs-rest"):
         yield from SIGMOID.format(name=name).splitlines()
@@ -153,18 +189,25 @@ def _tree(program: Program, tree: Node, number: int, name: str) -> Iterator[str]
     yield f"static inline int {name}_tree_{number}(const {name}_row *row) {{"
     if isinstance(tree, Leaf):
         yield "    (void)row;"
-    yield from (f"    {line}" for line in _node(program, tree, iter(range(len(answers)))))
+    yield from (f"    {line}" for line in _node(program, tree, iter(range(len(answers))), name))
     yield "}"
 
 
-def _node(program: Program, node: Node, numbers: Iterator[int]) -> Iterator[str]:
+def _node(program: Program, node: Node, numbers: Iterator[int], name: str) -> Iterator[str]:
     if isinstance(node, Leaf):
         yield f"return {next(numbers)};"
         return
-    yield f"if ({_condition(program.columns[node.column], node)}) {{"
-    yield from (f"    {line}" for line in _node(program, node.yes, numbers))
+    yield f"if ({_condition(program.columns[node.column], node, name)}) {{"
+    yield from (f"    {line}" for line in _node(program, node.yes, numbers, name))
     yield "}"
-    yield from _node(program, node.no, numbers)
+    yield from _node(program, node.no, numbers, name)
+
+
+def _value(column: Column, name: str) -> str:
+    value, written = f"row->{_field(column)}", column.written
+    if written.words:
+        return f"(double)({' || '.join(f'{name}_has({value}, {string(word)})' for word in written.words)})"
+    return f"{name}_{written.part}({value})" if written.part else value
 
 
 def _gap(column: Column) -> str:
@@ -184,12 +227,12 @@ def _same(column: Column, category: Category) -> str:
     return f"{value} == {float(category)!r}"
 
 
-def _condition(column: Column, node: Split) -> str:
+def _condition(column: Column, node: Split, name: str) -> str:
     match node.test:
         case Known():
             return _known(column)
         case AtMost(threshold):
-            test = f"row->{_field(column)} <= {threshold!r}"
+            test = f"{_value(column, name)} <= {threshold!r}"
         case OneOf(values):
             test = " || ".join(_same(column, value) for value in values)
             test = test if node.missing or len(values) == 1 else f"({test})"
@@ -210,7 +253,7 @@ def _score(program: Program, score: Score, function: str, name: str) -> Iterator
                 yield f"        : {_same(column, category)} ? {amount!r}"
             yield "        : 0.0;"
         else:
-            value = f"row->{_field(column)}"
+            value = _value(column, name)
             if term.low > -math.inf:
                 yield f"        : {value} < {term.low!r} ? {term.coefficient * term.low!r}"
             if term.high < math.inf:

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from stepdown.core import InvalidInputError
 
-from ._program import Category, Written
+from ._program import SEPARATORS, Category, Written
 
-Kind = Literal["number", "date", "category"]
+Kind = Literal["number", "date", "category", "text"]
+APART = str.maketrans(dict.fromkeys(SEPARATORS, " "))
 EPOCH = date(1970, 1, 1).toordinal()
 DAY = 86_400_000_000  # microseconds
 LARGEST = 3.4e38  # trees read single precision: to them whatever is beyond is infinite
@@ -22,7 +23,11 @@ LARGEST = 3.4e38  # trees read single precision: to them whatever is beyond is i
 
 @dataclass(frozen=True)
 class Reading:
-    """How a column is read: one feature for a number or date, one for each category, and one that marks gaps."""
+    """How a column is read.
+
+    One feature for a number or date, one for each part of a date (its month, its weekday), for each category or each
+    word of a text, and one that marks gaps.
+    """
 
     name: str
     kind: Kind
@@ -31,23 +36,28 @@ class Reading:
     fill: float = 0.0
     values: tuple[Category, ...] = ()
     marks_gaps: bool = False
+    parts: tuple[Literal["month", "weekday"], ...] = ()
 
     @property
     def names(self) -> list[str]:
         """Of the features."""
-        own = [f"{self.name}_{value}" for value in self.values] if self.kind == "category" else [self.name]
+        between = {"category": "_", "text": " has "}.get(self.kind)
+        own = [self.name, *(f"{part} of {self.name}" for part in self.parts)]
+        if between is not None:
+            own = [f"{self.name}{between}{value}" for value in self.values]
         return own + [f"{self.name} is missing"] * self.marks_gaps
 
     def features(self, cells: NDArray[Any]) -> NDArray[np.float64]:
         """One row for each cell; no gaps are left."""
-        if self.kind == "category":
-            places = {value: place for place, value in enumerate(self.values)}
+        if self.kind in ("category", "text"):
             made = np.zeros((len(cells), len(self.names)))
+            places = self._places()
             for row, cell in enumerate(cells.tolist()):
                 if is_gap(cell):
-                    made[row, len(places) :] = 1.0
-                elif cell in places:
-                    made[row, places[cell]] = 1.0
+                    made[row, len(self.values) :] = 1.0
+                else:
+                    found = {cell} if self.kind == "category" else words_of(cell)
+                    made[row, [places[one] for one in found & places.keys()]] = 1.0
             return made
         numbers = numbers_of(cells, self.written)
         gaps = np.isnan(numbers)
@@ -55,7 +65,33 @@ class Reading:
             raise InvalidInputError(
                 f"column {self.name!r} holds numbers beyond {LARGEST:.2g}, which are infinite to trees; rescale them."
             )
-        return np.column_stack([np.where(gaps, self.fill, numbers), *([gaps] if self.marks_gaps else [])])
+        filled = np.where(gaps, self.fill, numbers)
+        parts = [part_of(filled, part) for part in self.parts]
+        return np.column_stack([filled, *parts, *([gaps] if self.marks_gaps else [])])
+
+    def _places(self) -> dict[Any, int]:
+        """The feature of each category, or of each spelling of a word."""
+        if self.kind == "category":
+            return {value: place for place, value in enumerate(self.values)}
+        return {word: place for place, value in enumerate(self.values) for word in spellings(str(value))}
+
+
+def words_of(text: Any) -> set[str]:
+    """The words of a text, as they are spelt."""
+    return set(str(text).translate(APART).split(" "))
+
+
+def spellings(word: str) -> tuple[str, ...]:
+    """A word in small letters as texts spell it: so, at the beginning of a sentence, or in capitals."""
+    return tuple(dict.fromkeys((word, word.capitalize(), word.upper())))
+
+
+def part_of(days: Any, part: str) -> NDArray[np.float64]:
+    """The month of days since 1970-01-01, or the day of the week, of which Monday is 1."""
+    whole = np.floor(np.asarray(days, dtype=np.float64))
+    if part == "weekday":
+        return (whole + 3) % 7 + 1  # it was a Thursday
+    return np.asarray(whole.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64) % 12 + 1, dtype=np.float64)
 
 
 def cells_of(X: Any, name: str) -> NDArray[Any]:

@@ -298,7 +298,7 @@ def _with_columns(
     """The program over the columns that it reads, numbered anew."""
     read = sorted(_columns_of(body))
     number = {column: place for place, column in enumerate(read)}
-    columns = tuple(_column(column, names[column], [v for v in values if v.column == column]) for column in read)
+    columns = tuple(_column(column, names, values) for column in read)
     if not isinstance(body, Linear):
         trees = tuple(_renumbered(tree, number) for tree in body.trees)
         return Program(columns, classes, replace(body, trees=trees))
@@ -337,7 +337,9 @@ def _renumbered(node: Node, number: dict[int, int]) -> Node:
     return Split(number[node.column], node.test, yes, no, node.missing)
 
 
-def _column(place: int, name: str, values: Sequence[Value]) -> Column:
+def _column(column: int, names: Sequence[str], all_values: Sequence[Value]) -> Column:
+    place = column % len(names)
+    name, values = names[place], [value for value in all_values if value.column == column]
     categories = [category for value in values if isinstance(value, Table) for category, _ in value.values]
     categories += [value.fill for value in values if value.fill is not None]
     is_text = {isinstance(category, str) for category in categories}
@@ -347,4 +349,8 @@ def _column(place: int, name: str, values: Sequence[Value]) -> Column:
     fills = {value.fill for value in values if not (isinstance(value, Table) and not value.values)}
     fill = fills.pop() if len(fills) == 1 else None
     plain = None if fill is None or is_gap(fill) else as_category(fill)
+    if any(
+        isinstance(value, Number) and value.written.words for value in all_values if value.column % len(names) == place
+    ):
+        is_text.add(True)
     return Column(name, place, "text" if True in is_text else written.kind, plain, written)

@@ -8,14 +8,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from ._compile import program_of
-from ._program import Amounts, AtMost, Known, Leaf, Linear, Node, OneOf, Score, Slope, TreeSum
+from ._program import SEPARATORS, Amounts, AtMost, Known, Leaf, Linear, Node, OneOf, Score, Slope, TreeSum
 
 
 def to_json(model: Any, *, feature_names: Sequence[str] | None = None) -> str:
     """Return a fitted student as JSON that any language can evaluate.
 
     ``columns`` lists what the student reads: its name, its place among the columns of the table, whether it holds
-    numbers, text or dates (days since 1970-01-01), and what a missing value counts as where that is one value.
+    numbers, text or dates (days since 1970-01-01), and what a missing value counts as where that is one value. Of a
+    date with a ``part`` the ``month`` is read (1 to 12), or the ``weekday`` (Monday is 1); a text with ``has`` counts
+    as 1 where one of these words stands in it between the ``separators``, as 0 elsewhere.
     ``trees`` are nested questions: ``at_most`` (is the number at most this), ``one_of`` (is the value one of these) or
     ``known`` (is there a value); ``missing`` says which side a missing value takes. Their answers are averaged.
     ``linear`` holds a sum for each output and the ``link`` that makes answers of sums. ``tree_sum`` has trees whose
@@ -47,6 +49,8 @@ def to_json(model: Any, *, feature_names: Sequence[str] | None = None) -> str:
         "version": 1,
         "columns": [
             {"name": column.name, "place": column.place, "kind": column.kind, "missing_counts_as": column.fill}
+            | ({"part": column.written.part} if column.written.part else {})
+            | ({"has": list(column.written.words), "separators": SEPARATORS} if column.written.words else {})
             for column in program.columns
         ],
         "classes": None if program.classes is None else list(program.classes),

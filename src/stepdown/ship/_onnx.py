@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -13,6 +14,7 @@ from stepdown.core import NotSupportedError
 
 from ._compile import program_of
 from ._program import (
+    SEPARATORS,
     Amounts,
     AtMost,
     Category,
@@ -30,7 +32,9 @@ from ._program import (
 )
 
 # What is used has been there since these versions, and in ONNX Runtime since 1.12.
-OPSETS = {"": 17, "ai.onnx.ml": 3}
+OPSETS, IR = {"": 17, "ai.onnx.ml": 3}, 8
+# Words of texts are found by RegexFullMatch, which ONNX Runtime has had since 1.18.
+OPSETS_OF_WORDS, IR_OF_WORDS = {"": 20, "ai.onnx.ml": 3}, 9
 # What a text that no question names counts as, and a missing one.
 OTHER, MISSING = 0, 1
 
@@ -102,8 +106,11 @@ def to_onnx(model: Any, *, feature_names: Sequence[str] | None = None) -> Any:
             shares = sums if isinstance(body, Trees) else graph.shares(sums, body.link)
             outputs.append(graph.output("probabilities", shares, types.DOUBLE, [None, len(labels)]))
     made = graph.finished(outputs)
-    opsets = [onnx.helper.make_opsetid(domain, version) for domain, version in OPSETS.items()]
-    shipped = onnx.helper.make_model(made, opset_imports=opsets, producer_name="stepdown", ir_version=8)
+    words = any(column.written.words for column in program.columns)
+    versions = OPSETS_OF_WORDS if words else OPSETS
+    opsets = [onnx.helper.make_opsetid(domain, version) for domain, version in versions.items()]
+    form = IR_OF_WORDS if words else IR
+    shipped = onnx.helper.make_model(made, opset_imports=opsets, producer_name="stepdown", ir_version=form)
     onnx.checker.check_model(shipped)
     return shipped
 
@@ -114,6 +121,7 @@ class _Graph:
     def __init__(self, onnx: Any, columns: Sequence[Column], body: Any) -> None:
         self.helper, self.types, self.columns = onnx.helper, onnx.TensorProto, columns
         self.inputs = [column.name or f"column {column.place}" for column in columns] or ["rows"]
+        self._read: dict[int, str] = {}
         self.nodes: list[Any] = []
         self.constants: list[Any] = []
         self._codes: list[dict[Category, int]] = [{} for _ in self.inputs]
@@ -157,16 +165,60 @@ class _Graph:
         return self.helper.make_tensor_value_info(name, kind, shape)
 
     def finished(self, outputs: list[Any]) -> Any:
-        about = [(self.types.STRING if c.kind == "text" else self.types.DOUBLE, _about(c)) for c in self.columns]
+        about = {
+            name: (self.types.STRING if column.kind == "text" else self.types.DOUBLE, _about(column))
+            for name, column in zip(self.inputs, self.columns, strict=False)
+        }
         # Without columns something must still say how many rows there are.
-        about = about or [(self.types.DOUBLE, "any number")]
+        about = about or {self.inputs[0]: (self.types.DOUBLE, "any number")}
         inputs = [
             self.helper.make_tensor_value_info(name, kind, [None, 1], doc_string=words)
-            for name, (kind, words) in zip(self.inputs, about, strict=True)
+            for name, (kind, words) in about.items()
         ]
         return self.helper.make_graph(self.nodes, "student", inputs, outputs, self.constants)
 
     # Columns --------------------------------------------------------------------------------------------------------
+
+    def value(self, column: int) -> str:
+        """The number that a column is read as, of shape (n_rows, 1)."""
+        written = self.columns[column].written
+        if column not in self._read:
+            cells = self.inputs[column]
+            if written.words:
+                apart, words = re.escape(SEPARATORS), "|".join(map(re.escape, written.words))
+                pattern = f"(?s)(.*[{apart}])?({words})([{apart}].*)?"
+                cells = self.add("Cast", self.add("RegexFullMatch", cells, pattern=pattern), to=self.types.DOUBLE)
+            elif written.part == "weekday":
+                cells = self._rest(self._plus(self.add("Floor", cells), 3.0), 7.0)
+                cells = self._plus(cells, 1.0)
+            elif written.part == "month":
+                cells = self._month(cells)
+            self._read[column] = cells
+        return self._read[column]
+
+    def _plus(self, value: str, number: float) -> str:
+        return self.add("Add", value, self.double([[number]]))
+
+    def _times(self, value: str, number: float) -> str:
+        return self.add("Mul", value, self.double([[number]]))
+
+    def _whole(self, value: str, divisor: float) -> str:
+        return self.add("Floor", self.add("Div", value, self.double([[divisor]])))
+
+    def _rest(self, value: str, divisor: float) -> str:
+        return self.add("Sub", value, self._times(self._whole(value, divisor), divisor))
+
+    def _month(self, days: str) -> str:
+        """As C has it: years begin in March, and eras have 400 of them."""
+        day = self._rest(self._plus(self.add("Floor", days), 719468.0), 146097.0)
+        leap = self.add("Sub", self._whole(day, 36524.0), self._whole(day, 1460.0))
+        year = self.add("Sub", self.add("Add", day, leap), self._whole(day, 146096.0))
+        year = self._whole(year, 365.0)
+        begun = self.add("Add", self._times(year, 365.0), self._whole(year, 4.0))
+        begun = self.add("Sub", begun, self._whole(year, 100.0))
+        month = self._whole(self._plus(self._times(self.add("Sub", day, begun), 5.0), 2.0), 153.0)
+        early = self.add("Less", month, self.double([[10.0]]))
+        return self.add("Where", early, self._plus(month, 3.0), self._plus(month, -9.0))
 
     def by_category(self, column: int, worth: Callable[[Category], float], other: float, missing: float) -> str:
         """A number for each category of a column, of shape (n_rows, 1)."""
@@ -240,7 +292,7 @@ class _Graph:
     def _feature(self, column: int, test: Any, missing: bool) -> str:
         """A number, or 1 for yes and 0 for no, of shape (n_rows, 1)."""
         if isinstance(test, AtMost):
-            return self.inputs[column]
+            return self.value(column)
         yes = (lambda value: float(value in test.values)) if isinstance(test, OneOf) else (lambda value: 1.0)
         return self.by_category(column, yes, float(isinstance(test, Known)), float(missing))
 
@@ -258,7 +310,7 @@ class _Graph:
         if isinstance(term, Amounts):
             amounts = dict(term.values)
             return self.by_category(term.column, lambda value: amounts.get(value, 0.0), 0.0, term.missing)
-        value = number = self.inputs[term.column]
+        value = number = self.value(term.column)
         if term.low > -math.inf:
             number = self.add("Max", number, self.double([[term.low]]))
         if term.high < math.inf:

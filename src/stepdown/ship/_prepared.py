@@ -26,7 +26,7 @@ from sklearn.preprocessing import (
 
 from stepdown.core import NotSupportedError
 
-from ._cells import is_gap
+from ._cells import Reading, is_gap, part_of, spellings
 from ._columns import TableColumns
 from ._program import Category, Written
 
@@ -55,7 +55,11 @@ class Step:
 
 @dataclass(frozen=True)
 class Number:
-    """A column as it is, after some steps; `missing` is what a missing value has become, NaN where it still is one."""
+    """A column as it is, after some steps; `missing` is what a missing value has become, NaN where it still is one.
+
+    What is read from the cells of a column a second time, such as the month of a date, has a number of its own for its
+    column: the place, plus the number of columns once, twice and so on.
+    """
 
     column: int
     steps: tuple[Step, ...] = ()
@@ -269,10 +273,21 @@ def _table(step: TableColumns, values: list[Value]) -> list[Value]:
         if reading.kind == "category":
             own: list[Value] = [Table(place, ((value, 1.0),), 0.0, 0.0) for value in reading.values]
         else:
-            own = [Number(place, (), reading.fill, reading.fill, reading.written)]
+            own = [
+                Number(place + len(values) * again, (), fill, fill, written)
+                for again, (fill, written) in enumerate(_read(reading), start=reading.kind == "text")
+            ]
         own += [Table(place, (), 0.0, 1.0)] * reading.marks_gaps
         made[start : start + len(own)] = own
     return made
+
+
+def _read(reading: Reading) -> list[tuple[float, Written]]:
+    """What is read from the cells of one column, and what a gap counts as."""
+    if reading.kind == "text":
+        return [(0.0, Written(words=spellings(str(word)))) for word in reading.values]
+    parts = [(float(part_of(reading.fill, part)), replace(reading.written, part=part)) for part in reading.parts]
+    return [(reading.fill, reading.written), *parts]
 
 
 def _places(columns: Any, names: Sequence[str], n_columns: int) -> list[int]:

@@ -15,20 +15,33 @@ Label = str | bool | int | float
 Link = Literal["identity", "exp", "logistic", "softmax", "one-vs-rest", "margin"]
 
 
+# What stands between words of a text, in every language alike.
+SEPARATORS = " \t\n\r.,;:!?()\"'/-"
+
+
 @dataclass(frozen=True)
 class Written:
-    """How text becomes a number (signs are dropped, then the decimal sign is read), or days since 1970-01-01."""
+    """How a cell becomes a number: text without the signs that are dropped, days since 1970-01-01, or a mark.
+
+    Of a date `part` takes the month (1 to 12) or the day of the week (Monday is 1). With `words` it is 1 where a text
+    has one of them between separators, and 0 elsewhere.
+    """
 
     kind: Literal["number", "date"] = "number"
     decimal: str = "."
     dropped: str = ""
     date: str | None = None
     whole_days: bool = False
+    part: Literal["", "month", "weekday"] = ""
+    words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column that the student reads; `fill` is what a missing value counts as, where it is one value throughout."""
+    """A column that the student reads; `fill` is what a missing value counts as, where it is one value throughout.
+
+    Two columns of one `place` are read from the same cells: a date and its month, or several words of a text.
+    """
 
     name: str
     place: int

@@ -11,6 +11,7 @@ from stepdown.core import InvalidInputError, NotSupportedError
 
 from ._compile import program_of
 from ._program import (
+    SEPARATORS,
     Amounts,
     AtMost,
     Known,
@@ -75,6 +76,23 @@ def _{name}_days(value, form, whole):
     seconds = days * 86400 + value.hour * 3600 + value.minute * 60 + value.second
     return (seconds * 1000000 + value.microsecond) / 86400000000
 """
+MONTH = """\
+def _{name}_month(days):
+    return None if days is None else datetime.date.fromordinal(int(days // 1) + 719163).month
+"""
+WEEKDAY = """\
+def _{name}_weekday(days):
+    return None if days is None else int(days // 1 + 3) % 7 + 1
+"""
+HAS = """\
+def _{name}_has(value, words, separators):
+    if _{name}_is_missing(value):
+        return None
+    text = str(value)
+    for sign in separators:
+        text = text.replace(sign, " ")
+    return 1.0 if any(word in words for word in text.split(" ")) else 0.0
+"""
 PROBABILITIES: dict[Link, tuple[str, ...]] = {
     "logistic": ("share = _{name}_sigmoid(scores[0])", "return [1.0 - share, share]"),
     "softmax": (
@@ -131,8 +149,16 @@ def to_python(model: Any, *, name: str = "predict", feature_names: Sequence[str]
 def _source(program: Program, name: str) -> Iterator[str]:
     dates = any(column.kind == "date" for column in program.columns)
     yield from (["import datetime"] if dates else []) + ["import math", "", ""]
-    texts = any(column.written.dropped for column in program.columns)
-    for helper in (MISSING, TOTAL, *([NUMBER] if texts else []), *([DAYS] if dates else [])):
+    written = [column.written for column in program.columns]
+    parts = {how.part for how in written}
+    needed = {
+        NUMBER: any(how.dropped for how in written),
+        DAYS: dates,
+        MONTH: "month" in parts,
+        WEEKDAY: "weekday" in parts,
+        HAS: any(how.words for how in written),
+    }
+    for helper in (MISSING, TOTAL, *(helper for helper, is_needed in needed.items() if is_needed)):
         yield from helper.format(name=name).splitlines()
         yield ""
         yield ""
@@ -158,7 +184,10 @@ def _read(program: Program, place: int, name: str) -> str:
     column = program.columns[place]
     value, written = f"row[{column.name!a} if named else {column.place}]", column.written
     if column.kind == "date":
-        return f"_{name}_days({value}, {written.date or '%Y-%m-%d'!a}, {written.whole_days})"
+        days = f"_{name}_days({value}, {written.date or '%Y-%m-%d'!a}, {written.whole_days})"
+        return f"_{name}_{written.part}({days})" if written.part else days
+    if written.words:
+        return f"_{name}_has({value}, {written.words!a}, {SEPARATORS!a})"
     return f"_{name}_number({value}, {written.dropped!a}, {written.decimal!a})" if written.dropped else value
 
 

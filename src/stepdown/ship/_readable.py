@@ -11,7 +11,7 @@ from stepdown.verdict._numbers import figure
 
 from ._compile import program_of
 from ._program import Leaf, Linear, Node, Program, Score, TreeSum
-from ._rules import HOW, Part, _condition, _factor, _paths, _told, _value, rules
+from ._rules import HOW, Part, _condition, _factor, _paths, _told, notes_of, rules
 from ._text import shown
 
 MOST_TREES = 10
@@ -25,16 +25,10 @@ def readable(model: Any, feature_names: Sequence[str] | None = None) -> dict[str
         program = program_of(model, feature_names)
     except (StepdownError, ValueError, TypeError, AttributeError):
         return None
-    filled = [
-        f"A missing {shown(column.name)} counts as {_value(column, column.fill)}."
-        for column in program.columns
-        if column.fill is not None
-    ]
-    told: dict[str, Any] = {"columns": [column.name for column in program.columns], "notes": filled}
+    read = list(dict.fromkeys(column.name for column in program.columns))
+    told: dict[str, Any] = {"columns": read, "notes": notes_of(program)}
     body = program.body
     if isinstance(body, Linear):
-        dates = [shown(column.name) for column in program.columns if column.kind == "date"]
-        told["notes"] += [f"{name} counts in days since 1970-01-01." for name in dates]
         return told | {"kind": "linear", "how": HOW[body.link], "scores": _scores(program, body)}
     if isinstance(body, TreeSum):
         return told | {"kind": "points", "text": rules(model, feature_names=feature_names), "notes": []}

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.feature_extraction.text import CountVectorizer
 
 from stepdown.core import InvalidInputError
 
-from ._cells import Reading, days_of, is_gap, number_of, numbers_of
-from ._program import Category, Written
+from ._cells import Reading, days_of, is_gap, number_of, numbers_of, part_of
+from ._program import SEPARATORS, Category, Written
 from ._text import quoted
 
 # Fewer rows than this don't show that every row has its own value.
 FEWEST_ROWS = 20
 MOST_VALUES = 30
 RARE = 0.01
+# A word that says something is in some rows, and not in nearly all.
+MOST_WORDS, FEWEST_WITH, RARE_WORD, COMMON_WORD = 30, 10, 0.02, 0.9
+YEAR, MONTH = 365, 28  # days
 NO_VALUES, ONE_VALUE = "it has no values", "it has one value throughout"
 FEW = 5  # values that a line shows
 OWN_VALUES = 0.9
@@ -53,12 +58,21 @@ def read_column(name: str, cells: NDArray[Any], kind: str | None = None) -> Read
         return _filled(name, written, cells, present[0], len(cells) - len(present))
     if kind == "date":
         raise InvalidInputError(f"column {name!r} can't be read as dates: it holds {_few(present)}")
-    if kind is None and len(present) >= FEWEST_ROWS and len(counts) > OWN_VALUES * len(present):
-        return "nearly every row has its own text: an identifier or free text"
     read = _categories(name, counts, gaps)
-    if kind is None and not read.values:
-        return f"none of its {len(counts)} texts is frequent: an identifier or free text"
-    return read
+    own = len(present) >= FEWEST_ROWS and len(counts) > OWN_VALUES * len(present)
+    named = len(counts) <= MOST_VALUES or 2 * sum(counts[value] for value in read.values) > len(present)
+    if kind == "category" or (kind is None and named and not own):
+        return read
+    words = _words(name, present, gaps)
+    if words is not None:
+        return words
+    if kind == "text":
+        raise InvalidInputError(
+            f"column {name!r} has no word that is in some rows and not in all: it holds {_few(present)}"
+        )
+    if own:
+        return "nearly every row has its own text, and no words are common: an identifier or free text"
+    return read if read.values else f"none of its {len(counts)} texts or their words is frequent"
 
 
 def _of_numbers(name: str, cells: NDArray[Any], kind: str | None) -> Reading | str:
@@ -85,9 +99,49 @@ def _filled(name: str, written: Written, cells: NDArray[Any], first: Any, missin
     fill = float(np.median(known))
     fill = float(np.floor(fill)) if written.whole_days else fill
     unread = len(cells) - len(known) - missing
+    parts = _parts(known) if written.kind == "date" else ()
     note = written.kind + (f", written like {first!r}" if isinstance(first, str) else "")
+    note += f"; its {' and '.join(parts)}, too" if parts else ""
     note += f"; {unread} cells that hold none count as missing" if unread else ""
-    return Reading(name, written.kind, note, written, fill, marks_gaps=missing + unread > 0)
+    return Reading(name, written.kind, note, written, fill, marks_gaps=missing + unread > 0, parts=parts)
+
+
+def _parts(days: NDArray[np.float64]) -> tuple[Literal["month", "weekday"], ...]:
+    """What comes back: the month where they span a year, the weekday unless they are the same day of each month."""
+    span = days.max() - days.min()
+    months = np.floor(days).astype("datetime64[D]").astype("datetime64[M]")
+    in_month = np.floor(days).astype("datetime64[D]") - months
+    comes_back = span >= YEAR and len(np.unique(part_of(days, "month"))) > 1
+    month: tuple[Literal["month"], ...] = ("month",) if comes_back else ()
+    if span < MONTH or len(np.unique(in_month)) == 1 or len(np.unique(part_of(days, "weekday"))) == 1:
+        return month
+    return (*month, "weekday")
+
+
+def _words(name: str, present: Sequence[Any], gaps: bool) -> Reading | None:
+    """Words that are in some rows of a text and not in nearly all; None where there are none."""
+    if not all(isinstance(cell, str) for cell in present):
+        return None
+    fewest = max(FEWEST_WITH, math.ceil(RARE_WORD * len(present)))
+    counter = CountVectorizer(
+        binary=True,
+        token_pattern=f"[^{re.escape(SEPARATORS)}]{{2,}}",
+        min_df=fewest,
+        max_df=COMMON_WORD,
+    )
+    try:
+        found = counter.fit_transform(present)
+    except ValueError:  # no word is left
+        return None
+    often = np.asarray(found.sum(axis=0)).ravel()
+    words = [
+        word for word in counter.get_feature_names_out()[np.argsort(-often, kind="stable")] if not word.isnumeric()
+    ]
+    if not words:
+        return None
+    words = words[:MOST_WORDS]
+    listed = ", ".join(quoted(word) for word in words[:FEW]) + ", ..." * (len(words) > FEW)
+    return Reading(name, "text", f"text, has {listed} or not", values=tuple(words), marks_gaps=gaps)
 
 
 def _categories(name: str, counts: Counter[Any], gaps: bool) -> Reading:

@@ -38,6 +38,13 @@ HOW: dict[Link, str] = {
     "margin": "The class with the largest sum is the answer; of two classes, this one where the sum is above 0.",
 }
 ADDED = "The answer is the sum."
+NAMES = {
+    "month": (
+        *("January", "February", "March", "April", "May", "June"),
+        *("July", "August", "September", "October", "November", "December"),
+    ),
+    "weekday": ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
+}
 
 
 def rules(model: Any, *, feature_names: Sequence[str] | None = None) -> str:
@@ -76,15 +83,33 @@ def rules(model: Any, *, feature_names: Sequence[str] | None = None) -> str:
         lines = list(_linear(program, body))
     else:
         lines = list(_points(program, body) if isinstance(body, TreeSum) else _trees(program, body.trees))
-    notes = [
-        f"A missing {shown(column.name)} counts as {_value(column, column.fill)}."
-        for column in program.columns
-        if column.fill is not None
-    ]
-    if isinstance(body, Linear):
-        dates = [shown(column.name) for column in program.columns if column.kind == "date"]
-        notes += [f"{name} counts in days since 1970-01-01." for name in dates]
+    notes = notes_of(program)
     return "".join(f"{line}\n" for line in [*lines, *([""] if notes else []), *notes])
+
+
+def notes_of(program: Program) -> list[str]:
+    """What a gap counts as, and what a linear model counts a date in."""
+    texts = dict.fromkeys(shown(column.name) for column in program.columns if column.written.words)
+    notes = [
+        f"A missing {title(column)} counts as {_value(column, column.fill)}."
+        for column in program.columns
+        if column.fill is not None and not column.written.words
+    ]
+    notes += [f"A missing {name} has no word." for name in texts]
+    if isinstance(program.body, Linear):
+        counts = {"month": "1 to 12", "weekday": "1 (Monday) to 7"}
+        notes += [
+            f"{title(column)} counts {counts.get(column.written.part, 'in days since 1970-01-01')}."
+            for column in program.columns
+            if column.kind == "date"
+        ]
+    return notes
+
+
+def title(column: Column) -> str:
+    """What a column is called, or the part of it that is read."""
+    name = shown(column.name)
+    return f"{column.written.part} of {name}" if column.written.part else name
 
 
 def _trees(program: Program, trees: Sequence[Node]) -> Iterator[str]:
@@ -202,9 +227,11 @@ def _paths(node: Node, path: dict[int, Part]) -> Iterator[tuple[dict[int, Part],
 
 
 def _condition(column: Column, part: Part, exact: bool) -> str:
-    name = shown(column.name)
+    name = title(column)
     if not part.known:
         return f"{name} is missing"
+    if column.written.words and (part.low > -math.inf or part.high < math.inf):
+        return f"{name} {'has' if part.low > -math.inf else 'lacks'} the word {quoted(column.written.words[0])}"
     told = [between] if (between := _between(column, part, exact)) else []
     filled = column.fill is not None
     if part.among is not None:
@@ -228,13 +255,21 @@ def _value(column: Column, value: Category) -> str:
     """A value as the column holds it: a day, text in quotes, or a number."""
     if column.kind != "date" or isinstance(value, str):
         return quoted(value)
+    if column.written.part:
+        return NAMES[column.written.part][int(value) - 1]
     day = datetime(1970, 1, 1) + timedelta(days=value)
     return f"{day:%Y-%m-%d}" if column.written.whole_days else f"{day:%Y-%m-%d %H:%M:%S}"
 
 
 def _between(column: Column, part: Part, exact: bool) -> str:
     """The bounds of a number or a date; "" where there are none."""
-    name, low, high = shown(column.name), "", ""
+    name, low, high = title(column), "", ""
+    if part.low == -math.inf and part.high == math.inf:
+        return ""
+    if column.written.part:
+        names = NAMES[column.written.part]
+        found = names[math.floor(max(part.low, 0)) : math.floor(min(part.high, len(names)))] or ("none",)
+        return f"{name} is {' to '.join(dict.fromkeys((found[0], found[-1])))}"
     if part.low > -math.inf:
         low, below = _edge(column, part.low, exact)
         low = (
@@ -295,9 +330,9 @@ def _rows(program: Program, score: Score, *, odds: bool, factor: bool) -> Iterat
 
 
 def _told(column: Column, term: Slope | Amounts) -> Iterator[tuple[str, float]]:
-    name = shown(column.name)
+    name = title(column)
     if isinstance(term, Slope):
-        yield name, term.coefficient
+        yield f"{name} has {quoted(column.written.words[0])}" if column.written.words else name, term.coefficient
     else:
         for category, amount in term.values:
             word = isinstance(category, str) and category.isidentifier()

@@ -10,6 +10,7 @@ from stepdown.core import InvalidInputError, NotSupportedError
 
 from ._compile import program_of
 from ._program import (
+    SEPARATORS,
     Amounts,
     AtMost,
     Body,
@@ -189,6 +190,8 @@ class _Query:
         value, written = f"{self.table}.{identifier(column.name)}", column.written
         if column.kind == "date":
             return self._days(column, value)
+        if written.words:
+            return self._has(written.words, value)
         if not written.dropped:
             return value
         for sign in written.dropped:
@@ -199,16 +202,29 @@ class _Query:
 
     def _days(self, column: Column, value: str) -> str:
         """Days since 1970-01-01 of a date, a time or text."""
-        form, whole = column.written.date, column.written.whole_days
+        form, whole, part = column.written.date, column.written.whole_days, column.written.part
         if self.dialect == "duckdb":
             time = f"strptime({value}, {literal(form)})" if form else f"CAST({value} AS TIMESTAMP)"
+            if part:
+                return f"{'month' if part == 'month' else 'isodow'}({time})"
             days = f"epoch({time}) / 86400e0"
             return f"floor({days})" if whole else days
         if form and not form.startswith("%Y-%m-%d"):
             raise NotSupportedError(f"SQLite reads dates like 2020-01-31 only; {column.name!r} is written {form!r}")
+        if part == "month":
+            return f"CAST(strftime('%m', {value}) AS INTEGER)"
+        if part == "weekday":
+            return f"((strftime('%w', {value}) + 6) % 7 + 1)"
         if whole:
             return f"(strftime('%s', date({value})) / 86400e0)"
         return f"((strftime('%s', {value}) + strftime('%f', {value}) - strftime('%S', {value})) / 86400e0)"
+
+    def _has(self, words: Sequence[str], value: str) -> str:
+        """1 where a text has one of the words, 0 where it has none."""
+        for sign in SEPARATORS[1:]:
+            value = f"replace({value}, {literal(sign)}, ' ')"
+        found = " OR ".join(f"instr(' ' || {value} || ' ', {literal(f' {word} ')}) > 0" for word in words)
+        return f"CAST(({found}) AS DOUBLE)"
 
     def _gap(self, column: Column) -> str:
         value = self._value(column)
