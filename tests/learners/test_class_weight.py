@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from lightgbm import LGBMClassifier
 from sklearn.datasets import make_classification
-from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier
+from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.svm import SVC, LinearSVC
 from sklearn.tree import DecisionTreeClassifier
@@ -85,3 +85,10 @@ def test_it_is_folded_exactly():
     folded, weights = fold_class_weight(Q, w, per_class)
     np.testing.assert_allclose(folded.sum(axis=1), 1.0)
     np.testing.assert_allclose(weights[:, None] * folded, w[:, None] * Q * per_class)
+
+
+def test_a_bootstrap_drawn_by_weights_is_balanced_by_weights():
+    forest = RandomForestClassifier(60, max_depth=3, class_weight="balanced_subsample", random_state=0)
+    own = forest.fit(X, Y, WEIGHT).predict_proba(X)
+    told = fit_to(forest, TransferSet(X, ALMOST, sample_weight=WEIGHT, classes=np.arange(2))).predict_proba(X)
+    assert np.abs(told - own).mean() < 0.05

@@ -8,6 +8,7 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_iris
 from sklearn.decomposition import PCA
 from sklearn.ensemble import (
+    AdaBoostClassifier,
     BaggingClassifier,
     GradientBoostingClassifier,
     RandomForestClassifier,
@@ -18,12 +19,14 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV, TunedThresholdClassifierCV
 from sklearn.multiclass import OneVsOneClassifier, OneVsRestClassifier, OutputCodeClassifier
+from sklearn.multioutput import MultiOutputClassifier
+from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
-from stepdown import MultihopClassifier
+from stepdown import KD, MultihopClassifier
 from stepdown.core import NotSupportedError, TransferSet
 from stepdown.learners import complexity, grades, peel, supports_weight, with_final
 from stepdown.trainers import PlainFit, trainer_for
@@ -88,6 +91,15 @@ HANDS_WEIGHTS_ON = [
     BaggingClassifier(PLAIN),
     CalibratedClassifierCV(PLAIN),
 ]
+INNER = make_pipeline(StandardScaler(), LogisticRegression())
+HOLD_PIPELINES = [
+    VotingClassifier([("a", INNER)]),
+    StackingClassifier([("a", PLAIN)], INNER),
+    GridSearchCV(INNER, {"logisticregression__C": [1, 2]}),
+    AdaBoostClassifier(INNER, n_estimators=2),
+    GradientBoostingClassifier(n_estimators=2, init=INNER),
+    BaggingClassifier(INNER, 2),
+]
 WANTS_ROUTING = [
     OneVsRestClassifier(PLAIN),
     OneVsOneClassifier(PLAIN),
@@ -118,6 +130,35 @@ def test_weights_are_believed_in_only_where_fit_takes_them(model, routing, reque
         assert supports_weight(model) == takes or (cautious and takes)
 
 
+@pytest.mark.parametrize("model", HOLD_PIPELINES, ids=lambda model: type(model).__name__)
+def test_no_weights_reach_through_an_inner_pipeline(model):
+    rows, labels = X[y != 2], y[y != 2]
+    try:
+        clone(model).fit(rows, labels, sample_weight=np.linspace(1, 2, len(rows)))
+        takes = True
+    except ValueError:
+        takes = False
+    assert supports_weight(model) == takes
+
+
+def test_calibration_would_leave_the_weights_outside_of_a_pipeline():
+    assert not supports_weight(CalibratedClassifierCV(INNER))
+
+
+@pytest.mark.parametrize("student", [HOLD_PIPELINES[2], OneVsRestClassifier(PLAIN), KNeighborsClassifier(3)], ids=str)
+def test_a_student_of_labels_only_is_told_labels_unless_a_method_is_named(student):
+    clf = MultihopClassifier(RandomForestClassifier(10), student, random_state=0).fit(X, y)
+    assert type(clf.student_) is type(student)
+    assert {"one-hop", "labels"} <= {row["way"] for row in clf.comparison_}
+    with pytest.raises(NotSupportedError, match="neither soft targets nor sample_weight"):
+        MultihopClassifier(RandomForestClassifier(10), student, methods=KD()).fit(X, y)
+
+
+def test_a_model_of_several_targets_is_refused_before_any_fit():
+    with pytest.raises(NotSupportedError, match="student: MultiOutputClassifier learns several targets"):
+        MultihopClassifier(RandomForestClassifier(10), MultiOutputClassifier(PLAIN)).fit(X, y)
+
+
 def test_a_student_that_wants_routing_is_refused_before_the_teacher_is_fitted():
     class Counted(RandomForestClassifier):
         fits = 0
@@ -127,5 +168,5 @@ def test_a_student_that_wants_routing_is_refused_before_the_teacher_is_fitted():
             return super().fit(*arguments, **keywords)
 
     with pytest.raises(NotSupportedError, match="OneVsRestClassifier takes neither soft targets nor sample_weight"):
-        MultihopClassifier(Counted(5), OneVsRestClassifier(PLAIN), random_state=0).fit(X, y)
+        MultihopClassifier(Counted(5), OneVsRestClassifier(PLAIN), methods=KD(), random_state=0).fit(X, y)
     assert Counted.fits == 0

@@ -223,3 +223,11 @@ def test_few_rows_are_interpolated_more_often():
 def test_bad_input_is_refused(call, message):
     with pytest.raises(InvalidInputError, match=message):
         call()
+
+
+def test_what_takes_gaps_and_what_takes_infinities():
+    rows = np.random.default_rng(0).normal(size=(20, 3))
+    gaps, endless = rows.copy(), rows.copy()
+    gaps[0, 0], endless[0, 0] = np.nan, np.inf
+    assert [maker.takes(gaps) for maker in (Munge(), Interpolate(), Resample())] == [False, False, True]
+    assert not any(maker.takes(endless) for maker in (Munge(), Interpolate(), Resample()))

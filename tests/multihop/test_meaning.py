@@ -8,6 +8,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.datasets import make_classification
 from sklearn.ensemble import (
+    BaggingClassifier,
     BaggingRegressor,
     ExtraTreesClassifier,
     GradientBoostingRegressor,
@@ -24,7 +25,7 @@ from sklearn.linear_model import (
     QuantileRegressor,
     TweedieRegressor,
 )
-from sklearn.model_selection import FixedThresholdClassifier, TunedThresholdClassifierCV
+from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV, TunedThresholdClassifierCV
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
@@ -219,6 +220,7 @@ def test_made_up_rows_beside_a_limit_are_refused(two_classes) -> None:
         DecisionTreeClassifier(criterion="entropy", max_depth=30, random_state=0),
         make_pipeline(StandardScaler(), DecisionTreeClassifier(max_leaf_nodes=120, random_state=0)),
         RandomForestClassifier(3, random_state=0),
+        BaggingClassifier(DecisionTreeClassifier(random_state=0), 3, random_state=0),
     ],
     ids=repr,
 )
@@ -272,11 +274,12 @@ def rare():
         (FixedThresholdClassifier(LINE, threshold=0.2, pos_label="yes"), 0.2),
         (FixedThresholdClassifier(LINE, threshold=0.3, pos_label="no"), 0.7),
         (make_pipeline(StandardScaler(), FixedThresholdClassifier(LINE, threshold=0.2, pos_label="yes")), 0.2),
+        (GridSearchCV(FixedThresholdClassifier(LINE, pos_label="yes"), {"threshold": [0.2]}), 0.2),
         (Cautious(), 0.2),
         (LINE, None),
         (FixedThresholdClassifier(LINE, pos_label="yes"), None),
     ],
-    ids=["yes", "no", "pipeline", "custom", "plain", "auto"],
+    ids=["yes", "no", "pipeline", "searched", "custom", "plain", "auto"],
 )
 def test_probabilities_and_weights_say_what_a_teacher_decides(rare, teacher, threshold) -> None:
     X, y = rare

@@ -14,7 +14,6 @@ from sklearn.preprocessing import StandardScaler
 from skrub import TableVectorizer
 
 from stepdown.learners import LabelEncoded, soft_fit_support
-from stepdown.methods import ModelCompression
 from stepdown.multihop import MultihopClassifier, MultihopRegressor
 from stepdown.oracle import Queried
 from stepdown.ship import TableColumns
@@ -74,11 +73,9 @@ def multihop(
 
     A teacher that needs columns of one scale brings its own scaler, so that a tree's thresholds stay in the units of
     the table. A frozen teacher gets the raw columns of the table, and then the student brings the steps that prepare
-    them. A student that takes labels only is taught by labels: those that the teacher would give.
+    them.
     """
     simple_model = fit_for(student, task, y)
-    if options.get("methods", "auto") == "auto" and learns_from_labels_only(simple_model, task):
-        options["methods"] = ModelCompression(targets="labels", cv=options.get("cv", 5))
     if isinstance(teacher, Spec):
         complex_model = complex_for(teacher, student, task, y)
     else:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier
+from sklearn.ensemble._forest import _generate_sample_indices
 from sklearn.linear_model import LogisticRegression
 from sklearn.svm import LinearSVC
 from sklearn.utils import compute_class_weight
@@ -23,6 +24,8 @@ _BALANCE_BY_WEIGHT = (
     if "sample_weight" in signature(compute_class_weight).parameters
     else ()
 )
+# A bootstrap that is drawn by sample weights balances them where "balanced_subsample" counts its rows.
+_DRAWN_BY_WEIGHT = "sample_weight" in signature(_generate_sample_indices).parameters
 
 
 def class_weights(student: Any, Q: Floats, sample_weight: Floats | None, classes: NDArray[Any] | None) -> Floats | None:
@@ -36,7 +39,8 @@ def class_weights(student: Any, Q: Floats, sample_weight: Floats | None, classes
         return None
     if isinstance(class_weight, str):
         mass, total = Q.sum(axis=0), float(len(Q))
-        if sample_weight is not None and type(student) in _BALANCE_BY_WEIGHT and class_weight == "balanced":
+        by_weight = type(student) in _BALANCE_BY_WEIGHT and (class_weight == "balanced" or _DRAWN_BY_WEIGHT)
+        if sample_weight is not None and by_weight:
             mass, total = sample_weight @ Q, float(sample_weight.sum())
         present = mass > 0
         return np.where(present, total / (present.sum() * np.where(present, mass, 1.0)), 1.0)

@@ -26,6 +26,8 @@ _MOST_ROWS = 1000
 def decision_threshold(model: Any, X: Any, p: Floats, classes: NDArray[Any]) -> float | None:
     """From which of its probabilities `p` of the second class on a fitted model answers it; None for one half."""
     learner = peel(model).learner
+    while hasattr(learner, "best_estimator_"):
+        learner = peel(learner.best_estimator_).learner
     stated = [value for name in _NAMES if isinstance(value := getattr(learner, name, None), float | np.floating)]
     if not stated and type(learner).__module__.partition(".")[0] in _LIBRARIES:
         return None

@@ -10,6 +10,7 @@ import numpy as np
 from sklearn import get_config
 from sklearn.base import BaseEstimator, clone, is_classifier, is_regressor
 from sklearn.ensemble import StackingClassifier, StackingRegressor, VotingClassifier, VotingRegressor
+from sklearn.ensemble._bagging import BaseBagging
 from sklearn.feature_selection import SelectorMixin, VarianceThreshold
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection._search import BaseSearchCV
@@ -228,7 +229,7 @@ def supports_weight(estimator: Any) -> bool:
     """Whether ``fit`` of the estimator, or of the last step of a pipeline, makes use of ``sample_weight``.
 
     An estimator that holds others is believed only where those take weights too: calibration and stacking would
-    otherwise fit their inner models without them.
+    otherwise fit their inner models without them. A pipeline inside it takes none: only this room knows its last step.
 
     Examples
     --------
@@ -245,7 +246,11 @@ def supports_weight(estimator: Any) -> bool:
     if get_config()["enable_metadata_routing"] and _routes(final):
         return _routes_weights(final)
     if has_fit_parameter(final, "sample_weight") or isinstance(final, _HAND_WEIGHTS_ON):
-        return all(supports_weight(part) and not peel(part).is_network for part in inner)
+        draws = isinstance(final, BaseBagging)  # rows by their weight, whatever learns from them
+        return all(
+            supports_weight(part) and not peel(part).is_network and (draws or not isinstance(part, Pipeline))
+            for part in inner
+        )
     return False
 
 
@@ -273,7 +278,7 @@ _HAND_WEIGHTS_ON = (BaseSearchCV, VotingClassifier, VotingRegressor, StackingCla
 def inner_estimators(estimator: Any) -> list[Any]:
     """The unfitted estimators that one fits inside itself; defaults that are None stay unsaid."""
     named = [entry[-1] for entry in getattr(estimator, "estimators", None) or [] if isinstance(entry, tuple)]
-    single = [getattr(estimator, name, None) for name in ("estimator", "regressor", "final_estimator")]
+    single = [getattr(estimator, name, None) for name in ("estimator", "regressor", "final_estimator", "init")]
     return [part for part in [*named, *single] if hasattr(part, "fit")]
 
 

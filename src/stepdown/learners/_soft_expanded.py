@@ -14,6 +14,7 @@ from sklearn.ensemble import ExtraTreesClassifier, GradientBoostingClassifier, H
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.naive_bayes import BernoulliNB, CategoricalNB, ComplementNB, GaussianNB, MultinomialNB
 from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import Pipeline
 from sklearn.svm import SVC, LinearSVC
 from sklearn.tree import DecisionTreeClassifier, ExtraTreeClassifier
 from sklearn.utils import _safe_indexing
@@ -22,7 +23,7 @@ from sklearn.utils.validation import has_fit_parameter
 from ._bagged_trees import BaggedTreesClassifier, BaggedTreesRegressor
 from ._class_weight import with_class_weight
 from ._expansion import Expansion, expand_soft_targets, expansion_blocks, thinned_targets, with_every_class
-from ._pipelines import learning_parts, supports_weight
+from ._pipelines import inner_estimators, learning_parts, supports_weight
 from ._soft_support import Floats, SoftFitSupport
 from .adapters import adapter_of
 
@@ -57,11 +58,16 @@ def expansion_support(model: Any) -> SoftFitSupport:
     if not supports_weight(model):
         if type(model) is MLPClassifier:  # before scikit-learn 1.7
             return SoftFitSupport("approximate", "rows and labels are drawn in proportion to the soft targets")
+        instead = (
+            "take RegressionClassifier around a regressor of its kind, such as "
+            "RegressionClassifier(KNeighborsRegressor())"
+        )
+        if any(isinstance(part, Pipeline) for part in inner_estimators(model)):
+            instead = f"put the steps of its inner pipeline before {name}, which no weights reach through a pipeline"
         return SoftFitSupport(
             "refused",
             f"{name} takes neither soft targets nor sample_weight; give it labels, "
-            "ModelCompression(targets='labels'), or take RegressionClassifier around a regressor of its kind, such as "
-            "RegressionClassifier(KNeighborsRegressor())",
+            f"ModelCompression(targets='labels'), or {instead}",
         )
     if _is_exact(model):
         return SoftFitSupport(

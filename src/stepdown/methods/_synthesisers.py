@@ -70,7 +70,7 @@ class Munge(Synthesiser):
         self.nominal = nominal
 
     def takes(self, X: Any) -> bool:
-        """Whether these rows are dense and no number is missing, without which there is no nearest row."""
+        """Whether these rows are dense and all numbers finite, without which there is no nearest row."""
         return super().takes(X) and _is_complete(X, self.nominal)
 
     def synthesise(self, X: Any, *, seed: int | None = None) -> Any:
@@ -124,6 +124,10 @@ class Resample(Synthesiser):
         self.noise = noise
         self.nominal = nominal
 
+    def takes(self, X: Any) -> bool:
+        """Whether these rows are dense and no number is infinite, of which none can be drawn near."""
+        return super().takes(X) and not bool(np.isinf(CodedTable(X, self.nominal).values).any())
+
     def synthesise(self, X: Any, *, seed: int | None = None) -> Any:
         table = CodedTable(X, self.nominal)
         rows = resample(
@@ -171,7 +175,7 @@ class Interpolate(Synthesiser):
         self.nominal = nominal
 
     def takes(self, X: Any) -> bool:
-        """Whether these rows are dense and no number is missing, without which there is no nearest row."""
+        """Whether these rows are dense and all numbers finite, without which there is no nearest row."""
         return super().takes(X) and _is_complete(X, self.nominal)
 
     def synthesise(self, X: Any, *, seed: int | None = None) -> Any:
@@ -190,4 +194,4 @@ class Interpolate(Synthesiser):
 
 
 def _is_complete(X: Any, nominal: Sequence[int] | None) -> bool:
-    return not bool(np.isnan(CodedTable(X, nominal).values).any())
+    return bool(np.isfinite(CodedTable(X, nominal).values).all())

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.base import is_classifier
 from sklearn.ensemble import VotingClassifier, VotingRegressor
 from sklearn.frozen import FrozenEstimator
-from sklearn.utils import check_random_state
+from sklearn.utils import check_random_state, get_tags
 
 from stepdown.core import InvalidInputError, NotSupportedError, Trainer, TransferMethod, TransferSet, naming_the_hop
 from stepdown.learners import as_estimator, can_teach, check_labels, completed, learned_property, peel
@@ -154,6 +154,11 @@ def check_kind(role: str, model: Any, *, classify: bool) -> None:
     if is_classifier(model) != classify:
         kind = "classifier" if classify else "regressor"
         raise NotSupportedError(f"{role}: a {kind} is needed here, got {type(model).__name__}.")
+    if not get_tags(model).target_tags.single_output:
+        raise NotSupportedError(
+            f"{role}: {type(model).__name__} learns several targets at once, and a chain has one; give the estimator "
+            "that it wraps, and one chain a target."
+        )
 
 
 def is_frozen(teacher: Any) -> bool:

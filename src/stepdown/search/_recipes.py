@@ -210,6 +210,11 @@ def word_of_teacher(cv: int) -> TransferMethod:
     return ModelCompression(cv=cv)
 
 
+def labels_of_teacher(cv: int) -> TransferMethod:
+    """The method for a student that takes neither soft targets nor weights, as nearest neighbours do."""
+    return ModelCompression("labels", cv=cv)
+
+
 def _from_bridge(data: TransferSet, cv: int) -> TransferMethod:
     """The last hop of a bare chain: what a bridge says out of bag, and about rows that nobody has labelled."""
     if not data.is_classification:

@@ -13,7 +13,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from stepdown.core import InvalidInputError, Teacher, TransferSet, as_teacher, derive_seed, naming_the_hop
-from stepdown.learners import peel, supports_weight, told_classes, weighed_by_threshold
+from stepdown.learners import peel, soft_fit_support, supports_weight, told_classes, weighed_by_threshold
 from stepdown.oracle import Queried
 from stepdown.students import AutoStudent
 
@@ -35,7 +35,7 @@ from ._parameters import (
     read_trainer,
     standing_in,
 )
-from ._recipes import build_ways, maker_of_rows, preferred_way, word_of_teacher
+from ._recipes import build_ways, labels_of_teacher, maker_of_rows, preferred_way, word_of_teacher
 from ._scoring import asked_scorer
 from ._search import Choice
 from ._store import Store, fit_once
@@ -62,6 +62,8 @@ def solve(
     cv, data = read_cv(owner.cv, data)
     check_targets(data, cv if data.folds is None else 2)
     methods = read_methods(owner.methods)
+    if methods is None and classify and soft_fit_support(student).kind == "refused":
+        methods = [labels_of_teacher(cv)]
     intermediates = read_intermediates(owner.intermediates, classify=classify)
     trainer, search = read_trainer(owner.trainer, student), read_search(owner.search, student)
     seed = read_seed(owner.random_state)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from typing import Any
 
+import numpy as np
+from sklearn.base import clone
 from sklearn.ensemble._forest import BaseForest
 from sklearn.tree import BaseDecisionTree
 
@@ -19,19 +21,22 @@ _ENOUGH_TREES = 3
 
 
 def no_larger_than_own_fit(model: Any, student: Any, data: TransferSet, *, seed: int | None) -> Any:
-    """A taught tree or forest, in place without its weakest branches where labels alone would give it fewer leaves.
+    """A taught tree, forest or bag of trees, in place without its weakest branches where labels alone would give fewer.
 
     That is asked only of trees whose parameters allow more than 64 leaves: there purity is what ends growth.
     """
     final = peel(student).final
-    if not isinstance(final, BaseDecisionTree | BaseForest) or _most_leaves(final) <= _FEW_LEAVES:
+    tree = final if isinstance(final, BaseDecisionTree | BaseForest) else peel(getattr(final, "estimator", None)).final
+    if not isinstance(tree, BaseDecisionTree | BaseForest) or _most_leaves(tree) <= _FEW_LEAVES:
         return model
-    if isinstance(final, BaseForest):
-        few = type(final)(**final.get_params(deep=False) | {"n_estimators": min(_ENOUGH_TREES, final.n_estimators)})
-        student = with_final(student, few)
+    if "n_estimators" in final.get_params(deep=False):
+        student = with_final(student, clone(final).set_params(n_estimators=min(_ENOUGH_TREES, final.n_estimators)))
     own = _trees(fit_to(student, data.replace(X_unlabeled=None), seed=seed))
+    taught = _trees(model)
+    if not own or not taught:
+        return model
     bound = sum(tree.get_n_leaves() for tree in own) // len(own)
-    for tree in _trees(model):
+    for tree in taught:
         log.debug("a tree of %d leaves, of %d by its own fit", tree.get_n_leaves(), bound)
         cut_back(tree, bound)
     return model
@@ -43,5 +48,9 @@ def _most_leaves(tree: Any) -> float:
 
 
 def _trees(model: Any) -> list[Any]:
+    """All trees of scikit-learn's in a fitted model; none where it holds others besides."""
     final = peel(model).final
-    return [final] if isinstance(final, BaseDecisionTree) else list(final.estimators_)
+    if isinstance(final, BaseDecisionTree):
+        return [final]
+    found = [_trees(part) for part in np.ravel(getattr(final, "estimators_", []))]
+    return [tree for trees in found for tree in trees] if all(found) else []
