@@ -176,10 +176,8 @@ def main() -> None:
     conditions = list(dict.fromkeys(run["condition"] for run in suite))
     print("\n## What the default brings\n")
     found = ", ".join(sorted(SORTED & {run["data"] for run in [*suite, *other]}))
-    print(
-        "These runs took the first rows of a random 70 % in the file's order, which where the file is sorted is no random"
-    )
-    print(f"sample: {found}. The last columns leave these out.\n")
+    print("These runs took the first rows of a random 70 % in the file's order. Where the file is sorted, that is no")
+    print(f"random sample: {found}. The last columns leave these out.\n")
     print("| condition | default minus | development suite | other sets | suite without | others without |")
     print("|---|---|---|---|---|---|")
     for condition in conditions:
