@@ -10,6 +10,7 @@ from ._hops import Chain, Hop, HopRecord, naming_the_hop, run_hops, student_as_t
 from ._lesson import Lesson, Supervision, rows_of
 from ._many import MANY_ROWS
 from ._method import Trainer, TransferMethod
+from ._parallel import side_by_side
 from ._progress import listening, printing
 from ._seeds import derive_seed
 from ._table import Table, WayRow
@@ -53,5 +54,6 @@ __all__ = [
     "package_versions",
     "rows_of",
     "run_hops",
+    "side_by_side",
     "student_as_teacher",
 ]

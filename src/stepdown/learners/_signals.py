@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-from joblib import Parallel, delayed
 from numpy.typing import NDArray
 from sklearn.base import is_classifier
 from sklearn.dummy import DummyClassifier
@@ -24,6 +23,7 @@ from stepdown.core import (
     TransferSet,
     count_fits,
     is_counting,
+    side_by_side,
 )
 
 from ._decisions import at_threshold, decision_threshold
@@ -275,11 +275,11 @@ def out_of_fold(
     n_jobs = teacher.n_jobs if n_jobs is None else n_jobs
     if isinstance(teacher.refit, RefitOnLabels):
         count_fits(len(folds))
-        made = Parallel(n_jobs=n_jobs)(delayed(answer)(train, test) for train, test in folds)
+        made = list(side_by_side(answer, folds, n_jobs))
     elif is_counting():  # what hops make beside their students is heard here only
         made = [answer(train, test) for train, test in folds]
     else:
-        made = Parallel(n_jobs=n_jobs)(delayed(answer)(train, test) for train, test in folds)
+        made = list(side_by_side(answer, folds, n_jobs))
     if keeps:
         teacher.again = [(test, model) for (_, test), (_, model) in zip(folds, made, strict=True)]
     answers = [said for said, _ in made]

@@ -38,6 +38,11 @@ class Budget:
         self._deadline = float("inf") if seconds is None else time.monotonic() + seconds
         self.spent = 0
 
+    @property
+    def is_endless(self) -> bool:
+        """Whether nothing is limited."""
+        return self._fits == self._deadline == float("inf")
+
     def allows(self, fits: int) -> bool:
         """Whether so many fits more may be made."""
         return time.monotonic() <= self._deadline and self.spent + fits <= self._fits

@@ -73,7 +73,8 @@ class Exploration:
         self.nodes: list[Node] = []
         self.ways: list[Way] = []
         self._scorer = scorer
-        self.validation = Validation(problem, folds=folds, repeats=repeats, scorer=scorer, n_jobs=n_jobs)
+        how: dict[str, Any] = {"folds": folds, "repeats": repeats, "scorer": scorer, "n_jobs": n_jobs}
+        self.validation = Validation(problem, **how, fits_ahead=self.budget.is_endless)
         self._folds: list[list[Any]] = []
         self._row_of: dict[Any, dict[str, Any]] = {}
         try:

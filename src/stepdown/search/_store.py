@@ -118,6 +118,10 @@ class Store:
             warnings.warn(f"memory isn't used: no hash of what was given, {reason}", UserWarning, stacklevel=2)
             return None
 
+    def has(self, *key: Any) -> bool:
+        """Whether there is a file of the item, whatever is in it."""
+        return self._path(key).exists()
+
     def load(self, *key: Any) -> Any:
         """The item, or None. A file that can't be one of ours is ignored with a warning, and will be written anew."""
         path = self._path(key)
@@ -163,6 +167,9 @@ class _InMemory(Store):
     def __init__(self, memory: joblib.Memory, folder: Path, *root: Any) -> None:
         super().__init__(folder, *root)
         self._keep = memory.cache(_kept, ignore=["item"])
+
+    def has(self, *key: Any) -> bool:
+        return bool(self._keep.check_call_in_cache(str(self._path(key)), None))
 
     def load(self, *key: Any) -> Any:
         return self._keep(str(self._path(key)), None)  # which keeps None where there is nothing, until it is saved

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, TypeVar, cast
@@ -22,6 +22,7 @@ from stepdown.core import (
     Hop,
     HopRecord,
     Lesson,
+    RefitOnLabels,
     Signal,
     Supervision,
     Teacher,
@@ -33,6 +34,7 @@ from stepdown.core import (
     derive_seed,
     naming_the_hop,
     run_hops,
+    side_by_side,
     student_as_teacher,
 )
 from stepdown.learners import complexity, made_again, training_signal
@@ -256,23 +258,42 @@ class Task:
 
         return self._once(ask, [self.teacher], "signal of the teacher", self.cv)
 
-    def within(self, rows: NDArray[np.intp], place: int) -> Task:
-        """The task on a part of its rows: nothing there has seen the others, but for a frozen teacher."""
+    def within(self, rows: NDArray[np.intp], place: int, made: Any = None) -> Task:
+        """The task on a part of its rows: nothing there has seen the others, but for a frozen teacher.
+
+        `made` is the complex model of this part, where it has been fitted already.
+        """
         data = with_made_rows(self.data.take(rows), self.maker, self.seed)
         if data.groups is not None and len(np.unique(data.groups)) < 2:
             data = data.replace(groups=None)  # there is nothing to keep apart
-        store = None if self.store is None else self.store.room("fold", place)
-        part = replace(self, data=data, store=store, is_sample=False, _routes={}, _supervised={})
+        part = replace(self, data=data, store=self._room(place), is_sample=False, _routes={}, _supervised={})
 
         def again() -> Teacher:
             count_fits()
-            return made_again(self.teacher, rows, data, derive_seed(self.seed, "teacher"))
+            model = _fit_again(self._bare(), self.data, rows, self.seed) if made is None else made
+            return Teacher(model, self.teacher.refit, self.teacher.name, n_jobs=self.teacher.n_jobs)
 
         if self.teacher.is_frozen or self.is_apart:
             part.teacher = self.teacher.restrict(self.data, rows, data)
         else:
             part.teacher = part._once(again, [], "refit")
         return part
+
+    def _room(self, place: int) -> Store | None:
+        return None if self.store is None else self.store.room("fold", place)
+
+    def _bare(self) -> Teacher:
+        """The teacher without what it has said."""
+        return Teacher(self.teacher.model, self.teacher.refit, self.teacher.name, n_jobs=self.teacher.n_jobs)
+
+    def fit_ahead(self, parts: Mapping[int, NDArray[np.intp]], n_jobs: int | None) -> dict[int, Any]:
+        """The complex model, fitted side by side to several parts of the rows, where that is to be done anyway."""
+        rooms = {place: self._room(place) for place in parts}
+        missing = [place for place, room in rooms.items() if room is None or not room.has("refit")]
+        if self.is_apart or not isinstance(self.teacher.refit, RefitOnLabels) or len(missing) < 2:
+            return {}
+        calls = [(self._bare(), self.data, parts[place], self.seed) for place in missing]
+        return dict(zip(missing, side_by_side(_fit_again, calls, n_jobs), strict=True))
 
     def is_biased(self, way: Way) -> bool:
         """Whether validated scores are optimistic: a frozen teacher may have seen the rows that it is scored on."""
@@ -318,6 +339,11 @@ class Task:
         names = [self.teacher.name] if way.uses_teacher else ["labels"]
         names += [hop.name for hop in way.before]
         return f"hop {len(names)} ({names[-1]} -> student, {type(way.method).__name__})"
+
+
+def _fit_again(teacher: Teacher, data: TransferSet, rows: NDArray[np.intp], seed: int) -> Any:
+    """The model of a teacher as if it had been fitted to a part of the rows only."""
+    return made_again(teacher, rows, data.take(rows), derive_seed(seed, "teacher")).model
 
 
 def _fit(trainer: Trainer, student: Any, supervised: Supervision, bound: TransferSet | None, seed: int | None) -> Any:

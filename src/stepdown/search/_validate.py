@@ -11,11 +11,11 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
-from joblib import Parallel, delayed
+from joblib import effective_n_jobs
 from numpy.typing import NDArray
 from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
 
-from stepdown.core import TransferSet, count_fits, counting, derive_seed, naming_the_hop
+from stepdown.core import TransferSet, count_fits, counting, derive_seed, naming_the_hop, side_by_side
 from stepdown.learners import answers, cast_rows, complexity, predictions
 
 from ._scoring import Scorer, takes_weight
@@ -93,7 +93,9 @@ class Validation:
         scorer: Scorer | None = None,
         quick: bool = True,
         n_jobs: int | None = None,
+        fits_ahead: bool = False,
     ) -> None:
+        self.fits_ahead = fits_ahead  # which a budget of fits, counted one by one, doesn't allow
         self.problem, self.scorer, self.quick, self.n_jobs = problem, scorer, quick, n_jobs
         self.repeats = repeats if problem.data.folds is None and not problem.is_sample else 1
         self.splits = split_rows(problem.data, folds, derive_seed(problem.seed, "gate"))
@@ -104,12 +106,20 @@ class Validation:
         self.said: dict[tuple[str, int], NDArray[np.float32] | None] = {}
         self.bytes: dict[tuple[str, int], int | None] = {}
         self._parts: dict[int, Task] = {}
+        self._made: dict[int, Any] = {}
+        self._held_out: dict[int, TransferSet] = {}
 
     def part(self, place: int) -> Task:
         """The task on the training part of a fold."""
         if place not in self._parts:
-            self._parts[place] = self.problem.within(self.splits[place][0], place)
+            self._parts[place] = self.problem.within(self.splits[place][0], place, self._made.pop(place, None))
         return self._parts[place]
+
+    def held_out(self, place: int) -> TransferSet:
+        """The rows that a fold scores."""
+        if place not in self._held_out:
+            self._held_out[place] = self.problem.data.take(self.splits[place][1])
+        return self._held_out[place]
 
     def for_student(self, student: Any) -> Validation:
         """The same folds, and what was made in them, for another student; on disk there is only the first one's."""
@@ -122,6 +132,9 @@ class Validation:
     def folds_of(self, ways: Sequence[Way], places: Sequence[int]) -> list[list[FoldScore]]:
         """What each way scores in some of the folds; what is on disk is read."""
         store = self.problem.store
+        if self.fits_ahead and effective_n_jobs(self.n_jobs) > 1:
+            new = {place: self.splits[place][0] for place in places if place not in self._parts}
+            self._made = self.problem.fit_ahead(new, self.n_jobs)
         found: dict[int, Any] = {}
         began: list[tuple[int, float]] = []
         jobs: dict[int, Any] = {}
@@ -136,10 +149,9 @@ class Validation:
             began.append((sum(fits) + 1, time.perf_counter() - started))
             found[number] = None if store is None else store.load(*self._key(way, place))
             if found[number] is None:
-                held_out = self.problem.data.take(self.splits[place][1])
-                jobs[number] = delayed(_score_fold)(fit, part.describe(way), held_out, self.scorer)
+                jobs[number] = (fit, part.describe(way), self.held_out(place), self.scorer)
         count_fits(len(tasks))
-        made = Parallel(n_jobs=self.n_jobs, return_as="generator")(jobs.values())
+        made = side_by_side(_score_fold, jobs.values(), self.n_jobs)
         for done, (number, result) in enumerate(zip(jobs, made, strict=True), start=1):
             log.debug("students in folds", extra={"progress": (done, len(jobs))})
             found[number] = result
@@ -160,7 +172,7 @@ class Validation:
         None where the user's scorer reads from students what this model hasn't got, such as leaves.
         """
         models = [self.part(place).lead_up(way)[1][-1].model for place in range(len(self.splits))]
-        held_out = [self.problem.data.take(test) for _, test in self.splits]
+        held_out = [self.held_out(place) for place in range(len(self.splits))]
         try:
             scores = [_score(model, rows, self.scorer) for model, rows in zip(models, held_out, strict=True)]
         except Exception:
