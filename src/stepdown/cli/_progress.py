@@ -10,7 +10,7 @@ from contextlib import contextmanager, nullcontext
 from rich.console import Console
 from rich.markup import escape
 
-from stepdown.core import listening
+from stepdown.core import in_words, listening
 
 from ._terminal import hush, output
 
@@ -19,7 +19,8 @@ class _Steps(logging.Handler):
     """Shows the current step beside a spinner; line by line where there is no terminal.
 
     A record with ``progress``, how many of how many parts are done, says how long the rest of them takes if it goes on
-    as it has begun. The parts inside a step, logged for debugging, are shown on a terminal only.
+    as it has begun. One with ``remaining``, seconds, says what later ones count down. The parts inside a step, logged
+    for debugging, are shown on a terminal only.
     """
 
     def __init__(self, console: Console) -> None:
@@ -28,6 +29,7 @@ class _Steps(logging.Handler):
         self.status = console.status("starting")
         self.started = time.perf_counter()
         self.step = "starting"
+        self.ends = self.started
         self.begun: dict[str, float] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -43,6 +45,9 @@ class _Steps(logging.Handler):
                 self.begun[record.msg] = now
             message += f" ({done} of {total})" if inside else ""
             message += time_left(now - self.begun[record.msg], done, total)
+        elif now < self.ends:
+            message += f", about {in_words(self.ends - now)} left before the students"
+        self.ends = now + getattr(record, "remaining", self.ends - now)
         if not inside:
             self.step = message
         elapsed = f"{now - self.started:5.1f} s"
@@ -68,11 +73,7 @@ def time_left(seconds: float, done: int, total: int) -> str:
     """
     if not 0 < done < total:
         return ""
-    left = seconds / done * (total - done)
-    for unit, size in (("h", 3600.0), ("min", 60.0)):
-        if left >= 1.5 * size:
-            return f", about {left / size:.0f} {unit} left"
-    return f", about {max(left, 1.0):.0f} s left"
+    return f", about {in_words(seconds / done * (total - done))} left"
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from ._lesson import Lesson, Supervision, rows_of
 from ._many import MANY_ROWS
 from ._method import Trainer, TransferMethod
 from ._parallel import side_by_side
-from ._progress import listening, printing
+from ._progress import in_words, listening, printing
 from ._seeds import derive_seed
 from ._table import Table, WayRow
 from ._teacher import RefitOnLabels, Signal, Teacher, as_teacher
@@ -47,6 +47,7 @@ __all__ = [
     "counting",
     "derive_seed",
     "fingerprint",
+    "in_words",
     "is_counting",
     "listening",
     "naming_the_hop",

@@ -15,6 +15,20 @@ _levels: list[int] = []
 _level_before = logging.NOTSET
 
 
+def in_words(seconds: float) -> str:
+    """Return a time in the unit that people would name it in.
+
+    Examples
+    --------
+    >>> in_words(240.0), in_words(2.3), in_words(0.1)
+    ('4 min', '2 s', '1 s')
+    """
+    for unit, size in (("h", 3600.0), ("min", 60.0)):
+        if seconds >= 1.5 * size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{max(seconds, 1.0):.0f} s"
+
+
 @contextmanager
 def listening(handler: logging.Handler, level: int) -> Iterator[None]:
     """Give a handler what the logger "stepdown" says from a level on.

@@ -35,6 +35,7 @@ from ._parameters import (
     read_trainer,
     standing_in,
 )
+from ._plan import Plan
 from ._recipes import build_ways, labels_of_teacher, maker_of_rows, preferred_way, word_of_teacher
 from ._scoring import asked_scorer
 from ._search import Choice
@@ -78,10 +79,13 @@ def solve(
     search.check(ways)
     scorer = asked_scorer(owner.scoring, y, student, classify=classify)
     check_ways(ways, source, student, data)
+    ahead = Plan.of(source, ways, search, cv, data.n_samples, frozen=frozen)
+    log.info(ahead.text)
     log.info("fitting the teacher, %s", type(peel(source).learner).__name__)
     started = time.perf_counter()
     teacher = fit_teacher(source, data, seed, owner.memory)
     teacher.n_jobs = owner.n_jobs
+    ahead.tell_time(time.perf_counter() - started, owner.n_jobs)
     pupils = [student, *(model for _, model in intermediates or [])]
     if all(supports_weight(model) for model in pupils):
         plain, data = data, weighed_by_threshold(teacher, data)
