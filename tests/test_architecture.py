@@ -27,6 +27,7 @@ ARROWS = {
     "verdict": {"multihop", "search", "oracle", "learners", "core"},
     "diagnosis": {"verdict", "multihop", "search", "oracle", "trainers", "learners", "core"},
     "ship": {"verdict", "diagnosis", "students", "learners", "core"},
+    "contrib": {"methods", "learners", "core"},
     "checks": {"methods", "trainers", "learners", "core", "nn"},  # nn inside functions only
     "cli": {
         *("ship", "verdict", "diagnosis", "large", "multihop", "search", "oracle"),

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from skorch import NeuralNet, NeuralNetClassifier
 
 from stepdown.core import InvalidInputError
+
+from ._layouts import safely_laid_out
 
 
 class Steps(NeuralNet):
@@ -21,6 +23,7 @@ class Steps(NeuralNet):
 
     lesson: Any
     module_: Any
+    open_: ExitStack
 
     def initialize(self) -> Any:
         self._know_classes()  # before the module, whose outputs they may be
@@ -30,6 +33,7 @@ class Steps(NeuralNet):
         super().initialize_module()
         if getattr(self, "module_", None) is self.module:  # trained in place it would be lost as what clones start from
             self.module_ = copy.deepcopy(self.module)
+        self.open_.enter_context(safely_laid_out(getattr(self, "module_", None)))
         return self
 
     def check_data(self, X: Any, y: Any = None) -> None:
@@ -71,8 +75,10 @@ def lent(net: Any, steps: type[Steps], lesson: Any) -> Iterator[None]:
         return object.__new__, (kind,), self.__getstate__()
 
     names = {"lesson": lesson, "__reduce_ex__": as_the_users, "__module__": kind.__module__, "__doc__": kind.__doc__}
-    net.__class__ = type(kind.__name__, (steps, kind), {**names, "__qualname__": kind.__qualname__})
-    try:
-        yield
-    finally:
-        net.__class__ = kind
+    with ExitStack() as stack:
+        names |= {"open_": stack, "__qualname__": kind.__qualname__}
+        net.__class__ = type(kind.__name__, (steps, kind), names)
+        try:
+            yield
+        finally:
+            net.__class__ = kind

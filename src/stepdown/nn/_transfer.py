@@ -15,6 +15,7 @@ from stepdown.core import InvalidInputError, StepdownError
 
 from ._cached_teacher import CachedTeacher
 from ._guards import SigmoidWatch, expect_gradients, expect_latest, expect_rows
+from ._layouts import safely_laid_out
 from ._method import LossMethod, Outputs, total
 from ._networks import evaluating, in_the_type_of, quietly, run, without_last
 from ._pairs import propose_pairs
@@ -123,6 +124,7 @@ class Transfer:
                 self.method = self.method.with_pairs(pairs)
             theirs, mine = self.method.layers()
             stack.enter_context(evaluating(self.teacher))
+            stack.enter_context(safely_laid_out(self.student))
             self._taps = stack.enter_context(Taps(self.teacher, theirs)), stack.enter_context(Taps(self.student, mine))
             self._taps[1].watch_passes()
             stack.callback(setattr, self, "_taps", None)
