@@ -18,7 +18,7 @@ from torch import nn
 @contextmanager
 def safely_laid_out(network: nn.Module | None) -> Iterator[None]:
     """Let layers whose gradient would be written past its end get their rows channels first, on a CPU."""
-    modules = [] if network is None else [module for module in network.modules() if _overruns(module)]
+    modules: list[Any] = [] if network is None else [module for module in network.modules() if _overruns(module)]
     handles = [module.register_forward_pre_hook(_channels_first) for module in modules]
     for module in modules:
         with torch.no_grad():  # of 1x1 weights both layouts are contiguous to torch, which then goes by the strides
