@@ -71,6 +71,41 @@ SOFT = [
 HARD = [Labels(), FOREST.predict, FrozenEstimator(Labels())]
 
 
+def booster(library, X, y, **objective):
+    """Of the library's own interface."""
+    module = pytest.importorskip(library)
+    if library == "xgboost":
+        return module.train(objective, module.DMatrix(X, y), 5)
+    return module.train({**objective, "verbose": -1}, module.Dataset(X, y), 5)
+
+
+@pytest.mark.parametrize("library", ["xgboost", "lightgbm"])
+def test_boosters_of_their_own_interface_teach_with_their_probabilities(library):
+    softmax = {"objective": "multi:softprob" if library == "xgboost" else "multiclass", "num_class": 3}
+    logistic = {"objective": "binary:logistic" if library == "xgboost" else "binary"}
+    # Classes are numbered in sorted order.
+    three = booster(library, X, np.searchsorted(FOREST.classes_, y), **softmax)
+    clf = of(three)
+    assert clf.teacher_.predict_proba(X).shape == (150, 3)
+    assert np.mean(clf.predict(X) == y) > 0.9
+    two = booster(library, X, (y == "c").astype(int), **logistic)
+    labels = np.where(y == "c", "yes", "no")
+    clf = MultihopClassifier(two, TREE, random_state=0).fit(X, labels)
+    shares = clf.teacher_.predict_proba(X)
+    assert np.mean(np.array(["no", "yes"])[shares.argmax(axis=1)] == labels) > 0.95
+    np.testing.assert_allclose(shares.sum(axis=1), 1)
+    assert np.mean(clf.predict(X) == labels) > 0.9
+    target = X[:, 2]
+    number = MultihopRegressor(booster(library, X, target), DecisionTreeRegressor(max_depth=3), random_state=0)
+    assert number.fit(X, target).score(X, target) > 0.4
+
+
+@pytest.mark.parametrize("answers", [["a"], None, {"a": 1}])
+def test_answers_that_are_not_one_a_row_are_refused_in_a_line(answers):
+    with pytest.raises(InvalidInputError, match=r"the teacher gave answers of shape .* rows; expected one a row"):
+        of(lambda rows: answers)
+
+
 def of(teacher):
     return MultihopClassifier(teacher, TREE, random_state=0).fit(X, y)
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import _num_samples
 
 from stepdown.core import InvalidInputError, TransferSet
 
@@ -19,7 +20,8 @@ Predict = TypeVar("Predict", bound=Callable[..., Any])
 def _where_it_gives_probabilities(method: Predict) -> Predict:
     def check(self: Any) -> bool:
         # A function hasn't said yet what it returns before it is asked.
-        return hasattr(self.model, "predict_proba") if hasattr(self.model, "predict") else not self.is_hard
+        asked = self.classes is not None or not hasattr(self.model, "predict")
+        return hasattr(self.model, "predict_proba") or (asked and not self.is_hard)
 
     return cast("Predict", available_if(check)(method))
 
@@ -48,8 +50,19 @@ class _Foreign(BaseEstimator):
         return tags
 
     def _says(self, X: Any) -> NDArray[Any]:
-        answers = np.asarray(self.model.predict(X) if hasattr(self.model, "predict") else self.model(X))
+        answers = np.asarray(_asked(self.model)(X))
+        if answers.shape[:1] != (_num_samples(X),):
+            raise InvalidInputError(
+                f"the teacher gave answers of shape {answers.shape} for {_num_samples(X)} rows; expected one a row, in"
+                " the order of the rows."
+            )
         return answers[:, 0] if answers.ndim == 2 and answers.shape[1] == 1 else answers
+
+
+def _asked(model: Any) -> Callable[[Any], Any]:
+    """What answers rows; a Booster of XGBoost's own interface has another method for them."""
+    ask: Callable[[Any], Any] = getattr(model, "inplace_predict", None) or getattr(model, "predict", model)
+    return ask
 
 
 class ForeignRegressor(RegressorMixin, _Foreign):
@@ -76,6 +89,11 @@ class ForeignClassifier(ClassifierMixin, _Foreign):
         """What the columns of probabilities stand for."""
         return np.asarray(getattr(self.model, "classes_", None) if self.classes is None else self.classes)
 
+    def _says(self, X: Any) -> NDArray[Any]:
+        says = super()._says(X)
+        is_share = self.classes is not None and not self.is_hard and not hasattr(self.model, "predict_proba")
+        return np.column_stack([1 - says, says]) if is_share and says.ndim == 1 else says
+
     def predict(self, X: Any) -> NDArray[Any]:
         """Return labels, of shape (n_samples,): of probabilities the most probable."""
         says = self._says(X)
@@ -84,7 +102,7 @@ class ForeignClassifier(ClassifierMixin, _Foreign):
     @_where_it_gives_probabilities
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Return probabilities, of shape (n_samples, n_classes)."""
-        says = self.model.predict_proba(X) if hasattr(self.model, "predict") else self._says(X)
+        says = self.model.predict_proba(X) if hasattr(self.model, "predict_proba") else self._says(X)
         return np.asarray(says, dtype=np.float64)
 
 
@@ -95,7 +113,8 @@ def as_estimator(model: Any, *, classify: bool) -> Any:
     ----------
     model : object
         With ``predict`` and perhaps ``predict_proba`` and ``classes_``, or a function of rows that returns labels,
-        probabilities or real numbers.
+        probabilities (of two classes, of the second alone, too) or real numbers. A Booster of LightGBM's or XGBoost's
+        own interface is one.
     classify : bool
         Whether it answers with classes.
 
@@ -124,16 +143,23 @@ def told_classes(model: Any, data: TransferSet) -> Any:
     if not isinstance(foreign, ForeignClassifier) or foreign.classes is not None or data.classes is None:
         return model
     inner, first = foreign.model, data.take(np.arange(1)).X
-    ask = inner if not hasattr(inner, "predict") else getattr(inner, "predict_proba", inner.predict)
-    says = ask(first)
+    says = (getattr(inner, "predict_proba", None) or _asked(inner))(first)
     classes = getattr(inner, "classes_", None)
     if set(named := list(getattr(says, "columns", ()))) == set(data.classes.tolist()):
         classes = named  # a data frame says itself what its columns are
     shape = np.shape(says)
     is_hard = len(shape) != 2 or shape[1] == 1
-    if classes is None and not is_hard and shape[1] != len(data.classes):
+    if is_hard and len(data.classes) == 2:
+        is_hard = not _is_share(says, data.classes)
+    if classes is None and len(shape) == 2 and shape[1] not in (1, len(data.classes)):
         raise InvalidInputError(
             f"teacher: got {shape[1]} probabilities a row for {len(data.classes)} classes; expected one column a class,"
             " in sorted order, or an object whose classes_ says what the columns are."
         )
     return FrozenEstimator(ForeignClassifier(inner, data.classes if classes is None else classes, is_hard=is_hard))
+
+
+def _is_share(says: Any, classes: NDArray[Any]) -> bool:
+    """Whether the answer to one row is the probability of the second class, as boosters of two classes give it."""
+    (one,) = np.ravel(np.asarray(says)).tolist()[:1] or [None]
+    return isinstance(one, float) and 0 < one < 1 and one not in classes.tolist()
