@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import skops.io
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import accuracy_score
 from typer.main import get_command
 
@@ -115,6 +116,19 @@ def test_the_verdict_is_on_the_rows_of_a_hold_out(call, table, held_out, tmp_pat
     assert verdict["data"]["test"]["rows"] == 88
     compared = fine(call("compare", table, "--target", "churn", *QUICK, "--test", "later.csv", "--json"))
     assert {way["name"]: way["mean"] for way in json.loads(compared.stdout)["ways"]} == pytest.approx(means)
+
+
+def test_teachers_are_fitted_no_more_often_for_a_hold_out(call, table, held_out, monkeypatch):
+    fits, fit = [], RandomForestClassifier.fit
+    monkeypatch.setattr(
+        RandomForestClassifier, "fit", lambda self, *rows: fits.append(len(rows[0])) or fit(self, *rows)
+    )
+    words = ("--teacher", "forest:n_estimators=5", "--student", "tree:max_depth=2", "--folds", "2")
+    fine(call("run", table, "--target", "churn", *words))
+    alone = [*fits]
+    assert alone.count(200) == 1
+    fine(call("run", table, "--target", "churn", *words, "--test", "later.csv"))
+    assert fits == 2 * alone
 
 
 def test_a_hold_out_that_does_not_fit_is_refused(call, table, held_out, tmp_path):

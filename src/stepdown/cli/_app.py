@@ -158,7 +158,8 @@ def run(
 ) -> None:
     """Train the simple model with the complex one's knowledge, and save it ready to ship."""
     with _plainly(given := locals()):
-        from ._jobs import Request, run_table
+        from ._jobs import run_table
+        from ._request import Request
 
         named = {name: given.pop(name) for name in ("max_rules", "max_bytes", "max_us_per_row")}
         limits = {name: limit for name, limit in named.items() if limit is not None}
@@ -193,7 +194,8 @@ def compare(
 ) -> None:
     """Compare all ways to the simple model on held-out rows: the verdict."""
     with _plainly(given := locals()):
-        from ._jobs import Request, compare_table
+        from ._jobs import compare_table
+        from ._request import Request
 
         compare_table(Request(**_as_words(given)))
 
@@ -220,7 +222,7 @@ def diagnose(
     """Look at models and rows before anything is distilled, and say what to try first."""
     with _plainly(given := locals()):
         from ._diagnose import diagnose_table
-        from ._jobs import Request
+        from ._request import Request
 
         diagnose_table(Request(**_as_words(given), scoring=None))
 

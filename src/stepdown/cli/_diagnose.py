@@ -9,10 +9,11 @@ from stepdown.verdict import render_json
 
 from ._errors import UsageError
 from ._estimators import Spec
-from ._jobs import Request, _at_work, _checked, _name_files, _options, _settings, _tell_notices
+from ._jobs import _at_work, _name_files, _options, _settings, _tell_notices
 from ._output import check_free, written_whole
 from ._prepare import multihop, preparing
 from ._reporting import command_of
+from ._request import Request, checked
 from ._results import save_page
 from ._terminal import give, show
 
@@ -21,7 +22,7 @@ def diagnose_table(request: Request) -> None:
     """Look at teacher, student and rows of a table; print what was found, and write it where that is wanted."""
     if request.out:
         check_free(request.out)
-    table, models = _checked(request)
+    table, models = checked(request)
     if table.task != "classification":
         raise UsageError(f"diagnose is for classes, and the target {request.target!r} is treated as numbers.")
     options = _options(request, table)
