@@ -326,7 +326,9 @@ def test_a_verdict_and_a_diagnosis(iris):
     verdict = ship.report(compare(clf, X, y, cv=2))
     assert verdict.headline.startswith("Ship the tree with")
     assert "always answering the commonest class" in verdict.headline
-    assert "Held-out scores" in check_page(verdict.to_html()).texts
+    texts = check_page(verdict.to_html()).texts
+    assert {"Held-out scores", "Class by class", "How sure it is", "Where student and teacher disagree"} <= set(texts)
+    assert sum(row["rows"] for row in verdict.to_dict()["evidence"]["classes"]) == len(y)
     found = ship.report(diagnose(clf.teacher, clf.student, X, y, random_state=0))
     assert found.headline
     check_page(found.to_html())

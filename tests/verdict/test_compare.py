@@ -13,6 +13,7 @@ from sklearn.ensemble import (
 from sklearn.frozen import FrozenEstimator
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression, RidgeClassifier
+from sklearn.model_selection import RepeatedStratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
@@ -42,6 +43,19 @@ def test_all_ways_stand_side_by_side(verdict) -> None:
     assert names == ["plain", "labels", "one-hop", "multihop", "control", "chosen", "teacher", "baseline"]
     assert all(len(way["scores"]) == 3 for way in summary["ways"])
     assert {"better training", "the teacher", "the hops"} <= {row["question"] for row in summary["comparisons"]}
+
+
+def test_answers_to_held_out_rows_are_kept_once(wine) -> None:
+    X, y = wine
+    names = np.array(["a", "b", "c"])[y]
+    folds = RepeatedStratifiedKFold(n_splits=2, n_repeats=2, random_state=0)
+    verdict = compare(CLF, X, names, cv=folds)
+    found = verdict.answers
+    assert sorted(found["y"]) == sorted(names)
+    for way in ("chosen", "plain", "teacher", "baseline"):
+        scores = next(row["scores"] for row in verdict.to_dict()["ways"] if row["name"] == way)
+        right = np.mean(found["classes"][found[way].argmax(axis=1)] == found["y"])
+        assert right == pytest.approx(np.mean(scores[:2])), "89 rows in either half"
 
 
 def test_the_verdict_has_tables_and_a_sentence(verdict) -> None:

@@ -19,6 +19,7 @@ from stepdown.oracle import Queried
 from stepdown.search import Gate
 from stepdown.search._inputs import default_folds
 from stepdown.ship import exportable
+from stepdown.ship._report import held_out
 from stepdown.verdict import compare, render_json, render_rich, render_text, summary_sentence
 
 from ._budget import naming_the_file, queries_line, queries_summary
@@ -188,7 +189,7 @@ def _verdict(table: Data, models: Models, options: dict[str, Any], folds: int, r
         estimator = Pipeline([*preparing(models.student, table.kinds).steps, ("multihop", estimator)])
     with _at_work():
         verdict = compare(estimator, table.X, table.y, **where, scoring=options["scoring"], X_unlabeled=table.unlabeled)
-    summary = verdict.to_dict()
+    summary = verdict.to_dict() | held_out(verdict)
     summary |= said(summary)
     summary |= {
         "settings": _settings(models, options) | drawn,

@@ -38,6 +38,7 @@ def reported(estimator: Any, shipped: Pipeline, rung: Rung | None, table: Data, 
 def with_verdict(found: Mapping[str, Any], verdict: Mapping[str, Any]) -> dict[str, Any]:
     """The same with the comparisons of a verdict, which then make the headline."""
     taken = {key: verdict[key] for key in ("ways", "comparisons", "chosen", "folds", "frozen_teacher", "sentence")}
+    found = {**found, "evidence": verdict["evidence"]} if "evidence" in verdict else found
     return {**found, **taken, **said({**found, **(found.get("evidence") or {}), **taken})}
 
 

@@ -59,7 +59,8 @@ def headline(summary: Mapping[str, Any]) -> str:
 
 def _off(summary: Mapping[str, Any]) -> str:
     """How far answers are off, in the target's own units."""
-    off = (summary.get("errors") or {}).get("off")
+    errors = summary.get("errors") or (summary.get("evidence") or {}).get("errors") or {}
+    off = errors.get("off")
     if not off:
         return ""
     mine, mean = (figure(off[name][0]) for name in ("student", "baseline"))

@@ -149,6 +149,8 @@ def report(
         if X is not None or y is not None:
             raise InvalidInputError(f"report: a {type(source).__name__} has measured already; give no X and no y.")
         summary = source.to_dict() | ({} if title is None else {"title": title})
+        if isinstance(source, Verdict):
+            summary |= held_out(source)
         return Report(summary | {"headline": headline(summary)})
     steps, estimator = (source[:-1], source[-1]) if isinstance(source, Pipeline) else (None, source)
     if not hasattr(estimator, "held_out_") and not hasattr(estimator, "teacher"):
@@ -209,6 +211,17 @@ def said_in_validation(estimator: Any, way: str | None = None) -> Said | None:
         answers[role] = held.answers[without]
     notes = {"n_folds": held.n_folds, "teacher_may_have_seen": held.teacher_may_have_seen}
     return Said(held.y, held.classes, answers, held.sample_weight, None, "validation", notes, held.widening)
+
+
+def held_out(verdict: Verdict, table: Any = None) -> dict[str, Any]:
+    """What a verdict's models answered to the held-out rows, class by class and so on, in plain JSON types."""
+    found = verdict.answers
+    if found is None:
+        return {}
+    roles = {"chosen": "student", "teacher": "teacher", "baseline": "baseline", "plain": "plain"}
+    answers = {role: found[name] for name, role in roles.items() if name in found}
+    said = Said(found["y"], found["classes"], answers, None, table, "verdict")
+    return {"evidence": evidence(said, str(verdict.summary["scorer"]))}
 
 
 def _same_rows(held: Any, y: Any) -> bool:

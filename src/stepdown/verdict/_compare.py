@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -50,6 +50,9 @@ class Verdict:
     ----------
     summary : mapping
         Plain JSON types; ``summary["schema"]`` is the version of its form. `stepdown.verdict` renders it.
+    answers : mapping, optional
+        What "chosen", "plain", "teacher" and "baseline" answered to the held-out rows, each row once, beside "y" and
+        "classes" (None of numbers): what a report counts class by class.
 
     Examples
     --------
@@ -63,6 +66,7 @@ class Verdict:
     """
 
     summary: Mapping[str, Any]
+    answers: Mapping[str, Any] | None = field(default=None, repr=False, compare=False)
 
     @property
     def ways(self) -> Table:
@@ -215,11 +219,12 @@ def compare(
             "train_rows": len(y),
             "hold_out": {"rows": len(y_test), "parts": len(folds)},
         }
-        return Verdict(summary | ({"weighted": "training"} if sample_weight is not None else {}))
+        summary |= {"weighted": "training"} if sample_weight is not None else {}
+        return Verdict(summary, _answers([folds[0]["said"]], y if classify else None))
     splits = _outer_folds(cv, X, y, groups, classify=classify)
     if sample_weight is not None and not all(sample_weight[test].any() for _, test in splits):
         raise InvalidInputError("sample_weight: all rows of an outer fold have weight 0. Drop these rows, or shuffle.")
-    folds = []
+    folds, said, seen = [], list[dict[str, Any]](), np.zeros(len(y), dtype=bool)
     for number, (train, held_out) in enumerate(splits, start=1):
         log.info("outer fold %d of %d", number, len(splits), extra={"progress": (number - 1, len(splits))})
         judge = _Judge(scorer, _safe_indexing(X, held_out), y[held_out])
@@ -228,11 +233,31 @@ def compare(
         weight = None if sample_weight is None else sample_weight[train]
         group = None if groups is None else groups[train]
         folds += _fit_ways(estimator, _safe_indexing(X, train), y[train], weight, group, X_unlabeled, judge)
+        if not seen[held_out].any():  # of repeated folds the first
+            said.append(folds[-1]["said"])
+            seen[held_out] = True
     sizes = (float(np.mean([len(train) for train, _ in splits])), float(np.mean([len(test) for _, test in splits])))
     summary = summarise(multihop, X, y, folds, sizes=sizes, scorer=name, rope=rope, level=level)
     if sample_weight is not None:
         summary["weighted"] = "training and score" if weighted else "training"
-    return Verdict(summary)
+    return Verdict(summary, _answers(said, y if classify else None))
+
+
+def _answers(said: list[dict[str, Any]], labels: NDArray[Any] | None) -> dict[str, Any]:
+    """What was answered to the rows of several folds; a class that a fold didn't know has no probability there."""
+    classes = None if labels is None else np.unique(labels)
+    found: dict[str, Any] = {"classes": classes, "y": np.concatenate([one["y"] for one in said])}
+    for name in said[0]["answers"]:
+        parts = []
+        for one in said:
+            part = np.asarray(one["answers"][name])
+            if classes is not None:
+                known = part
+                part = np.zeros((len(known), len(classes)))
+                part[:, np.searchsorted(classes, one["classes"])] = known
+            parts.append(part)
+        found[name] = np.concatenate(parts)
+    return found
 
 
 def _check_judgement(rope: Any, level: Any) -> None:
@@ -372,8 +397,9 @@ def _fit_ways(
             "notes": dict(notes or {}),
         }
 
+    said = {"teacher": teacher_says}
     results = {"teacher": score(teacher, problem.teacher_seconds)}
-    trained: dict[str, dict[str, Any]] = {}
+    trained, kept = dict[str, dict[str, Any]](), dict[str, Any]()
     for name, way in wanted.items():
         if way is None:
             continue
@@ -381,16 +407,21 @@ def _fit_ways(
             started = time.perf_counter()
             made = problem.train(way)
             trained[way.name] = score(made.model, time.perf_counter() - started, made.records[-1].notes)
+            kept[way.name] = made.model
+        if name in ("plain", "chosen"):
+            said[name], _ = predictions(kept[way.name], judge.X, problem.data.classes)
         results[name] = trained[way.name]
     started = time.perf_counter()
     classify = problem.data.classes is not None
     dummy = _baseline(y, sample_weight, classify=classify)
-    said = "always the commonest class" if classify else "always the mean"
-    results["baseline"] = score(dummy, time.perf_counter() - started) | {"model": said}
+    words = "always the commonest class" if classify else "always the mean"
+    said["baseline"], _ = predictions(dummy, judge.X, problem.data.classes)
+    results["baseline"] = score(dummy, time.perf_counter() - started) | {"model": words}
     about = {
         "chosen": choice.way.name,
         "uses_teacher": choice.way.uses_teacher,
         "frozen": problem.teacher.is_frozen,
+        "said": {"y": judge.y, "classes": problem.data.classes, "answers": said},
     }
     return [
         about | {"ways": {name: found | {"score": found["scores"][part]} for name, found in results.items()}}
