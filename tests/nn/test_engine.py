@@ -457,6 +457,7 @@ class Masked(Net):
         super().__init__(width)
         self.register_buffer("mask", torch.full((3, 3), -torch.inf).triu(1))
         self.register_buffer("lowest", torch.tensor(torch.inf))
+        self.offsets = nn.Parameter(torch.full((2,), -torch.inf), requires_grad=False)
 
     def forward(self, x):
         if self.training:

@@ -9,6 +9,7 @@ from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence
 from torch.utils.checkpoint import checkpoint
 
+from stepdown import nn as networks
 from stepdown.core import InvalidInputError
 from stepdown.nn import KD, PKT, CachedTeacher, Constant, InformationFlow, Transfer, WeightedSum
 from stepdown.nn.contrib import SP, VID, Hint, Logit
@@ -263,6 +264,33 @@ def test_a_loss_after_another_pass_of_the_student():
         student(x + 1)
         torch.testing.assert_close(transfer.loss(x, out, epoch=0), transfer.loss(x, student(x), epoch=0))
     assert not any(m._forward_hooks or m._forward_pre_hooks for m in student.modules())
+
+
+@pytest.mark.parametrize("again", [lambda net, x: net[:2](x), lambda net, x: copy.copy(net)(x)], ids=["part", "alias"])
+def test_a_loss_after_a_part_of_the_student_has_run_again(again):
+    student, x = mlp(), torch.randn(16, 8)
+    with Transfer(mlp(), student, PKT([("1", "1")])) as transfer:
+        for grad in (torch.no_grad, torch.enable_grad):
+            out = student(x)
+            with grad():
+                again(student, x + 1)
+            with pytest.raises(InvalidInputError, match="belongs to another pass"):
+                transfer.loss(x, out, epoch=0)
+
+
+def test_a_teacher_of_several_heads_is_asked_about():
+    x, student = torch.randn(16, 8), mlp()
+    teacher = Heads(lambda f, a, b: (a, b))
+    with pytest.raises(InvalidInputError, match=r"the teacher returns several outputs.*Heads\(\{'0': KD\(\)\}\)"):
+        loss(teacher, student, KD(), x)
+    loss(teacher, student, networks.Heads({"1": KD()}), x).backward()
+    loss(Heads(lambda f, a, b: (a, f)), student, KD(), x)
+
+
+@pytest.mark.parametrize("pairs", [None, 3, [], [("1", "1", "1")], [(1, 1)], ["11"]], ids=repr)
+def test_pairs_that_are_none(pairs):
+    with pytest.raises(InvalidInputError, match=r"expected a sequence of \(teacher's layer, student's layer\)"):
+        loss(mlp(), mlp(), PKT(pairs), torch.randn(16, 8))
 
 
 def test_frozen_parameters_may_be_shared():

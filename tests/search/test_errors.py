@@ -23,6 +23,7 @@ from stepdown import (
     TreeSearch,
     compare,
 )
+from stepdown.core import InvalidInputError
 from stepdown.methods import Dense, Munge
 from stepdown.search import Gate
 from stepdown.trainers import ForestSelection
@@ -251,3 +252,9 @@ def test_weights_and_groups(rows) -> None:
 def test_compare_wants_one_of_ours(rows) -> None:
     with pytest.raises(ValueError, match="expected a MultihopClassifier"):
         compare(RandomForestClassifier(), *rows)
+
+
+def test_several_targets_are_refused_in_words_of_our_own():
+    X = np.random.default_rng(0).normal(size=(40, 3))
+    with pytest.raises(InvalidInputError, match=r"y has 2 columns, and a chain has one target; fit one chain a column"):
+        MultihopRegressor(RandomForestRegressor(5), DecisionTreeRegressor(max_depth=2)).fit(X, X[:, :2])

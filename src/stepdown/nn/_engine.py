@@ -140,7 +140,8 @@ class _Training:
         device = net.device or getattr(getattr(net, "accelerator", None), "device", None)
         if device is not None:
             module.to(device)
-        self.unbounded = _not_finite(dict(module.named_buffers()))  # masks, and ranges that nothing has filled yet
+        # Masks, and ranges that nothing has filled yet; they may be buffers or parameters that aren't trained.
+        self.unbounded = _not_finite(module.state_dict())
         x, labels = example_of(net, self.X, self.y)
         cached = isinstance(self.teacher, CachedTeacher)
         teacher = self.teacher if cached else _on_the_device_of(module, self.teacher)

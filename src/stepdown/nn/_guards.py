@@ -60,6 +60,17 @@ def expect_latest(out: Any, returned: Any) -> None:
         )
 
 
+def expect_one_pass(logits: Tensor, layers: Mapping[str, Tensor]) -> None:
+    """Refuse layers that ran for something else than the output, where a network is called part by part."""
+    for name, layer in layers.items():
+        if logits.requires_grad and not (layer.requires_grad and is_made_from(logits, layer)):
+            raise InvalidInputError(
+                f"student's layer {name!r} has run again since it made this output, or without gradients; what it "
+                "shows belongs to another pass. Ask for the loss right after student(x), or run a copy: "
+                "copy.deepcopy(student)."
+            )
+
+
 def expect_gradients(logits: Tensor, layers: Mapping[str, Tensor]) -> None:
     """Refuse a student's layer through which nothing can be learned."""
     for name, layer in layers.items():
@@ -136,6 +147,16 @@ def expect_one_output(method: str, logits: Tensor, heads: Mapping[str, Tensor]) 
             f"the student returns several outputs ({', '.join(map(repr, (first, *apart)))}), and {method} reads one. "
             f"Say what teaches each: Heads({{{ways}}}), in which outputs may be left out. Or let both networks return "
             "one tensor, or a dict in which the one to be taught is called 'logits'."
+        )
+
+
+def expect_one_answer(method: str, logits: Tensor, mine: Mapping[str, Tensor], theirs: Mapping[str, Tensor]) -> None:
+    """Refuse a teacher of several heads of the shape of the student's logits, where the student has one head."""
+    alike = [name for name, part in theirs.items() if part.shape == logits.shape]
+    if len(alike) > 1 and len(mine) < 2 and "logits" not in theirs:
+        raise InvalidInputError(
+            f"the teacher returns several outputs of the student's shape ({', '.join(map(repr, alike))}), and {method} "
+            f"reads one. Say which teaches: Heads({{{alike[0]!r}: {method}()}})."
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, NamedTuple
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from stepdown.core import InvalidInputError, Lesson, StepdownError, Teacher, TransferMethod, TransferSet
 
-from ._guards import expect_no_softmax, expect_one_output
+from ._guards import expect_no_softmax, expect_one_answer, expect_one_output
 from ._nets import check_nets, expect_logits, network_of, targets_for
 from ._positions import seen
 from ._schedules import Schedule
@@ -168,6 +168,7 @@ class LossMethod(TransferMethod, ABC):
         """Refuse, at the first batch, outputs that the loss would misread."""
         if self.reads_outputs():
             expect_one_output(type(self).__name__, student.logits, student.heads)
+            expect_one_answer(type(self).__name__, student.logits, student.heads, teacher.heads)
             expect_no_softmax("student", student.logits)
             expect_no_softmax("teacher", teacher.logits)
 
@@ -307,9 +308,14 @@ class LayerMethod(LossMethod, ABC):
         return total(self.terms(student, teacher, target, epoch=epoch), student)
 
     def _pairs(self) -> Pairs:
-        if isinstance(self.pairs, str):
+        pairs = () if isinstance(self.pairs, str) or not isinstance(self.pairs, Iterable) else tuple(self.pairs)
+        if not pairs or not all(map(_is_pair, pairs)):
             raise InvalidInputError(
                 f"pairs={self.pairs!r} of {type(self).__name__}: expected a sequence of (teacher's layer, student's "
                 "layer); propose_pairs makes one from a batch, and so does Transfer for pairs='auto'."
             )
-        return self.pairs
+        return pairs
+
+
+def _is_pair(pair: Any) -> bool:
+    return isinstance(pair, tuple | list) and len(pair) == 2 and all(isinstance(name, str) for name in pair)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from stepdown.core import InvalidInputError, StepdownError
 
 from ._cached_teacher import CachedTeacher
-from ._guards import SigmoidWatch, expect_gradients, expect_latest, expect_rows
+from ._guards import SigmoidWatch, expect_gradients, expect_latest, expect_one_pass, expect_rows
 from ._layouts import safely_laid_out
 from ._method import LossMethod, Outputs, total
 from ._networks import evaluating, in_the_type_of, quietly, run, without_last
@@ -204,9 +204,12 @@ class Transfer:
         Outputs
         """
         _, taps = self._opened()
-        if taps.returned() is not None:
-            expect_latest(out, taps.returned())
+        known = taps.returned()
         found = Outputs(main_tensor(out), taps.outputs(), dict(self.adapters.items()), tensors_of(out))
+        if known is not None:
+            expect_latest(out, known)
+        elif not is_compiled(self.student):
+            expect_one_pass(found.logits, found.layers)
         taps.clear()
         expect_rows("student", len(found.logits), found.layers)
         return found

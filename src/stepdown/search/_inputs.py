@@ -59,6 +59,11 @@ def check_rows(
     is_frame = hasattr(X, "columns")
     if is_frame:
         _check_feature_names(owner, X, reset=True)
+    if np.ndim(y) == 2 and np.shape(y)[1] > 1:
+        raise InvalidInputError(
+            f"y has {np.shape(y)[1]} columns, and a chain has one target; fit one chain a column. y should be a 1d "
+            "array."
+        )
     y = column_or_1d(y, warn=True)
     if not is_regressor(owner):
         check_labels(y)
