@@ -166,10 +166,11 @@ def size_and_score(models: Sequence[Mapping[str, Any]], scale: Scale) -> Markup:
     name = "R²" if scale.scorer == "r2" else scale.scorer.replace("_", " ")
     name += " (%)" if scale.in_points else ""
     parts = axes.frame("size in bytes", name, in_bytes, _percent if scale.in_points else figure)
+    placed: list[tuple[float, float, float]] = []
     if base is not None:
         y = axes.up(base["score"])
         parts += [line(LEFT, y, WIDTH - RIGHT, y, "baseline"), text(LEFT + 4, y - 4, base["name"], cls="note")]
-    placed: list[tuple[float, float, float]] = []
+        placed.append((LEFT, y - 4, LEFT + len(str(base["name"])) * LETTER * 0.9))
     for model in sorted(sized, key=lambda one: one["role"] not in ("student", "teacher")):
         x, y = axes.across(model["bytes"]), axes.up(model["score"])
         parts.append(dot(x, y, f"model {model['role']}", 5 if model["role"] in ("student", "teacher") else 3.5))
@@ -179,7 +180,9 @@ def size_and_score(models: Sequence[Mapping[str, Any]], scale: Scale) -> Markup:
         start = x - 8 - wide if left else x + 8
         for shift in (4, 16, -8, 28, -20):
             mine = (start, y + shift, start + wide)
-            if all(abs(mine[1] - other[1]) > 11 or mine[2] < other[0] or mine[0] > other[2] for other in placed):
+            if TOP < mine[1] < HEIGHT - BOTTOM and all(
+                abs(mine[1] - other[1]) > 11 or mine[2] < other[0] or mine[0] > other[2] for other in placed
+            ):
                 placed.append(mine)
                 parts.append(text(x - 8 if left else x + 8, y + shift, words, anchor="end" if left else None))
                 break

@@ -39,7 +39,7 @@ def headline(summary: Mapping[str, Any]) -> str:
     constant = _baseline(summary)
     if base["low"] <= 0:
         how = "is worse than" if base["high"] < 0 else "is not measurably better than"
-        return f"Don't ship the {student}: it {how} {constant} ({_signed(base, scale)}{scale.unit})."
+        return f"Don't ship the {student}: it {how} {constant} ({_signed(base, scale)}{_unit(scale)})."
     against = pairs.get("teacher")
     first = [
         _apart(row, name, scale) for row, name in ((against, f"the {teacher}"), (base, constant)) if row is not None
@@ -53,8 +53,11 @@ def headline(summary: Mapping[str, Any]) -> str:
         parts.append(_teacher_not_used(row, scale))
     text = f"{'; '.join(parts)}."
     # The unit is said once.
-    unit = f" points of {_NAMES.get(scale.scorer, scale.scorer.replace('_', ' '))}" if scale.in_points else ""
-    return text.replace(UNIT, unit, 1).replace(UNIT, "") + _off(summary)
+    return text.replace(UNIT, _unit(scale), 1).replace(UNIT, "") + _off(summary)
+
+
+def _unit(scale: Scale) -> str:
+    return f" points of {_NAMES.get(scale.scorer, scale.scorer.replace('_', ' '))}" if scale.in_points else ""
 
 
 def _off(summary: Mapping[str, Any]) -> str:
