@@ -75,3 +75,6 @@ def test_every_page_is_in_the_contents() -> None:
     listed = re.findall(r"^([\w/*-]+)$", (docs / "index.md").read_text(), re.M)
     missing = [path.stem for path in docs.glob("*.md") if not any(fnmatch(path.stem, entry) for entry in listed)]
     assert missing == ["index"]
+    assert not {path.stem for path in docs.glob("*.md")} & {"search", "genindex", "modindex"}, (
+        "Sphinx has pages so named"
+    )

@@ -60,7 +60,7 @@ def test_many_rivals_do_not_win_by_being_many() -> None:
         equal = WayScores(rng.normal(size=(31, 100)), "row")
         for name, margin in [("one margin", 2.0), ("for so many", margin_among(2.0, 30))]:
             left[name] += leave_home(equal, 0, range(31), margin) != 0
-    assert left["for so many"] <= 12 < 35 < left["one margin"] < 65  # of 200; docs/search.md says a quarter
+    assert left["for so many"] <= 12 < 35 < left["one margin"] < 65  # of 200; docs/searches.md says a quarter
     assert margin_among(2.0, 1) == pytest.approx(2.0)
     assert (margin_among(0.0, 30), margin_among(np.inf, 30)) == (0.0, np.inf)
 

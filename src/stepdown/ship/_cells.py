@@ -65,9 +65,13 @@ class Reading:
             raise InvalidInputError(
                 f"column {self.name!r} holds numbers beyond {LARGEST:.2g}, which are infinite to trees; rescale them."
             )
-        filled = np.where(gaps, self.fill, numbers)
-        parts = [part_of(filled, part) for part in self.parts]
-        return np.column_stack([filled, *parts, *([gaps] if self.marks_gaps else [])])
+        made = np.empty((len(cells), len(self.names)))
+        made[:, 0] = filled = np.where(gaps, self.fill, numbers)
+        for place, part in enumerate(self.parts, start=1):
+            made[:, place] = part_of(filled, part)
+        if self.marks_gaps:
+            made[:, -1] = gaps
+        return made
 
     def _places(self) -> dict[Any, int]:
         """The feature of each category, or of each spelling of a word."""
