@@ -13,7 +13,6 @@ from stepdown import MultihopClassifier, MultihopRegressor
 from stepdown.cli._estimators import parse_spec
 from stepdown.cli._prepare import fit_for, multihop, preparing
 from stepdown.learners import LabelEncoded
-from stepdown.methods import ModelCompression
 
 TREE, LOGISTIC, MLP = parse_spec("tree:max_depth=2"), parse_spec("logistic"), parse_spec("mlp")
 
@@ -82,10 +81,3 @@ def test_a_frozen_teacher_gets_the_table_and_the_student_its_own_steps():
     assert [name for name, _ in estimator.student.steps] == ["columns", "scale", "student"]
     network = multihop(teacher, MLP, "classification", LABELS)
     assert [name for name, _ in network.student.steps] == ["columns", "gaps", "scale", "student"]
-
-
-def test_a_student_of_labels_only_is_taught_by_labels():
-    estimator = multihop(TREE, parse_spec("knn"), "classification", LABELS, cv=3)
-    assert repr(estimator.methods) == repr(ModelCompression(targets="labels", cv=3))
-    assert multihop(TREE, parse_spec("knn"), "regression", np.arange(4.0)).methods == "auto"
-    assert multihop(TREE, parse_spec("naive-bayes"), "classification", LABELS).methods == "auto"
