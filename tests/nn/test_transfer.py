@@ -29,7 +29,7 @@ from stepdown.nn import (
     functional,
     propose_pairs,
 )
-from stepdown.nn.contrib import AT, RKD, SP, VID, Hint, InDistill, Logit
+from stepdown.nn.contrib import AT, RID, RKD, SP, VID, Hint, InDistill, Logit
 
 
 class Net(nn.Module):
@@ -59,6 +59,7 @@ METHODS = {
     "SP": SP(ALL[-1:]),
     "RKD": RKD(ALL[-1:]),
     "VID": VID(ALL),
+    "RID": RID(ALL, length=2, filtering=1),
     "PKT": PKT(ALL[-1:]),
     "InformationFlow": InformationFlow(ALL),
     "InDistill": InDistill(ALL, channels=[[0, 2, 4, 6], torch.arange(6)]),

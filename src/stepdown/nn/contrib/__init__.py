@@ -8,8 +8,9 @@ from ._at import AT
 from ._hint import Hint
 from ._indistill import InDistill
 from ._logit import Logit
+from ._rid import RID
 from ._rkd import RKD
 from ._sp import SP
 from ._vid import VID
 
-__all__ = ["AT", "RKD", "SP", "VID", "Hint", "InDistill", "Logit"]
+__all__ = ["AT", "RID", "RKD", "SP", "VID", "Hint", "InDistill", "Logit"]
