@@ -8,7 +8,14 @@ import numpy as np
 import pandas as pd
 from sklearn.base import is_classifier
 from sklearn.compose import ColumnTransformer
-from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor, RandomForestClassifier, RandomForestRegressor
+from sklearn.ensemble import (
+    ExtraTreesClassifier,
+    ExtraTreesRegressor,
+    GradientBoostingClassifier,
+    GradientBoostingRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
 from sklearn.feature_selection import VarianceThreshold
 from sklearn.frozen import FrozenEstimator
 from sklearn.impute import SimpleImputer
@@ -190,6 +197,11 @@ CASES: dict[str, Callable[[], tuple[Any, pd.DataFrame]]] = {
     "raw deep forest": _mixed(make_pipeline(TableColumns(), RandomForestClassifier(6, max_depth=9, random_state=0))),
     "raw words": lambda: (make_pipeline(TableColumns(), TREE), table()),
     "raw words, linear": lambda: (make_pipeline(TableColumns(), StandardScaler(), LogisticRegression()), table()),
+    "raw boosted stumps": _mixed(
+        make_pipeline(TableColumns(), GradientBoostingClassifier(n_estimators=9, max_depth=1))
+    ),
+    "raw boosted trees of two": _mixed(make_pipeline(TableColumns(), GradientBoostingClassifier(n_estimators=6))),
+    "raw regression boosting": _mixed(make_pipeline(TableColumns(), GradientBoostingRegressor(n_estimators=8))),
     "numbered labels": _native(TREE),
     "true and false": _native(TREE),
 }

@@ -11,7 +11,12 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.compose import make_column_transformer
-from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+from sklearn.ensemble import (
+    GradientBoostingClassifier,
+    GradientBoostingRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression, PoissonRegressor, RidgeClassifier, SGDClassifier
 from sklearn.pipeline import make_pipeline
@@ -238,6 +243,20 @@ def test_points_are_the_model(columns, classes) -> None:
     np.testing.assert_allclose(got, expected, atol=1e-9)
     shares = np.exp(got) / np.exp(got).sum(axis=1, keepdims=True) if classes == 3 else 1 / (1 + np.exp(-got))
     np.testing.assert_allclose(shares, shipped.predict_proba(rows)[:, -got.shape[1] :], atol=1e-9)
+
+
+@pytest.mark.parametrize("classes", [0, 2, 3])
+def test_points_of_boosting_are_the_model_to_what_is_printed(classes) -> None:
+    model = (
+        GradientBoostingClassifier(n_estimators=5, max_depth=2)
+        if classes
+        else GradientBoostingRegressor(n_estimators=9)
+    )
+    shipped, rows = fitted(make_pipeline(TableColumns(), model), classes=classes)
+    text = rules(shipped)
+    got = np.array([points_by_hand(text, row) for row in plain_rows(rows)])
+    expected = shipped.decision_function(rows) if classes else shipped.predict(rows)
+    np.testing.assert_allclose(got, expected.reshape(got.shape), atol=1e-4)
 
 
 @pytest.mark.parametrize("columns", [TableColumns(), OWN], ids=["table columns", "columns of one's own"])

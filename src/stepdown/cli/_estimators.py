@@ -55,9 +55,9 @@ KNOWN: Mapping[str, Known] = {
     "knn": Known("sklearn.neighbors:KNeighborsClassifier", "sklearn.neighbors:KNeighborsRegressor", needs_scale=True),
     "naive-bayes": Known("sklearn.naive_bayes:GaussianNB", None),
 }
-# Students that people read; forests only where their trees are few.
+# Students that people read; forests and boosting only where their trees are few.
 READABLE = ("auto", "tree", "sum", "logistic", "linear", "ridge", "lasso")
-FORESTS = ("forest", "extra-trees")
+FORESTS = ("forest", "extra-trees", "boosting")
 MOST_TREES = 10
 EXTRAS = {"lightgbm": "boosting", "xgboost": "boosting"}
 

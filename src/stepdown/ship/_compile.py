@@ -85,6 +85,8 @@ def program_of(model: Any, feature_names: Sequence[str] | None = None) -> Progra
         body = _trees(list(model.estimators_), values)
     elif isinstance(model, TreeSumClassifier | TreeSumRegressor):
         body = _tree_sum(model, values, classes)
+    elif isinstance(model, ensemble.GradientBoostingClassifier | ensemble.GradientBoostingRegressor):
+        body = _boosted(model, values, classes)
     else:
         body = _linear(model, values, classes)
     return _with_columns(body, classes, values, names)
@@ -132,6 +134,31 @@ def _tree_sum(model: Any, values: Sequence[Value], classes: tuple[Label, ...] | 
     link: Link = "identity" if classes is None else "logistic" if len(classes) == 2 else "softmax"
     trees = tuple(_node(tree, 0, values, cast=float) for tree in model.trees_)
     return TreeSum(tuple(model.intercept_.tolist()), trees, link)
+
+
+def _boosted(model: Any, values: Sequence[Value], classes: tuple[Label, ...] | None) -> TreeSum:
+    """What gradient boosting adds up, round by round, from where it starts."""
+    if getattr(model, "loss", None) == "exponential":
+        raise NotSupportedError("gradient boosting with the exponential loss can't be exported; use loss='log_loss'")
+    if model.init is not None:
+        raise NotSupportedError("gradient boosting that starts from another model can't be exported; use init=None")
+    row = np.zeros((1, len(values)), dtype=np.float32)
+    says = model.predict(row) if classes is None else model.decision_function(row)
+    starts = np.ravel(says).astype(np.float64)
+    trees = []
+    for stage in model.estimators_:
+        for place, tree in enumerate(stage):
+            starts[place] -= model.learning_rate * tree.predict(row)[0]
+            trees.append(_adding(_node(tree.tree_, 0, values), model.learning_rate, place, len(stage)))
+    link: Link = "identity" if classes is None else "logistic" if len(classes) == 2 else "softmax"
+    return TreeSum(tuple(starts.tolist()), tuple(trees), link)
+
+
+def _adding(node: Node, rate: float, place: int, n_scores: int) -> Node:
+    """A tree whose leaves add to one of the scores."""
+    if isinstance(node, Split):
+        return replace(node, yes=_adding(node.yes, rate, place, n_scores), no=_adding(node.no, rate, place, n_scores))
+    return replace(node, values=tuple(rate * node.values[0] if k == place else 0.0 for k in range(n_scores)))
 
 
 def _node(tree: Any, place: int, values: Sequence[Value], cast: Callable[[float], float] | None = None) -> Node:
@@ -234,7 +261,7 @@ def _link(model: Any, classes: tuple[Label, ...] | None) -> Link:
             return "logistic" if few else "one-vs-rest"
         if model.loss in ("hinge", "perceptron", "squared_hinge"):
             return "margin"
-    known = "a tree, a forest of few trees, a sum of trees or a linear model"
+    known = "a tree, a forest of few trees, a sum of trees, gradient boosting or a linear model"
     raise NotSupportedError(f"model must be {known}, got {model!r}")
 
 

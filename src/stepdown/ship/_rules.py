@@ -37,6 +37,7 @@ HOW: dict[Link, str] = {
     "one-vs-rest": "The probability of a class is 1 / (1 + exp(-its sum)), divided by the total over all classes.",
     "margin": "The class with the largest sum is the answer; of two classes, this one where the sum is above 0.",
 }
+LONGEST = 10
 ADDED = "The answer is the sum."
 NAMES = {
     "month": (
@@ -56,8 +57,8 @@ def rules(model: Any, *, feature_names: Sequence[str] | None = None) -> str:
     Parameters
     ----------
     model : estimator
-        A fitted decision tree, forest of few trees or linear model of scikit-learn's, or a sum of trees
-        (`stepdown.students`), alone or at the end of a ``Pipeline``.
+        A fitted decision tree, forest of few trees, gradient boosting of few rounds or linear model of scikit-learn's,
+        or a sum of trees (`stepdown.students`), alone or at the end of a ``Pipeline``.
     feature_names : sequence of str, optional
         Of the columns of the table; by default those that the model was fitted with, or x0, x1 and so on.
 
@@ -148,6 +149,9 @@ def _points(program: Program, body: TreeSum) -> Iterator[str]:
     tables = [[(_where(program, path), leaf.values) for path, leaf in _paths(tree, {})] for tree in body.trees]
     lines = [("(start)", body.intercepts), *(line for table in tables for line in table)]
     decimals = max(_decimals(value) for _, values in lines for value in values)
+    if decimals > LONGEST:  # nobody adds up so many; six digits of the largest are enough
+        largest = max(abs(value) for _, values in lines for value in values)
+        decimals = max(0, 5 - math.floor(math.log10(largest)))
     width = max(len(where) for where, _ in lines)
     widths = [
         max(len(head), *(len(f"{values[k]:+.{decimals}f}") for _, values in lines)) for k, head in enumerate(heads)
