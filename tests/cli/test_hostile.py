@@ -17,6 +17,7 @@ from stepdown.cli import _guard
 from stepdown.cli._data import read_data
 from stepdown.cli._guard import refuse_bomb
 from stepdown.core import InvalidInputError
+from stepdown.ship import TableColumns
 
 ROWS = [f"{place % 7},{place % 3},{'ab'[place % 2]}" for place in range(40)]
 QUICK = ("--teacher", "forest:n_estimators=5", "--search", "one-hop")
@@ -30,6 +31,19 @@ def with_target(*values):
 def written(path, content):
     path.write_bytes(content if isinstance(content, bytes) else content.encode())
     return path
+
+
+@pytest.mark.parametrize(("labels", "told"), [(("yes", "yes ", "Yes", "no"), True), (("yes", "no"), False)])
+def test_classes_that_look_alike_are_pointed_out(labels, told, tmp_path):
+    notices = read_data(written(tmp_path / "table.csv", with_target(*labels)), "y").notices
+    assert any("['Yes', 'yes', 'yes '] differ in spaces or capitals" in notice for notice in notices) == told
+
+
+def test_numbers_that_single_precision_does_not_tell_apart_are_pointed_out():
+    table = pd.DataFrame({"far": 2**53 + np.arange(40), "near": np.arange(40) % 7 + 0.5})
+    notes = TableColumns().fit(table).notes()
+    assert "far: number; trees, which compare in single precision, can't tell its values apart" in notes[0]
+    assert notes[1] == "near: number"
 
 
 @pytest.mark.parametrize(

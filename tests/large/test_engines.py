@@ -1,5 +1,7 @@
 """Fits and tables on other engines, each a local cluster of two workers; skipped where they aren't installed."""
 
+from itertools import pairwise
+
 import joblib
 import numpy as np
 import pandas as pd
@@ -45,7 +47,9 @@ def engine(request):
 def partitioned(engine, frame, parts):
     if engine == "dask":
         return pytest.importorskip("dask.dataframe").from_pandas(frame, npartitions=parts)
-    return pytest.importorskip("ray.data").from_pandas(np.array_split(frame, parts))
+    cuts = np.linspace(0, len(frame), parts + 1).astype(int)
+    pieces = [frame.iloc[start:stop] for start, stop in pairwise(cuts)]
+    return pytest.importorskip("ray.data").from_pandas(pieces)
 
 
 def test_the_fits_give_the_same_student(engine):

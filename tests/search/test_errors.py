@@ -258,3 +258,59 @@ def test_several_targets_are_refused_in_words_of_our_own():
     X = np.random.default_rng(0).normal(size=(40, 3))
     with pytest.raises(InvalidInputError, match=r"y has 2 columns, and a chain has one target; fit one chain a column"):
         MultihopRegressor(RandomForestRegressor(5), DecisionTreeRegressor(max_depth=2)).fit(X, X[:, :2])
+
+
+class Silent(RandomForestClassifier):
+    """Of a library of its own, as far as it is known by its module; answers one row, or nothing that is a number."""
+
+    def predict_proba(self, X):
+        return self.says(len(X))
+
+
+@pytest.mark.parametrize("says", [lambda n: np.full((n, 2), np.nan), lambda n: np.full((1, 2), 0.5)])
+def test_a_teacher_whose_probabilities_are_none(rows, says) -> None:
+    teacher = Silent(2).fit(*rows)
+    teacher.says = says
+    with pytest.raises(ValueError, match=r"predict_proba returned (NaN or infinity|shape)"):
+        MultihopClassifier(FrozenEstimator(teacher), TREE, random_state=0).fit(*rows)
+
+
+@pytest.mark.parametrize(
+    ("changes", "given", "message"),
+    [
+        ({}, {"sample_weight": 1e308}, "no finite sum"),
+        ({}, {"groups": np.nan}, "some rows have no group"),
+        ({"random_state": -1}, {}, "random_state=-1: expected a whole number from 0 on"),
+        ({"random_state": np.random.default_rng(0)}, {}, "expected a whole number from 0 on"),
+        ({"memory": "/dev/null"}, {}, "no folder can be made there"),
+    ],
+)
+def test_numbers_and_folders_that_cannot_be_used(rows, changes, given, message) -> None:
+    given = {name: np.where(np.arange(len(rows[1])) % 2, value, 1) for name, value in given.items()}
+    with pytest.raises(ValueError, match=message):
+        slow(**changes).fit(*rows, **given)
+
+
+def test_a_masked_array_is_not_read_as_if_nothing_were_masked(rows) -> None:
+    with pytest.raises(ValueError, match=r"masked array.*X\.filled"):
+        slow().fit(np.ma.masked_greater(rows[0], 0), rows[1])
+
+
+def test_nullable_whole_numbers_are_not_rounded(rows) -> None:
+    labels = pd.Series(np.array(rows[1] == rows[1][0], dtype=int) + 2**60, dtype="Int64")
+    clf = MultihopClassifier(RandomForestClassifier(2), TREE, search=Fixed("plain"), random_state=0)
+    assert clf.fit(rows[0], labels).classes_.tolist() == [2**60, 2**60 + 1]
+
+
+def test_targets_that_drown_in_what_they_share(rows) -> None:
+    reg = MultihopRegressor(RandomForestRegressor(2), DecisionTreeRegressor(max_depth=2), search=Fixed("plain"))
+    with pytest.warns(UserWarning, match="Subtract what"):
+        reg.fit(rows[0], 1e12 + rows[0][:, 0])
+
+
+def test_scores_that_are_no_numbers_are_said(rows, caplog) -> None:
+    clf = MultihopClassifier(
+        RandomForestClassifier(2), TREE, scoring=lambda model, X, y: float("nan"), cv=2, random_state=0
+    )
+    clf.fit(*rows)
+    assert "scoring: plain got scores that are no finite numbers" in caplog.text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -169,6 +170,11 @@ def _take_target(frame: pd.DataFrame, target: str, task: str, path: Path) -> Dat
         task = task_of(column)
         notices.append(f"{target!r} is treated as {task}{_otherwise(column, task, '; --task {} changes that')}")
     y = _labels(column, path) if task == "classification" else _quantities(column, path)
+    alike = _alike(y)
+    if alike:
+        notices.append(
+            f"classes {alike[:4]} differ in spaces or capitals only; if they mean the same, write them alike"
+        )
     origin = {
         "file": path.name,
         "fingerprint": fingerprint(path),
@@ -227,6 +233,16 @@ def _labels(column: pd.Series[Any], path: Path) -> NDArray[Any]:
             f"{_otherwise(column, 'classification', '; for a number use --task {}')}."
         )
     return y
+
+
+def _alike(y: NDArray[Any]) -> list[str]:
+    """Classes that differ in spaces or capitals only."""
+    if y.dtype.kind != "U":
+        return []
+    classes = [str(label) for label in np.unique(y)]
+    folded = [" ".join(label.split()).casefold() for label in classes]
+    counts = Counter(folded)
+    return [label for label, short in zip(classes, folded, strict=True) if counts[short] > 1]
 
 
 def as_labels(column: pd.Series[Any], path: Path) -> NDArray[Any]:

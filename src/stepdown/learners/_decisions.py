@@ -32,6 +32,8 @@ def decision_threshold(model: Any, X: Any, p: Floats, classes: NDArray[Any]) -> 
     if not stated and type(learner).__module__.partition(".")[0] in _LIBRARIES:
         return None
     yes = np.asarray(model.predict(X)).ravel() == classes[1]
+    if p.shape != yes.shape or not np.isfinite(p).all():  # which is refused where it is to teach
+        return None
     low, high = p[~yes].max(initial=0.0), p[yes].min(initial=1.0)
     if low > high:  # it decides by something else
         return None

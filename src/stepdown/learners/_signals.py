@@ -84,7 +84,8 @@ def predictions(model: Any, X: Any, classes: NDArray[Any] | None) -> tuple[NDArr
         return values, True
     values = np.asarray(model.predict_proba(X), dtype=np.float64)
     expected = len(classes) if columns is None else len(columns)
-    if values.ndim != 2 or values.shape[1] != expected:
+    n_samples = X.shape[0] if hasattr(X, "shape") else len(X)
+    if values.shape != (n_samples, expected):
         raise InvalidInputError(
             f"{type(model).__name__}.predict_proba returned shape {values.shape}; expected (n_samples, {expected})."
         )

@@ -40,6 +40,7 @@ _MANY_CLASSES, _MOST_CELLS = 1000, 100_000_000
 # Squares of these, summed over all rows, are still numbers.
 _TINY = 1e-140
 _NO_SPLIT = 1e-8
+_NO_DIGITS = 1e-7  # of the level: the squares of 15 digits keep a hundredth of the variance
 
 
 def check_rows(
@@ -64,6 +65,9 @@ def check_rows(
             f"y has {np.shape(y)[1]} columns, and a chain has one target; fit one chain a column. y should be a 1d "
             "array."
         )
+    kind = getattr(y, "dtype", None)
+    if getattr(kind, "kind", None) in ("i", "u") and not isinstance(kind, np.dtype) and not y.hasnans:
+        y = np.asarray(y)  # pandas' nullable whole numbers, of which scikit-learn makes floats
     y = column_or_1d(y, warn=True)
     if not is_regressor(owner):
         check_labels(y)
@@ -80,8 +84,12 @@ def check_rows(
         if not np.any(np.asarray(sample_weight) != 0):
             raise InvalidInputError("sample_weight: all weights are zero, so nothing is left to learn from.")
         sample_weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        if sample_weight.max() > np.finfo(np.float64).max / len(sample_weight):
+            raise InvalidInputError(f"sample_weight: weights up to {sample_weight.max():g} have no finite sum.")
     if groups is not None:
         groups = column_or_1d(groups)
+        if any(group is None or group != group for group in groups.tolist()):
+            raise InvalidInputError("groups: some rows have no group (None or NaN). Give each of them a group.")
         check_consistent_length(y, groups)
     return X, y, sample_weight, groups
 
@@ -97,6 +105,8 @@ def checked_rows(owner: Any, X: Any, models: Sequence[Any]) -> Any:
             raise InvalidInputError(f"X is a mapping of arrays, which networks read and {others[0]} doesn't.")
         return X if isinstance(X, DictRows) else DictRows(X)
     is_frame = hasattr(X, "columns")
+    if np.ma.is_masked(X):
+        raise InvalidInputError("X is a masked array, whose mask models don't see: give X.filled(np.nan).")
     if not is_frame and not issparse(X):
         X = np.asarray(X)
     prepared = any(prepares(model) for model in models)
@@ -215,6 +225,13 @@ def check_spread(y: NDArray[np.float64]) -> None:
         warnings.warn(
             f"y differs by {2 * half:.2g} at most; scikit-learn's trees don't split below a variance of 2e-16. Rescale"
             " the targets.",
+            UserWarning,
+            stacklevel=4,
+        )
+    elif half < _NO_DIGITS * max(-low, high):
+        warnings.warn(
+            f"y lies between {low:g} and {high:g}: trees add up squares, in which such differences drown. Subtract what"
+            " the targets have in common.",
             UserWarning,
             stacklevel=4,
         )

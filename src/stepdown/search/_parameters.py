@@ -123,9 +123,14 @@ def read_search(search: Any, student: Any) -> Search:
 
 def read_seed(random_state: Any) -> int:
     """One integer that everything else is derived from."""
-    if isinstance(random_state, int | np.integer):
+    if isinstance(random_state, int | np.integer) and random_state >= 0:
         return int(random_state)
-    return int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
+    try:
+        return int(check_random_state(random_state).randint(np.iinfo(np.int32).max))
+    except ValueError as error:
+        raise InvalidInputError(
+            f"random_state={random_state!r}: expected a whole number from 0 on, a RandomState or None."
+        ) from error
 
 
 def check_student(student: Any, *, classify: bool) -> None:

@@ -31,7 +31,10 @@ def folder_of(memory: Any) -> Path | None:
     """The folder that `memory` stands for: a path, or a ``joblib.Memory``; None where there is none."""
     if memory is None:
         return None
-    location = memory if isinstance(memory, os.PathLike) else getattr(check_memory(memory), "location", None)
+    try:
+        location = memory if isinstance(memory, os.PathLike) else getattr(check_memory(memory), "location", None)
+    except OSError as error:
+        raise InvalidInputError(f"memory={memory!r}: no folder can be made there ({error.strerror}).") from error
     return None if location is None else Path(location) / "stepdown"
 
 

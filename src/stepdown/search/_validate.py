@@ -190,6 +190,9 @@ class Validation:
             means = [[self.mean_of_fold(place, score) for place, score in enumerate(parts)] for parts in folds]
             corrected["folds"] = np.array(means)
         if self.scorer is not None:
+            for way, scores in zip(ways, folds, strict=True):
+                if not np.all(np.isfinite(np.array(scores, dtype=float))):
+                    log.warning("scoring: %s got scores that are no finite numbers, and isn't compared", way.name)
             return WayScores(np.array(folds, dtype=float), "fold", **corrected)
         # Folds that were given may leave rows out, or score them twice.
         rows = np.concatenate([test for _, test in self.splits])

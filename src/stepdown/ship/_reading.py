@@ -15,7 +15,7 @@ from sklearn.feature_extraction.text import CountVectorizer
 
 from stepdown.core import InvalidInputError
 
-from ._cells import Reading, days_of, is_gap, number_of, numbers_of, part_of
+from ._cells import LARGEST, Reading, days_of, is_gap, number_of, numbers_of, part_of
 from ._program import SEPARATORS, Category, Written
 from ._text import quoted
 
@@ -102,6 +102,9 @@ def _filled(name: str, written: Written, cells: NDArray[Any], first: Any, missin
     parts = _parts(known) if written.kind == "date" else ()
     note = written.kind + (f", written like {first!r}" if isinstance(first, str) else "")
     note += f"; its {' and '.join(parts)}, too" if parts else ""
+    low, high = known.min(), known.max()
+    if -LARGEST <= low < high <= LARGEST and np.float32(low) == np.float32(high):
+        note += "; trees, which compare in single precision, can't tell its values apart: subtract what they share"
     note += f"; {unread} cells that hold none count as missing" if unread else ""
     return Reading(name, written.kind, note, written, fill, marks_gaps=missing + unread > 0, parts=parts)
 
