@@ -6,7 +6,8 @@ import torch
 from torch import nn
 
 from stepdown.core import InvalidInputError
-from stepdown.nn import Taps
+from stepdown.nn import PKT, Taps, Transfer
+from stepdown.nn.functional import pkt
 
 
 class Net(nn.Module):
@@ -167,3 +168,37 @@ def test_copies_that_a_class_makes_itself_do_not_run_into_the_taps():
 
 def partial_hook(module, inputs, output):
     return None
+
+
+class TimeFirst(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.rnn, self.head = nn.LSTM(5, width, num_layers=2), nn.Linear(width, 3)
+
+    def forward(self, x):
+        return self.head(self.rnn(x.transpose(0, 1))[0][-1])
+
+
+def test_rows_on_another_axis_are_said_behind_the_name():
+    teacher, student, x = TimeFirst(8).eval(), TimeFirst(4), torch.randn(6, 7, 5)
+    with Taps(student, ["rnn@1", "rnn[1]@1", "head:input@0"]) as taps:
+        student(x)
+        out, (last, _) = student.rnn(x.transpose(0, 1))
+        assert torch.equal(taps["rnn@1"], out.transpose(0, 1))
+        assert torch.equal(taps["rnn[1]@1"], last.transpose(0, 1))
+        assert torch.equal(taps["head:input@0"], out[-1])
+    for name in ("rnn@1", "rnn[1]@1"):
+        with Transfer(teacher, student, PKT([(name, name)])) as transfer:
+            found = transfer.loss(x, student(x), epoch=0)
+            found.backward()
+        with Taps(teacher, [name]) as theirs, Taps(student, [name]) as mine, torch.no_grad():
+            teacher(x), student(x)
+            assert torch.allclose(found, pkt(mine[name], theirs[name]))
+    with Transfer(teacher, student, PKT([("rnn", "rnn@1")])) as transfer:
+        out = student(x)
+        with pytest.raises(InvalidInputError, match=r"say which behind the name \('rnn@1'\)"):
+            transfer.loss(x, out, epoch=0)
+    with Taps(student, ["head@2"]) as taps:
+        student(x)
+        with pytest.raises(InvalidInputError, match=r"shape \(6, 3\), without an axis 2"):
+            taps["head@2"]

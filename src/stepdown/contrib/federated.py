@@ -60,6 +60,7 @@ def mean_of_logits(answers: Answers, weights: Sequence[float] | None = None) -> 
     """The softmax of the weighted mean of the clients' logits, as in FedMD and in FedDF's paper.
 
     Logits are read from probabilities, which have them but for a constant a row, and that the softmax takes out again.
+    For clients that haven't met all classes it is much worse than `mean_of_probabilities` (docs/nn.md).
 
     Parameters
     ----------

@@ -32,6 +32,7 @@ class Place(NamedTuple):
     module: str
     key: str | None
     at_input: bool
+    axis: int = 0
 
 
 def bare(network: nn.Module) -> nn.Module:
@@ -81,7 +82,8 @@ class Taps(Mapping[str, Tensor]):
         Dotted names of modules as in ``named_modules()``, or globs (``"layer?"``, ``"*.conv2"``); negative numbers
         count from the end (``"blocks.-1"``). ``"name:input"``
         stands for what goes into a module, which is how activations made by functions are reached; ``"name[key]"``
-        for one part of what a module returns: a position in a tuple or a key in a dict.
+        for one part of what a module returns: a position in a tuple or a key in a dict; ``"name@1"`` for a layer whose
+        rows are on axis 1, as time-first layers and hidden states have them, and which is then read rows first.
 
     Raises
     ------
@@ -177,7 +179,7 @@ class Taps(Mapping[str, Tensor]):
             )
         output = self._values[name]
         if place.key is None:
-            return main_tensor(output, f"layer {name!r}")
+            return _rows_first(main_tensor(output, f"layer {name!r}"), place.axis, name)
         try:
             if isinstance(output, Tensor):  # where a number would be a row
                 raise TypeError
@@ -186,7 +188,7 @@ class Taps(Mapping[str, Tensor]):
             raise InvalidInputError(
                 f"layer {name!r} returns a {type(output).__name__} without {place.key!r}."
             ) from error
-        return main_tensor(part, f"layer {name!r}")
+        return _rows_first(main_tensor(part, f"layer {name!r}"), place.axis, name)
 
     def has_run(self, name: str) -> bool:
         """Whether a layer has run since the last batch."""
@@ -202,6 +204,12 @@ class Taps(Mapping[str, Tensor]):
 
     def __len__(self) -> int:
         return len(self._places)
+
+
+def _rows_first(values: Tensor, axis: int, name: str) -> Tensor:
+    if axis >= values.ndim:
+        raise InvalidInputError(f"layer {name!r} has shape {tuple(values.shape)}, without an axis {axis}.")
+    return values.movedim(axis, 0) if axis else values
 
 
 def is_compiled(network: nn.Module) -> bool:
@@ -250,7 +258,7 @@ def _resolve(network: nn.Module, names: Iterable[str]) -> dict[str, dict[str, Pl
     known = [name for name, _ in network.named_modules() if name]
     meant: dict[str, dict[str, Place]] = {}
     for wanted in names:
-        match = re.fullmatch(r"(?P<glob>.+?)(?P<input>:input)?(?:\[(?P<key>[^\[\]*?]+)\])?", wanted)
+        match = re.fullmatch(r"(?P<glob>.+?)(?P<input>:input)?(?:\[(?P<key>[^\[\]*?]+)\])?(?:@(?P<axis>\d+))?", wanted)
         plain = match["glob"] if match else wanted
         glob = _from_the_end(network, plain)
         found = [name for name in known if fnmatchcase(name, glob)]
@@ -261,7 +269,8 @@ def _resolve(network: nn.Module, names: Iterable[str]) -> dict[str, dict[str, Pl
                 f"{', '.join(near)}."
             )
         at_input, key = bool(match and match["input"]), match["key"] if match else None
-        meant[wanted] = {name + wanted[len(plain) :]: Place(name, key, at_input) for name in found}
+        axis = int(match["axis"] or 0) if match else 0
+        meant[wanted] = {name + wanted[len(plain) :]: Place(name, key, at_input, axis) for name in found}
     return meant
 
 
