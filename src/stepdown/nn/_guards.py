@@ -42,8 +42,8 @@ def rows_message(layer: str, values: Tensor, n: int) -> str:
     return (
         f"{layer} has shape {tuple(values.shape)} for a batch of {n} rows; the first axis must be the batch. "
         "Where another axis is, as in time-first layers and hidden states, say which behind the name ('rnn@1') or make "
-        "recurrent and attention layers with batch_first=True; else name a layer behind it whose rows are the batch's, such as "
-        "the input of the head ('head:input')."
+        "recurrent and attention layers with batch_first=True; else name a layer behind it whose rows are the batch's, "
+        "such as the input of the head ('head:input')."
     )
 
 
