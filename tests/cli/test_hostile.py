@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pyarrow import feather
 
 from stepdown.cli import _guard
 from stepdown.cli._data import read_data
@@ -145,6 +146,15 @@ def test_metadata_that_pandas_cannot_read(metadata, tmp_path):
     pq.write_table(table, tmp_path / "t.parquet")
     with pytest.raises(InvalidInputError, match="can't be read as a table"):
         read_data(tmp_path / "t.parquet", "y")
+
+
+@pytest.mark.parametrize("ending", ["parquet", "feather"])
+def test_texts_of_arrow_that_are_not_utf_8(ending, tmp_path):
+    texts = pa.array([b"a", b"b\xe2"] * 20, pa.binary()).view(pa.string())
+    write = pq.write_table if ending == "parquet" else feather.write_feather
+    write(pa.table({"x": list(range(40)), "y": texts}), tmp_path / f"table.{ending}")
+    with pytest.raises(InvalidInputError, match=r"can't be read as a table.*UTF8"):
+        read_data(tmp_path / f"table.{ending}", "y")
 
 
 def test_as_many_classes_as_rows(tmp_path):

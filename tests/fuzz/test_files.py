@@ -74,6 +74,7 @@ PACKED = {
     changes=st.lists(st.tuples(st.integers(0, 10**4), st.integers(1, 255)), min_size=1, max_size=4),
     kept=st.integers(1, 100),
 )
+@example(ending=".parquet", changes=[(675, 128)], kept=100)  # a text that isn't UTF-8
 def test_files_that_have_changed_are_read_or_refused(ending, changes, kept, tmp_path):
     content = bytearray(PACKED[ending])
     for place, bits in changes:

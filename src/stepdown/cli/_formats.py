@@ -73,7 +73,7 @@ def read_blocks(path: Path, texts: Sequence[str], rows: int) -> Iterator[pd.Data
             with pyarrow.parquet.ParquetFile(path) as file:
                 _refuse_repeats(path, file.schema_arrow.names)
                 for batch in file.iter_batches(rows):
-                    yield batch.to_pandas()
+                    yield _sound(batch).to_pandas()
         else:
             frame = _READERS[kind](path, texts)
             for start in range(0, len(frame), rows):
@@ -142,14 +142,19 @@ def _read_parquet(path: Path, texts: Sequence[str]) -> pd.DataFrame:
             f"{path}: {about.num_rows:,} rows of {about.num_columns:,} columns take {size / 2**30:,.0f} GiB, more"
             " than the memory of this machine; give a part of them."
         )
-    return pd.read_parquet(path, engine="pyarrow")
+    return _sound(pyarrow.parquet.read_table(path)).to_pandas()
 
 
 def _read_feather(path: Path, texts: Sequence[str]) -> pd.DataFrame:
     table = pyarrow.feather.read_table(path)
     _refuse_repeats(path, table.column_names)
-    frame: pd.DataFrame = table.to_pandas()
-    return frame
+    return _sound(table).to_pandas()
+
+
+def _sound(rows: Any) -> Any:
+    """A table or batch of Arrow, whose texts are looked at: pandas decodes them long after they are read."""
+    rows.validate(full=True)
+    return rows
 
 
 _READERS: dict[str, Callable[[Path, Sequence[str]], pd.DataFrame]] = {

@@ -84,6 +84,10 @@ class _ParquetFile(Rows):
         for batch in self._open().iter_batches(batch_size=size, columns=list(self.columns)):
             skipped = max(0, start - at)
             if skipped < batch.num_rows:
+                try:
+                    batch.validate(full=True)  # pandas decodes texts long after they are read
+                except ValueError as error:
+                    raise InvalidInputError(f"{self.path}: rows from {at} on can't be read ({error}).") from error
                 yield at + skipped, ask(batch.slice(skipped).to_pandas())
             at += batch.num_rows
 
