@@ -2,11 +2,12 @@
 
     python -m venv --system-site-packages figs && figs/bin/pip install --no-deps imodels mlxtend tqdm six
     python -m benchmarks.tabular.tree_sum --out benchmarks/results/tree_sum.json
-    python -m benchmarks.tabular.tree_sum --sets other --out benchmarks/results/tree_sum_other.json
 
 with the Python of that environment; without imodels the way `figs` is left out. One run is one data set and seed; in it
-all ways share the teacher, a forest of 100 trees, and what it says about the rows. Runs that --out holds are kept;
---kept names a folder for rows and targets, which take most of the time, so that other students can be tried on them.
+all ways share the teacher, a forest of 100 trees, and what it says about the rows. For each of them sums of trees of
+depth 1, 2, 3 and any are fitted, from which `show` picks: one depth for all, or by the objective on the training rows,
+as `TreeSumClassifier` does from 1 to its own.
+Runs that --out holds are kept; --kept names a folder for rows and targets, which take most of the time.
 """
 
 from __future__ import annotations
@@ -14,23 +15,24 @@ from __future__ import annotations
 import argparse
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
+from itertools import product
 from pathlib import Path
 from typing import Any
 
-import joblib
 import numpy as np
-from sklearn.ensemble import RandomForestClassifier
 from sklearn.tree import DecisionTreeClassifier
 
-from benchmarks.common.keel import SUITE, WHEEL, prepared
+from benchmarks.common.keel import SUITE, WHEEL, load
 from benchmarks.common.record import read, write
-from benchmarks.tabular.targets import OTHER, targets
-from stepdown.core import TransferSet
+from benchmarks.tabular.targets import COLLECTIONS, gaps, summary, task
 from stepdown.students import TreeSumClassifier
 
+WAYS = ("labels", "one-hop", "blend", "blend and rows")
 SPLITS = 15
+DEPTHS = (1, 2, 3, None)
+PICKS = {"depth 2": (2,), "depth 3": (3,), "best of 1 to 3": (1, 2, 3), "best of all": DEPTHS}
 MOST_TEST_ROWS = 4000  # FIGS asks its rows one by one
 
 
@@ -40,23 +42,18 @@ def figs(X: Any, y: Any) -> Any:
     return FIGSClassifier(max_rules=SPLITS, random_state=0).fit(X, y)
 
 
-def task(name: str, rows: int, seed: int) -> dict[str, Any]:
-    """Rows, and what each way says about them: X, soft targets, classes and weights."""
-    X, y, X_test, y_test = prepared(name, n_train=rows, seed=seed)
-    X_test, y_test = X_test[:MOST_TEST_ROWS], y_test[:MOST_TEST_ROWS]
-    teacher = RandomForestClassifier(100, random_state=seed).fit(X, y)
-    told, _ = targets(teacher, TransferSet.for_classification(X, y), seed)
-    ways = {way: (data.X, data.soft_targets(), data.classes, data.weights()) for way, data in told.items()}
-    return {"train": (X, y), "test": (X_test, y_test), "teacher": teacher.score(X_test, y_test), "ways": ways}
+class GrownOnce(TreeSumClassifier):
+    """Under its own limit of depth only."""
+
+    def _depths(self, n_rows: int) -> list[int | None]:
+        return [self.max_depth]
 
 
 def one_run(name: str, rows: int, seed: int, kept: Path | None) -> dict[str, Any]:
     warnings.simplefilter("ignore")
-    file = None if kept is None else kept / f"{name}_{rows}_{seed}.joblib"
-    found = joblib.load(file) if file is not None and file.exists() else task(name, rows, seed)
-    if file is not None and not file.exists():
-        joblib.dump(found, file)
+    found = task(name, rows, seed, kept)
     (X, y), (X_test, y_test) = found["train"], found["test"]
+    X_test, y_test = X_test[:MOST_TEST_ROWS], y_test[:MOST_TEST_ROWS]
     test, seconds = {"teacher": found["teacher"]}, {}
 
     def tried(way: str, fit: Callable[[], Any]) -> Any:
@@ -71,42 +68,56 @@ def one_run(name: str, rows: int, seed: int, kept: Path | None) -> dict[str, Any
         tried("figs", lambda: figs(X, y))
     except ImportError:
         warnings.warn("imodels isn't installed: no figs", stacklevel=2)
-    for way, told in found["ways"].items():
-        model = tried(f"sum, {way}", lambda told=told: TreeSumClassifier(SPLITS).fit_soft(*told))
+    objectives = {}
+    for way in WAYS:
+        data = found["sets"][way]
+        told = (data.X, data.soft_targets(), data.classes, data.weights())
+        for depth in DEPTHS:
+            name_of = f"{way}, depth {depth}"
+            model = tried(name_of, lambda told=told, depth=depth: GrownOnce(SPLITS, max_depth=depth).fit_soft(*told))
+            objectives[name_of] = objective(model, *told)
     return {
         "data": name, "rows": rows, "seed": seed, "n_train": len(y), "n_classes": len(np.unique(y)),
-        "trees": len(model.trees_),
+        "objective": objectives,
         "test": {way: round(float(score), 5) for way, score in test.items()},
         "seconds": {way: round(value, 3) for way, value in seconds.items()},
     }  # fmt: skip
 
 
-def gaps(runs: Sequence[dict[str, Any]], way: str, against: str) -> dict[str, float]:
-    """Points over another way, by data set."""
-    sets = sorted({run["data"] for run in runs})
-    return {
-        name: float(np.mean([100 * (r["test"][way] - r["test"][against]) for r in runs if r["data"] == name]))
-        for name in sets
-    }
+def objective(model: TreeSumClassifier, X: Any, Q: Any, classes: Any, weight: Any) -> float:
+    """What a fit makes small: the log-loss and half the squared points of the leaves."""
+    loss = -float(weight @ (Q * np.log(np.clip(model.predict_proba(X), 1e-12, 1))).sum(axis=1))
+    return loss + 0.5 * sum(float((tree.value[tree.children_left < 0] ** 2).sum()) for tree in model.trees_)
+
+
+def picked(run: dict[str, Any]) -> dict[str, Any]:
+    """The run, with the sum of each way that each rule picks."""
+    test = {way: score for way, score in run["test"].items() if way not in run["objective"]}
+    for way in dict.fromkeys(name.rpartition(",")[0] for name in run["objective"]):
+        for rule, depths in PICKS.items():
+            names = [f"{way}, depth {depth}" for depth in depths]
+            test[f"sum, {way}, {rule}"] = run["test"][min(names, key=run["objective"].__getitem__)]
+    return {**run, "test": test}
 
 
 def show(runs: list[dict[str, Any]]) -> None:
-    """Points over FIGS, or the sum on labels without it: mean over sets, its standard error, worst and best set."""
+    """Points over FIGS, or the tree without it, and over depth 3: mean over sets, its error, worst and best set."""
+    runs = [picked(run) for run in runs]
     for rows in sorted({run["rows"] for run in runs}):
-        mine = [run for run in runs if run["rows"] == rows]
-        against = "figs" if all("figs" in run["test"] for run in mine) else "sum, labels"
-        two = {run["data"] for run in mine if run["n_classes"] == 2}
-        print(f"\nat most {rows} rows: {len({r['data'] for r in mine})} sets, {len(mine)} runs; points over {against}")
-        for way in mine[0]["test"]:
-            found = gaps(mine, way, against)
-            all_gaps = np.array(list(found.values()))
-            error = all_gaps.std(ddof=1) / np.sqrt(len(all_gaps)) if len(all_gaps) > 1 else float("nan")
-            few = np.mean([gap for name, gap in found.items() if name in two]) if two else float("nan")
-            seconds = np.median([run["seconds"].get(way, 0.0) for run in mine])
+        for title in (True, False):
+            mine = [run for run in runs if run["rows"] == rows and (run["data"] in SUITE) == title]
+            if not mine:
+                continue
+            against = "figs" if all("figs" in run["test"] for run in mine) else "tree of depth 4"
             print(
-                f"  {way:<22} {all_gaps.mean():+6.2f} ± {error:.2f}  two classes {few:+6.2f}"
-                f"  worst {all_gaps.min():+5.1f}  best {all_gaps.max():+5.1f}  {seconds:6.2f} s"
+                f"\n{'suite' if title else 'other sets'}, at most {rows} rows: {len({r['data'] for r in mine})} sets",
+                end="",
             )
+            print(f", {len(mine)} runs; points over {against}, over depth 3")
+            for way in mine[0]["test"]:
+                base = way.rpartition(",")[0] + ", depth 3"
+                more = summary(list(gaps(mine, way, base).values())) if base in mine[0]["test"] else ""
+                print(f"  {way:<50} {summary(list(gaps(mine, way, against).values()))}  {more}")
 
 
 def versions() -> dict[str, str]:
@@ -122,20 +133,19 @@ def versions() -> dict[str, str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--sets", nargs="*", default=["suite"], help="names, or suite, or other")
-    parser.add_argument("--rows", type=int, default=300)
-    parser.add_argument("--seeds", nargs="*", type=int, default=[0, 1, 2])
+    parser.add_argument("--sets", nargs="*", default=list(COLLECTIONS), help="names, or suite, other, further")
+    parser.add_argument("--rows", nargs="*", type=int, default=[300, 1000])
+    parser.add_argument("--seeds", nargs="*", type=int, default=[10, 11])
     parser.add_argument("--kept", type=Path)
     args = parser.parse_args()
-    named = {"suite": SUITE, "other": OTHER}
-    names = [name for asked in args.sets for name in named.get(asked, [asked])]
+    names = [name for asked in args.sets for name in COLLECTIONS.get(asked, [asked])]
     runs: list[dict[str, Any]] = read(args.out)["runs"] if args.out.exists() else []
     done = {(run["data"], run["rows"], run["seed"]) for run in runs}
-    for seed in args.seeds:
-        for name in names:
-            if (name, args.rows, seed) not in done:
-                runs.append(one_run(name, args.rows, seed, args.kept))
-                write(args.out, {"data": WHEEL, "versions": versions(), "runs": runs})
+    for seed, rows, name in product(args.seeds, args.rows, names):
+        # At 1,000 rows only sets that hold clearly more than 300.
+        if (name, rows, seed) not in done and (rows == 300 or len(load(name)[1]) >= 600):
+            runs.append(one_run(name, rows, seed, args.kept))
+            write(args.out, {"data": WHEEL, "versions": versions(), "runs": runs})
     show(runs)
 
 

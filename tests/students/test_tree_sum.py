@@ -1,8 +1,10 @@
 """Sums of small trees: what they learn, and that they are the best of their kind where that can be worked out."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
-from sklearn.datasets import load_breast_cancer, load_iris
+from sklearn.datasets import load_breast_cancer, load_iris, make_classification
 from sklearn.metrics import log_loss
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -111,6 +113,20 @@ def test_soft_targets_are_learned_as_rows_of_each_class_would_be():
     hard = TreeSumClassifier(max_splits=6).fit(rows, labels, Q.ravel())
     np.testing.assert_allclose(soft.predict_proba(X), hard.predict_proba(X), atol=0.01)
     assert [tree.feature.tolist() for tree in soft.trees_] == [tree.feature.tolist() for tree in hard.trees_]
+
+
+@pytest.mark.parametrize("seed", [0, 2, 4])
+def test_more_depth_is_never_worse_on_the_rows(seed):
+    """Greedy growth alone is, at these seeds."""
+    X, y = make_classification(120, 5, n_informative=4, n_redundant=0, flip_y=0.1, random_state=seed)
+
+    def objective(max_depth):
+        model = TreeSumClassifier(6, max_depth=max_depth).fit(X, y)
+        points = np.concatenate([tree.value[tree.children_left < 0] for tree in model.trees_])
+        return len(y) * log_loss(y, model.predict_proba(X)) + 0.5 * (points**2).sum()
+
+    values = [objective(depth) for depth in (1, 2, 3, None)]
+    assert all(after <= before + 0.05 for before, after in pairwise(values)), "but for rounding of the points"
 
 
 @pytest.mark.parametrize("seed", range(3))

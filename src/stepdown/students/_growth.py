@@ -151,7 +151,9 @@ class Growth:
             scores[leaf.rows] += leaf.value
         return scores
 
-    def _objective(self, scores: Floats) -> float:
+    def objective(self, scores: Floats | None = None) -> float:
+        """What is made small, at these scores or those of the trees."""
+        scores = self._scores() if scores is None else scores
         penalty = sum(float(leaf.value @ leaf.value) for leaf in self._all_leaves())
         return float(self.loss.of_rows(scores, slice(None)).sum()) + 0.5 * self.ridge * penalty
 
@@ -257,12 +259,12 @@ class Growth:
     def _settle(self, passes: int = 6) -> float:
         """Choose each split anew while all others stand, and fit the leaves, until neither helps; the objective."""
         scores = self._fit_leaves(5)
-        value = self._objective(scores)
+        value = self.objective(scores)
         for _ in range(passes):
             if not self._choose_again(scores):
                 break
             scores = self._fit_leaves(3)
-            before, value = value, self._objective(scores)
+            before, value = value, self.objective(scores)
             if before - value <= ENOUGH * abs(value):
                 break
         return value

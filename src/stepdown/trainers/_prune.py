@@ -83,12 +83,12 @@ def _raise(tree: FlatTrees, leaves: Ints, X: Rows, counted: NDArray[np.bool_], i
 
 
 def _is_sure(won: Floats, margin: float) -> bool:
-    """Whether a sum over rows is more than so many standard errors above nothing."""
-    n, total = len(won), float(won.sum())
-    if n < 2 or total <= 0:
-        return False
-    variance = max(float(won @ won) - total * total / n, 0.0) * n / (n - 1)
-    return total > margin * np.sqrt(variance)
+    """Whether a sum over rows is more than so many standard errors above nothing.
+
+    The error is that of the sum were each row as likely to lose what it wins. Their spread about their own mean would
+    make few rows sure that agree, as soft targets of neighbours do.
+    """
+    return float(won.sum()) > margin * float(np.sqrt(won @ won))
 
 
 def shorten(tree: FlatTrees, leaves: Ints, X: Rows, counted: NDArray[np.bool_]) -> None:

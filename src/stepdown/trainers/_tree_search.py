@@ -130,10 +130,11 @@ class TreeSearch(Trainer):
     ----------
     effort : {"quick", "default", "thorough"} or Effort
         A name, or numbers of one's own.
-    prune : float, default=1.5
+    prune : float, default=1.75
         A branch stays where its rows win more than so many standard errors of their sum over the leaf that could stand
-        in its place, in the objective or in the squared distance of its probabilities from the targets. The first
-        question always stays. 0 cuts nothing; the result then is never worse than the plain fit on the objective.
+        in its place, in the objective or in the squared distance of its probabilities from the targets. The error is
+        the root of the sum of squares, so that n rows are never surer than the root of n, however much they agree. The
+        first question always stays. 0 cuts nothing; the result then is never worse than the plain fit on the objective.
 
     References
     ----------
@@ -151,7 +152,7 @@ class TreeSearch(Trainer):
     (2, True)
     """
 
-    def __init__(self, effort: str | Effort = "default", prune: float = 1.5) -> None:
+    def __init__(self, effort: str | Effort = "default", prune: float = 1.75) -> None:
         self.effort = effort
         self.prune = prune
 
