@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from sklearn.ensemble import GradientBoostingClassifier
+from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingClassifier
 from sklearn.linear_model import LinearRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, PolynomialFeatures, StandardScaler
@@ -19,7 +19,9 @@ X, Y = np.arange(12.0).reshape(6, 2), np.arange(6.0)
     [
         (DecisionTreeRegressor(), np.c_[Y, Y], "one output, got 2"),
         (LinearRegression(), np.c_[Y, -Y], "one output"),
-        (GradientBoostingClassifier(n_estimators=2), Y > 2, "GradientBoostingClassifier"),
+        (HistGradientBoostingClassifier(max_iter=2), Y > 2, "HistGradientBoostingClassifier"),
+        (GradientBoostingClassifier(n_estimators=2, loss="exponential"), Y > 2, "exponential loss"),
+        (GradientBoostingClassifier(n_estimators=2, init="zero"), Y > 2, "init=None"),
         (make_pipeline(PolynomialFeatures(), LinearRegression()), Y, "PolynomialFeatures"),
         (make_pipeline(FunctionTransformer(np.abs), LinearRegression()), Y, "FunctionTransformer"),
     ],
