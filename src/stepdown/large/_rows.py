@@ -169,7 +169,7 @@ class _RayDataset(_Partitions):
             self.parts = dataset.to_pandas_refs()
         finally:
             context.preserve_order = kept
-        measure = ray.remote(len)
+        measure = ray.remote(_length)
         self.sizes = ray.get([measure.remote(part) for part in self.parts])
         self.n_rows = sum(self.sizes)
         self._take(ray.get(self.parts[0]).iloc[:0], drop)
@@ -233,6 +233,10 @@ class Numbers:
 
 def _itself(block: Any) -> Any:
     return block
+
+
+def _length(part: Any) -> int:
+    return len(part)
 
 
 def _call(ask: Callable[[Any, int], Any], part: Any, skipped: int) -> Any:
