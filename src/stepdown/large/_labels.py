@@ -54,6 +54,7 @@ def labelled(rows: Rows, asked: Labelling, store: Store, size: int) -> tuple[NDA
         np.lib.format.open_memmap(store.folder / f"{name}.npy", mode, kind, shape)
         for name, (shape, kind) in shapes.items()
     )
+    log.info("labelled %d of %d rows", done, rows.n_rows, extra={"progress": (0, rows.n_rows - done)})
     for start, (code, answer) in rows.each(asked, size, done):
         stop = start + len(answer)
         codes[:, start:stop], answers[start:stop] = code, answer
