@@ -370,7 +370,7 @@ def process(folder, *arguments):
 
 def test_a_real_process_and_its_warnings_without_the_source(table, tmp_path):
     # A student that is larger than its teacher.
-    models = ["--teacher", "forest:n_estimators=3,max_depth=2", "--student", "tree:max_depth=5"]
+    models = ["--teacher", "forest:n_estimators=1,max_depth=1", "--student", "tree:max_depth=5", "--search", "one-hop"]
     done = process(tmp_path, "run", table, "--target", "churn", *models, "--out", "out")
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "out" / "student.skops").is_file()
