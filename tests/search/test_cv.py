@@ -94,8 +94,8 @@ def test_what_gives_no_folds_is_refused(cv, message) -> None:
 @pytest.mark.filterwarnings("ignore::stepdown.core.SignalWarning")
 @pytest.mark.parametrize("method", [KD(), ConfWeight(), SRatio(), ModelCompression()], ids=repr)
 def test_folds_of_the_teacher_are_made_at_a_time(method, monkeypatch) -> None:
-    jobs, parallel = [], _signals.Parallel
-    monkeypatch.setattr(_signals, "Parallel", lambda n_jobs: jobs.append(n_jobs) or parallel(n_jobs=1))
+    jobs, run = [], _signals.side_by_side
+    monkeypatch.setattr(_signals, "side_by_side", lambda f, calls, n_jobs: jobs.append(n_jobs) or run(f, calls, 1))
     two = chain(methods=method, n_jobs=2, search=Fixed("one-hop")).fit(X, Y)
     assert 2 in jobs
     jobs.clear()

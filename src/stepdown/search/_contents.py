@@ -85,7 +85,7 @@ def check_columns(X: Any, roles: Sequence[tuple[str, Any]]) -> None:
                 check_array(plain, ensure_all_finite="allow-nan" if tags.allow_nan else True, **as_numbers)
             if plain is X and categories:  # scikit-learn's check of a data frame leaves them out
                 check_array(np.asarray(X[categories]), ensure_all_finite="allow-nan", **as_numbers)
-        except (ValueError, TypeError) as error:  # the latter for periods and the like
+        except ValueError as error:
             if model is not bare and _answers(model, X):
                 continue
             said = " ".join(str(error).split()).partition(" does not accept missing values")[0].rstrip(".")

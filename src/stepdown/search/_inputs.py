@@ -60,10 +60,10 @@ def check_rows(
     is_frame = hasattr(X, "columns")
     if is_frame:
         _check_feature_names(owner, X, reset=True)
-    if np.ndim(y) == 2 and np.shape(y)[1] > 1:
+    shape = np.asarray(y).shape
+    if len(shape) == 2 and shape[1] > 1:
         raise InvalidInputError(
-            f"y has {np.shape(y)[1]} columns, and a chain has one target; fit one chain a column. y should be a 1d "
-            "array."
+            f"y has {shape[1]} columns, and a chain has one target; fit one chain a column. y should be a 1d array."
         )
     kind = getattr(y, "dtype", None)
     if getattr(kind, "kind", None) in ("i", "u") and not isinstance(kind, np.dtype) and not y.hasnans:

@@ -1,7 +1,7 @@
-"""Methods between networks that are published, and of which no benchmark of ours says what they bring.
+"""Methods between networks that are published, and that no benchmark of ours has ahead of `KD` or of labels alone.
 
 They keep the contract of the others and are tested like them. A method moves into `stepdown.nn` when a committed
-benchmark has it ahead of `KD` or of labels alone.
+benchmark says otherwise.
 """
 
 from ._at import AT
