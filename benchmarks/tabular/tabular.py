@@ -2,7 +2,8 @@
 
     python -m benchmarks.tabular.tabular --out benchmarks/results/tabular.json
     python -m benchmarks.tabular.tabular --out benchmarks/results/default.json --sets suite other further \
-        --teachers forest --students "tree of depth 4" --conditions clean
+        --teachers forest --students "tree of depth 4" --conditions clean --seeds 2
+    ... the same with --sizes 300 --conditions "frozen, 20 % label noise" --seeds 1
 
 One run is one data set, size, teacher, student, condition and seed; inside it every way shares the fitted teacher and
 its signals, and all but "plain" share the student's trainer. What is written: one row a run with the test
