@@ -384,8 +384,9 @@ def elsewhere(record: dict[str, Any]) -> str:
         return " and ".join(f"{number(value['mean'])} ± {value['std_error']:.2f}" for value in both)
 
     return (
-        "**On other sets less of it is left.** All of the above is from the sets that the recipes were designed on. With"
-        f" drawn training rows, at most 300, a {TREE} under a frozen teacher and a fifth of the labels drawn anew, on the"
+        "**On other sets less of it is left.** All of the above is from the sets that the recipes were designed on."
+        f" With drawn training rows, at most 300, a {TREE} under a frozen teacher and a fifth of the labels drawn"
+        " anew, on the"
         f" {found['suite']['sets']} sets of the suite and on {found['others']['sets']} others: bridge − one-hop"
         f" {gap('multihop - one-hop')}, against one hop with the same further rows {gap('multihop - one-hop-rows')},"
         f" against the bridge without the teacher {gap('multihop - control')}; the default − labels alone"
