@@ -15,6 +15,7 @@ from sklearn.ensemble import (
     StackingClassifier,
     VotingClassifier,
 )
+from sklearn.feature_selection import RFE, SelectKBest
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import FixedThresholdClassifier, GridSearchCV, TunedThresholdClassifierCV
@@ -28,7 +29,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from stepdown import KD, MultihopClassifier
 from stepdown.core import NotSupportedError, TransferSet
-from stepdown.learners import complexity, grades, peel, supports_weight, with_final
+from stepdown.learners import complexity, fit_to, grades, peel, supports_weight, with_final
 from stepdown.trainers import PlainFit, trainer_for
 
 X, y = load_iris(return_X_y=True)
@@ -81,6 +82,17 @@ def test_another_learner_is_put_behind_all_steps():
 @pytest.mark.parametrize("learner", [DecisionTreeClassifier(max_depth=2), MLPClassifier((5,), max_iter=400)])
 def test_what_is_frozen_needs_no_trainer_of_its_own(learner):
     assert isinstance(trainer_for(FrozenEstimator(learner)), PlainFit)
+
+
+@pytest.mark.parametrize("step", [RFE(LogisticRegression(), n_features_to_select=2), SelectKBest(k=2)], ids=repr)
+def test_steps_that_learn_from_labels_know_a_class_that_is_nowhere_the_likeliest(step):
+    share = np.where(y == 2, 0.4, 0.02)
+    rare = TransferSet(X, np.column_stack([1 - share, share]), classes=np.array(["no", "yes"]))
+    model = fit_to(make_pipeline(step, LogisticRegression()), rare)
+    assert list(model.classes_) == ["no", "yes"]
+    assert model[0].get_support()[2:].all()  # petals tell the third kind, and so they tell the rare class
+    kept = rare.labels()
+    assert set(kept) == {"no"}
 
 
 PLAIN = DecisionTreeClassifier(max_depth=2)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn import get_config
 from sklearn.base import BaseEstimator, clone, is_classifier, is_regressor
 from sklearn.ensemble import StackingClassifier, StackingRegressor, VotingClassifier, VotingRegressor
@@ -107,7 +108,7 @@ def fit_steps(pipeline: Pipeline, data: TransferSet) -> TransferSet:
         return data
     if not any(resamples(step) for _, step in before):
         head = pipeline[:-1]
-        X = head.fit_transform(data.X, data.labels())
+        X = head.fit_transform(data.X, _labels_of_every_class(data))
         pipeline.steps = [*head.steps, last]  # with ``memory`` these are not the ones that went in
         return data.replace(X=X, X_unlabeled=None)
     data = data.replace(X_unlabeled=None)
@@ -115,8 +116,20 @@ def fit_steps(pipeline: Pipeline, data: TransferSet) -> TransferSet:
         if resamples(step):
             data = _resampled(step, data)
         elif step is not None and step != "passthrough":
-            data = data.replace(X=step.fit_transform(data.X, data.labels()))
+            data = data.replace(X=step.fit_transform(data.X, _labels_of_every_class(data)))
     return data
+
+
+def _labels_of_every_class(data: TransferSet) -> NDArray[Any]:
+    """Labels for steps that learn from them: a rare class that is nowhere the likeliest has its likeliest rows."""
+    labels = data.labels()
+    if not data.is_soft:
+        return labels
+    Q = data.soft_targets()
+    for place in np.setdiff1d(np.flatnonzero(Q.sum(axis=0)), data.label_index()):
+        likeliest = np.argsort(-Q[:, place], kind="stable")[: max(1, round(Q[:, place].sum()))]
+        labels[likeliest] = data.classes[place]  # type: ignore[index]
+    return labels
 
 
 def _resampled(sampler: Any, data: TransferSet) -> TransferSet:
