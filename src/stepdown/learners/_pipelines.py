@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from sklearn import get_config
 from sklearn.base import BaseEstimator, clone, is_classifier, is_regressor
 from sklearn.ensemble import StackingClassifier, StackingRegressor, VotingClassifier, VotingRegressor
-from sklearn.ensemble._bagging import BaseBagging
+from sklearn.ensemble._bagging import BaseBagging, _generate_bagging_indices
 from sklearn.feature_selection import SelectorMixin, VarianceThreshold
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection._search import BaseSearchCV
@@ -259,7 +260,7 @@ def supports_weight(estimator: Any) -> bool:
     if get_config()["enable_metadata_routing"] and _routes(final):
         return _routes_weights(final)
     if has_fit_parameter(final, "sample_weight") or isinstance(final, _HAND_WEIGHTS_ON):
-        draws = isinstance(final, BaseBagging)  # rows by their weight, whatever learns from them
+        draws = isinstance(final, BaseBagging) and _BAGS_DRAW_BY_WEIGHT  # whatever learns from the rows
         return all(
             supports_weight(part) and not peel(part).is_network and (draws or not isinstance(part, Pipeline))
             for part in inner
@@ -284,6 +285,7 @@ def _routes_weights(router: Any) -> bool:
     return bool(get_routing_for_object(router).consumes("fit", ["sample_weight"]))
 
 
+_BAGS_DRAW_BY_WEIGHT = "sample_weight" in signature(_generate_bagging_indices).parameters
 # Their ``fit`` names no weights and hands them on all the same; others that take any keyword want metadata routing.
 _HAND_WEIGHTS_ON = (BaseSearchCV, VotingClassifier, VotingRegressor, StackingClassifier, StackingRegressor)
 
