@@ -12,6 +12,7 @@ from sklearn.tree import BaseDecisionTree, DecisionTreeClassifier
 from stepdown import Fixed, MultihopClassifier, MultihopRegressor, Queried, compare, ship
 from stepdown.core import InvalidInputError, NotSupportedError
 from stepdown.learners import complexity, peel
+from stepdown.search import Gate
 from stepdown.students import AutoStudentClassifier, AutoStudentRegressor, TreeSumClassifier
 
 FOREST = RandomForestClassifier(15, random_state=0)
@@ -108,6 +109,35 @@ def test_the_verdict_is_about_the_kind_that_ships():
     X, y = parity(120)
     verdict = compare(MultihopClassifier(FOREST, "auto", search=Fixed("labels")), X, y, cv=2)
     assert {"labels", "chosen"} <= {row["way"] for row in verdict.ways}
+
+
+@pytest.fixture(scope="module")
+def judged():
+    """A line ships; the tree that stands in for it in the search is far worse."""
+    X = rows()
+    y = X @ [3, -3, 2, -2, 1, 0] > 0
+    return fitted(X, y, AutoStudentClassifier(max_rules=6), search="auto"), X, y
+
+
+def test_what_is_reported_is_about_the_kind_that_ships(judged):
+    """Not about the tree that stood for it while the way was searched."""
+    model, X, y = judged
+    chosen = next(row for row in model.comparison_ if row["chosen"])
+    kind = next(row for row in model.kinds_ if row["chosen"])
+    assert kind["kind"] == "linear"
+    assert chosen["score"] == kind["score"] == model.chain_[-1].score
+    held = model.held_out_
+    assert np.mean(held.answers[held.ways["chosen"]].argmax(axis=1) == y[held.rows]) == pytest.approx(kind["score"])
+    labels = next(row for row in model.comparison_ if row["way"] == "labels")
+    assert labels["score"] > 0.9  # a line on labels; trees of depth 2 are not
+    assert "linear" in ship.report(model).headline or "coefficients" in ship.report(model).headline
+
+
+def test_the_way_that_is_best_for_the_kind_replaces_that_of_the_stand_in():
+    X = rows()
+    y = X @ [3, -3, 2, -2, 1, 0] > 0
+    model = fitted(X, y, AutoStudentClassifier(max_rules=6), search=Gate(margin=0))
+    assert max(row["score"] for row in model.comparison_) == model.chain_[-1].score
 
 
 @pytest.mark.parametrize(

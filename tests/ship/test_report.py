@@ -213,6 +213,7 @@ def test_the_headline_of_the_issue():
         ([pair("teacher", -0.01, -0.03, 0.01, "undecided"), BASE], "no measurable difference from the forest"),
         ([BASE, pair("untaught", 0.02, 0.01, 0.03, "better")], "the teacher added 2.0"),
         ([BASE, pair("untaught", -0.02, -0.03, -0.01, "worse")], "the teacher cost 2.0"),
+        ([BASE, pair("untaught", 0.0, 0.0, 0.0, "same")], "the teacher made no difference."),
         ([BASE, pair("taught", 0.02, 0.01, 0.03, "better")], "students that it taught were worse"),
         ([BASE, pair("plain", 0.0, 0.0, 0.0, "no practical difference")], "the same as a plain tree"),
         ([], "was not measured"),

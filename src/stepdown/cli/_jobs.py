@@ -156,8 +156,6 @@ def _run(
         show(f"{shipped_line(best)}\n")
     if "queries" in summary:
         show(f"{queries_line(summary['queries'])}\n")
-    if hasattr(estimator, "kinds_"):
-        show(f"Kinds of student, validated:\n{estimator.kinds_}\n")
     show(f"{shortened((folder / 'student.txt').read_text(encoding='utf-8'))}\n")
     _name_files(folder)
     code = f", or stepdown export {folder} --to sql" if exportable(shipped) else ""

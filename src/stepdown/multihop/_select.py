@@ -11,14 +11,11 @@ from sklearn.utils.validation import check_is_fitted
 from stepdown.core import InvalidInputError, Table
 from stepdown.learners import Complexity, cast_rows, complexity, latency
 from stepdown.oracle import Queried
-from stepdown.search._search import Choice
+from stepdown.search._search import KINDS, Choice
 from stepdown.search._task import Task, Trained, Way
 from stepdown.search._validate import WayScores
 
 Scored = tuple[float, float]
-
-# Kinds of ways whose students are kept, one each.
-KINDS = ("plain", "labels", "one-hop", "one-hop-rows", "multihop", "control")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +85,7 @@ def rungs_of(problem: Task, choice: Choice, chosen: Trained) -> list[Rung]:
         if score is not None and known is not None and score > known:
             best[way.name] = (way, score)
     rungs = [_rung(problem, way, name, problem.lead_up(way)[1][-1].model, score) for name, (way, score) in best.items()]
-    if choice.kinds is not None:  # the other ways were scored with the tree that stands in
+    if choice.kinds is not None:
         for place, (name, task, way) in enumerate(zip(*choice.kinds[:3], strict=True)):
             model = chosen.model if way is choice.way else task.train(way).model
             rungs.append(_rung(task, way, f"student, {name}", model, _scored(choice.kinds.scores, place)))

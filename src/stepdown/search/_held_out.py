@@ -10,11 +10,9 @@ from numpy.typing import NDArray
 from stepdown.core import TransferSet
 from stepdown.oracle import Queried
 
-from ._search import Choice
+from ._search import KINDS, Choice
 from ._task import Task
 from ._validate import Validation, said_of
-
-KINDS = ("plain", "labels", "one-hop", "one-hop-rows", "multihop", "control")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

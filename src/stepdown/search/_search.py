@@ -23,6 +23,9 @@ from ._validate import Validation, WayScores
 
 log = logging.getLogger("stepdown")
 
+KINDS = ("plain", "labels", "one-hop", "one-hop-rows", "multihop", "control")
+"""Of ways, in the order of reports."""
+
 FORMER_SLUGS = {
     "simple alone": "plain",
     "simple + trainer": "labels",

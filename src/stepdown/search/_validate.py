@@ -125,6 +125,7 @@ class Validation:
         """The same folds, and what was made in them, for another student; on disk there is only the first one's."""
         other = copy(self)
         other.problem = replace(self.problem, student=student, store=None)
+        other.said, other.bytes = {}, {}
         places = range(len(self.splits))
         other._parts = {place: replace(self.part(place), student=student, store=None) for place in places}
         return other

@@ -87,6 +87,8 @@ def _apart(row: Mapping[str, Any], other: str, scale: Scale) -> str:
 
 
 def _teacher_added(row: Mapping[str, Any], scale: Scale) -> str:
+    if row["low"] == row["high"] == 0:
+        return "the teacher made no difference"
     if row["low"] <= 0 <= row["high"]:
         return f"the teacher added nothing measurable ({_signed(row, scale)})"
     return f"the teacher {'added' if row['difference'] > 0 else 'cost'} {_amount(row, scale)} {_ends(row, scale)}"
@@ -96,6 +98,8 @@ def _teacher_not_used(row: Mapping[str, Any], scale: Scale) -> str:
     """Of the student's difference to the same student, taught."""
     turned = {"difference": -row["difference"], "low": -row["high"], "high": -row["low"]}
     why = "students that it taught were not measurably better"
+    if row["low"] == row["high"] == 0:
+        return "the teacher is not used: students that it taught were as good"
     if row["low"] > 0:
         why = "students that it taught were worse"
     elif row["high"] < 0:

@@ -92,10 +92,11 @@ def _measured(summary: Mapping[str, Any]) -> Iterator[Content]:
         yield "Measured on held-out rows that chose nothing; brackets hold 95 % intervals. "
     elif found:
         n_rows = count(found["n_rows"])
+        quick = "" if summary.get("kinds") else " and a quicker training"
         yield {
             "validation": f"Measured on {n_rows} training rows, each answered by models made without it"
-            f" ({many(found.get('n_folds', 2), 'fold')}). Students there had fewer rows and a quicker training than the"
-            " one that ships, and the same rows chose the way: “stepdown compare” measures on rows that chose none. ",
+            f" ({many(found.get('n_folds', 2), 'fold')}). Students there had fewer rows{quick} than the one that ships,"
+            " and the same rows chose the way: “stepdown compare” measures on rows that chose none. ",
             "new rows": f"Measured on {n_rows} rows that were given for this report. ",
         }.get(found["source"], f"Measured on {n_rows} training rows, which flatters every model. ")
         same = ", which allow for folds that learn from the same rows" if found["source"] == "validation" else ""
@@ -150,8 +151,8 @@ def _chain(summary: Mapping[str, Any], drawn: Mapping[str, Table]) -> list[Conte
         took = f", {seconds(row['seconds'])}" if row.get("seconds") is not None else ""
         items.append(tag("li", tag("b", str(row["name"])), f"{named}{took}", cls="model"))
     parts: list[Content] = [tag("ol", items, cls="chain")] if items else []
-    titles = ("Validated on training rows (differences to labels)", "Models of the search")
-    shown = [table_of(drawn[title]) for title in titles if title in drawn]
+    titles = ("Validated on training rows", "Kinds of student", "Models of the search")
+    shown = [table_of(table) for title, table in drawn.items() if title.startswith(titles)]
     return [*parts, *shown, _ways(summary.get("validation") or summary.get("ways") or ())]
 
 

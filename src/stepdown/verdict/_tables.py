@@ -79,6 +79,8 @@ def tables(summary: Mapping[str, Any]) -> Iterator[Table]:
         yield _comparisons(summary["comparisons"], scale)
     if summary.get("validation"):
         yield _validation(summary["validation"], scale)
+    if summary.get("kinds"):
+        yield _kinds(summary["kinds"], scale)
     if summary.get("chain"):
         yield _chain(summary["chain"], scale)
     if summary.get("rungs"):
@@ -129,9 +131,23 @@ def _percent(probability: float | None) -> str:
 
 
 def _validation(rows: list[Mapping[str, Any]], scale: Scale) -> Table:
-    body = tuple(
+    head = ("way (* chosen)", scale.scorer, "s.e.", "difference", "s.e.")
+    title = "Validated on training rows (differences to labels)"
+    note = BIASED if any(is_biased(row) for row in rows) else ""
+    return Table(title, head, _scored(rows, "way", scale), frozenset({1, 2, 3, 4}), note)
+
+
+def _kinds(rows: list[Mapping[str, Any]], scale: Scale) -> Table:
+    head = ("kind (* chosen)", scale.scorer, "s.e.", "difference", "s.e.")
+    title = f"Kinds of student (differences to {rows[0]['kind']})"
+    note = f"{rows[0]['kind']} is left only for what is better by more than the noise of the comparison."
+    return Table(title, head, _scored(rows, "kind", scale), frozenset({1, 2, 3, 4}), note)
+
+
+def _scored(rows: list[Mapping[str, Any]], name: str, scale: Scale) -> tuple[tuple[str, ...], ...]:
+    return tuple(
         (
-            f"{row['way']}{' †' if is_biased(row) else ''}{' *' if row.get('chosen') else ''}",
+            f"{row[name]}{' †' if is_biased(row) else ''}{' *' if row.get('chosen') else ''}",
             scale.value(row.get("score")),
             scale.spread(row.get("std_error")),
             scale.difference(row.get("difference")),
@@ -139,10 +155,6 @@ def _validation(rows: list[Mapping[str, Any]], scale: Scale) -> Table:
         )
         for row in rows
     )
-    head = ("way (* chosen)", scale.scorer, "s.e.", "difference", "s.e.")
-    title = "Validated on training rows (differences to labels)"
-    note = BIASED if any(is_biased(row) for row in rows) else ""
-    return Table(title, head, body, frozenset({1, 2, 3, 4}), note)
 
 
 def _chain(rows: list[Mapping[str, Any]], scale: Scale) -> Table:
