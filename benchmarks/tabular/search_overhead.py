@@ -30,8 +30,7 @@ from stepdown.core import RefitOnLabels
 from stepdown.learners import BaggedTreesClassifier, _grades, _signals
 from stepdown.methods import _base, _reweighting
 from stepdown.multihop import _select
-from stepdown.search import Gate, _validate
-from stepdown.search import _store as _resume
+from stepdown.search import Gate, _store as _resume, _validate
 from stepdown.trainers import PlainFit, TreeSearch
 
 SEARCHES = {"Gate()": Gate(), "DynamicProgramming()": DynamicProgramming()}

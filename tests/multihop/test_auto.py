@@ -121,7 +121,7 @@ def judged():
 
 def test_what_is_reported_is_about_the_kind_that_ships(judged):
     """Not about the tree that stood for it while the way was searched."""
-    model, X, y = judged
+    model, _X, y = judged
     chosen = next(row for row in model.comparison_ if row["chosen"])
     kind = next(row for row in model.kinds_ if row["chosen"])
     assert kind["kind"] == "linear"

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from stepdown.nn import CriticalPeriod, Phases
-from stepdown.nn import functional as losses
+from stepdown.nn import CriticalPeriod, Phases, functional as losses
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 

@@ -13,6 +13,7 @@ from sklearn.tree import DecisionTreeClassifier
 from skorch import NeuralNetClassifier, NeuralNetRegressor
 from torch import nn
 
+import stepdown.nn
 from stepdown import MultihopClassifier, ProfWeight, SRatio
 from stepdown.core import TransferSet, as_teacher
 from stepdown.learners import fit_to, graded_signals, grades, training_signal
@@ -107,9 +108,9 @@ def test_wide_activations_are_averaged(data):
 
 
 def test_grades_are_cross_fitted(data, monkeypatch):
-    fits, fit = [], _probes.network_probes
+    fits, fit = [], stepdown.nn.network_probes
     monkeypatch.setattr(
-        _probes, "network_probes", lambda net, part, n: fits.append(part.n_samples) or fit(net, part, n)
+        stepdown.nn, "network_probes", lambda net, part, n: fits.append(part.n_samples) or fit(net, part, n)
     )
     teacher = as_teacher(fit_to(net(Deep), data, seed=0))
     signals = graded_signals(teacher, data, 3, cv=3, seed=0)

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from stepdown.nn import linear_probe_accuracy, retrieval_scores
 from stepdown.nn._ranking import SLICE, KeyRanker, rank_by_argsort

@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from stepdown.core import InvalidInputError
-from stepdown.search._inputs import check_class_count, check_spread
+from stepdown.search import check_class_count, check_spread
 from stepdown.ship import LARGEST, Kind
 
 from ._errors import UsageError

@@ -51,7 +51,7 @@ KNOWN: Mapping[str, Known] = {
         needs_scale=True,
     ),
     # Its sizes are read from the table; the hidden layout is written 64-32.
-    "net": Known("stepdown.nn._table_net:TableNet", None, needs_scale=True),
+    "net": Known("stepdown.nn:TableNet", None, needs_scale=True),
     "knn": Known("sklearn.neighbors:KNeighborsClassifier", "sklearn.neighbors:KNeighborsRegressor", needs_scale=True),
     "naive-bayes": Known("sklearn.naive_bayes:GaussianNB", None),
 }

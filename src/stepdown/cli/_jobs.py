@@ -16,10 +16,8 @@ from sklearn.model_selection import RepeatedKFold, RepeatedStratifiedKFold
 from sklearn.pipeline import Pipeline
 
 from stepdown.oracle import Queried
-from stepdown.search import Gate
-from stepdown.search._inputs import default_folds
-from stepdown.ship import exportable
-from stepdown.ship._report import held_out
+from stepdown.search import Gate, default_folds
+from stepdown.ship import exportable, held_out
 from stepdown.verdict import compare, render_json, render_rich, render_text, summary_sentence
 
 from ._budget import naming_the_file, queries_line, queries_summary

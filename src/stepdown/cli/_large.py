@@ -14,11 +14,9 @@ from rich.console import Console
 from sklearn.pipeline import Pipeline
 
 from stepdown.core import HopRecord
-from stepdown.large import LargeFit, fit_parquet
-from stepdown.large._rows import rows_of
+from stepdown.large import LargeFit, fit_parquet, rows_of
 from stepdown.learners import complexity
-from stepdown.ship import TableColumns
-from stepdown.ship._report import hop_row
+from stepdown.ship import TableColumns, hop_row
 from stepdown.verdict import render_json, render_rich, render_text
 
 from ._data import Data, fingerprint, read_kinds, refuse_cells, task_of

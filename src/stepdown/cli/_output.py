@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 
-from stepdown.oracle._lock import AlreadyLockedError, locked
+from stepdown.oracle import AlreadyLockedError, locked
 
 from ._errors import UsageError
 

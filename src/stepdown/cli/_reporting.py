@@ -9,8 +9,7 @@ from typing import Any
 from sklearn.pipeline import Pipeline
 
 from stepdown.multihop import Rung
-from stepdown.ship._headline import headline
-from stepdown.ship._report import said_in_validation, speed, summary_of, with_table
+from stepdown.ship import headline, said_in_validation, speed, summary_of, with_table
 
 from ._data import Data
 from ._terminal import tell

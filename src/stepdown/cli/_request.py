@@ -14,9 +14,7 @@ from sklearn.metrics import get_scorer_names
 
 from stepdown.core import InvalidInputError
 from stepdown.oracle import Queried
-from stepdown.search import Fixed, Gate
-from stepdown.search._parameters import standing_in
-from stepdown.search._scoring import check_scorer, read_scorer
+from stepdown.search import Fixed, Gate, check_scorer, read_scorer, standing_in
 from stepdown.ship import TableColumns
 
 from ._budget import with_budget

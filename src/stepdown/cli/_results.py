@@ -16,9 +16,7 @@ from sklearn.pipeline import Pipeline
 
 from stepdown.core import HopRecord, NotSupportedError
 from stepdown.learners import complexity
-from stepdown.ship import rules
-from stepdown.ship._page import page
-from stepdown.ship._report import hop_row, one_line
+from stepdown.ship import hop_row, one_line, page, rules
 from stepdown.verdict import render_json, render_text, summary_sentence
 
 from ._data import Data, fingerprint, kind_of

@@ -17,7 +17,7 @@ from sklearn.pipeline import Pipeline
 
 from stepdown import ship
 from stepdown.core import InvalidInputError
-from stepdown.oracle._lock import locked
+from stepdown.oracle import locked
 
 from ._data import fingerprint, like_training
 from ._errors import UsageError

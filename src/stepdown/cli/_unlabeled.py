@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from stepdown.core import InvalidInputError
-from stepdown.oracle._answer_file import row_keys
+from stepdown.oracle import row_keys
 
 from ._data import Data, as_labels, as_numbers, fingerprint, kind_of, like_training
 from ._estimators import nearest

@@ -20,7 +20,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from stepdown.core import InvalidInputError, NotSupportedError, TransferSet, derive_seed
 from stepdown.learners import fit_to, predictions, soft_fit_support
-from stepdown.methods._rows import stack_rows
+from stepdown.methods import stack_rows
 
 __all__ = ["Client", "Consensus", "Federation", "federate", "mean_of_logits", "mean_of_probabilities"]
 

@@ -54,6 +54,9 @@ class Trainer(BaseEstimator, ABC):
 class TransferMethod(BaseEstimator, ABC):
     """How knowledge moves over one hop. The one extension point: all that a chain ever sees of a method."""
 
+    between_networks: ClassVar[bool] = False
+    """Whether teacher and student must be networks; known without importing torch."""
+
     @abstractmethod
     def supervise(
         self, teachers: Sequence[Teacher], student: Any, data: TransferSet, *, seed: int | None = None

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from stepdown.search._recipes import MOST_ROWS_FOR_BRIDGE
+from stepdown.search import MOST_ROWS_FOR_BRIDGE
 
 # Shares of rows. No noise below a tenth of the labels was measured; a point is what `compare` calls equal.
 NOISY = 0.1

@@ -33,9 +33,17 @@ from stepdown.learners import (
 )
 from stepdown.multihop import MultihopClassifier
 from stepdown.oracle import Queried
-from stepdown.search._inputs import check_rows, check_targets
-from stepdown.search._parameters import check_model, check_pool, check_student, read_seed, read_teacher, read_trainer
-from stepdown.search._solve import fit_teacher
+from stepdown.search import (
+    check_model,
+    check_pool,
+    check_rows,
+    check_student,
+    check_targets,
+    fit_teacher,
+    read_seed,
+    read_teacher,
+    read_trainer,
+)
 from stepdown.trainers import PlainFit
 
 from ._advice import advise

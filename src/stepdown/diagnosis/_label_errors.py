@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from stepdown.verdict._inputs import as_probabilities, label_index
+from stepdown.verdict import as_probabilities, label_index
 
 
 @dataclass(frozen=True, slots=True)

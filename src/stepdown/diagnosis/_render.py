@@ -8,10 +8,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from stepdown.verdict._html import STYLE, _table
-from stepdown.verdict._numbers import NOTHING, count, figure
-from stepdown.verdict._tables import Table, check_schema, headline
-from stepdown.verdict._text import WIDTH, _aligned
+from stepdown.verdict import NOTHING, STYLE, WIDTH, Table, aligned, check_schema, count, figure, headline, table_html
 
 INFORMATION = "Information about the label"
 ROLES = {"first": "Before any transfer", "way": "Which way to the student", "also": "Besides"}
@@ -127,15 +124,15 @@ def render_diagnosis_text(summary: Mapping[str, Any]) -> str:
         Why: Nothing speaks for more. (No committed measurement.)
     """
     check_schema(summary)
-    blocks = ["\n".join([_headline(summary), *_models(summary)]), *(_aligned(table) for table in _tables(summary))]
-    remark = _remark(summary)
+    blocks = ["\n".join([_headline(summary), *model_lines(summary)]), *map(aligned, fact_tables(summary))]
+    remark = remark_on(summary)
     if remark:
         blocks.append(textwrap.fill(remark, WIDTH))
-    for title, rows in _by_role(summary):
+    for title, rows in by_role(summary):
         lines = [title]
         for row in rows:
             lines.append(textwrap.fill(str(row["advice"]), WIDTH, initial_indent="  ", subsequent_indent="  "))
-            lines.append(textwrap.fill(_why(row), WIDTH, initial_indent="    ", subsequent_indent="    "))
+            lines.append(textwrap.fill(why(row), WIDTH, initial_indent="    ", subsequent_indent="    "))
         blocks.append("\n".join(lines))
     return "\n\n".join(block for block in blocks if block)
 
@@ -165,12 +162,12 @@ def render_diagnosis_html(summary: Mapping[str, Any]) -> str:
     True
     """
     check_schema(summary)
-    parts = [f"<p><b>{escape(_headline(summary))}</b></p>", *(f"<p>{escape(line)}</p>" for line in _models(summary))]
-    for title, rows in _by_role(summary):
-        items = "".join(f"<li><b>{escape(str(row['advice']))}</b> {escape(_why(row))}</li>" for row in rows)
+    parts = [f"<p><b>{escape(_headline(summary))}</b></p>", *map("<p>{}</p>".format, map(escape, model_lines(summary)))]
+    for title, rows in by_role(summary):
+        items = "".join(f"<li><b>{escape(str(row['advice']))}</b> {escape(why(row))}</li>" for row in rows)
         parts.append(f"<p><b>{escape(title)}</b></p><ul>{items}</ul>")
-    parts += [_table(table) for table in _tables(summary)]
-    remark = _remark(summary)
+    parts += map(table_html, fact_tables(summary))
+    remark = remark_on(summary)
     if remark:
         parts.append(f"<p>{escape(remark)}</p>")
     return f'<div class="stepdown"><style>{STYLE}</style>{"".join(parts)}</div>'
@@ -181,12 +178,12 @@ def _headline(summary: Mapping[str, Any]) -> str:
     return headline({key: value for key, value in summary.items() if key != "folds"})
 
 
-def _models(summary: Mapping[str, Any]) -> list[str]:
+def model_lines(summary: Mapping[str, Any]) -> list[str]:
     models = summary.get("models") or {}
     return [f"{role}: {model['name']}, {model['complexity']}" for role, model in models.items()]
 
 
-def _tables(summary: Mapping[str, Any]) -> list[Table]:
+def fact_tables(summary: Mapping[str, Any]) -> list[Table]:
     facts = summary.get("facts") or {}
     tables = []
     for title, findings in SECTIONS.items():
@@ -206,7 +203,7 @@ def _tables(summary: Mapping[str, Any]) -> list[Table]:
     return tables
 
 
-def _remark(summary: Mapping[str, Any]) -> str:
+def remark_on(summary: Mapping[str, Any]) -> str:
     """What the reader must know about the numbers of this diagnosis."""
     facts = summary.get("facts") or {}
     remarks = []
@@ -225,13 +222,13 @@ def _remark(summary: Mapping[str, Any]) -> str:
     return " ".join(remarks)
 
 
-def _by_role(summary: Mapping[str, Any]) -> list[tuple[str, list[Mapping[str, Any]]]]:
+def by_role(summary: Mapping[str, Any]) -> list[tuple[str, list[Mapping[str, Any]]]]:
     found = list(summary.get("recommendations") or [])
     groups = [(title, [row for row in found if row["role"] == role]) for role, title in ROLES.items()]
     return [(title, rows) for title, rows in groups if rows]
 
 
-def _why(row: Mapping[str, Any]) -> str:
+def why(row: Mapping[str, Any]) -> str:
     source = row.get("source")
     if source:
         return f"Why: {row['reason']} (Measured: {source}.)"

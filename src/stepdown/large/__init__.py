@@ -4,5 +4,6 @@ Reading Parquet needs ``pip install "stepdown[cli]"``, or pyarrow.
 """
 
 from ._fit_parquet import LargeFit, fit_parquet
+from ._rows import rows_of as rows_of
 
 __all__ = ["LargeFit", "fit_parquet"]

@@ -9,10 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import is_classifier
 
-from stepdown.learners._trees import empty_nodes, node_impurity, tree_from_nodes
-from stepdown.trainers._flat_trees import FlatTrees
-from stepdown.trainers._histogram import Binned, histogram
-from stepdown.trainers._shape import add_up, preorder
+from stepdown.learners import empty_nodes, node_impurity, tree_from_nodes
+from stepdown.trainers import Binned, FlatTrees, add_up, histogram, preorder
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]

@@ -16,14 +16,19 @@ from sklearn.tree import BaseDecisionTree
 
 from stepdown.core import InvalidInputError, NotSupportedError, TransferSet, derive_seed
 from stepdown.learners import fit_to
-from stepdown.search._inputs import check_class_count
-from stepdown.search._store import Store, refuse_shared
-from stepdown.trainers import TreeSearch
-from stepdown.trainers._flat_trees import FlatTrees
-from stepdown.trainers._flat_trees import Rows as TreeRows
-from stepdown.trainers._histogram import Binned, Growth, exact_sums, flat, grow
-from stepdown.trainers._shape import Limits
-from stepdown.trainers._tao import Bins
+from stepdown.search import Store, check_class_count, refuse_shared
+from stepdown.trainers import (
+    Binned,
+    Bins,
+    FlatTrees,
+    Growth,
+    Limits,
+    Rows as TreeRows,
+    TreeSearch,
+    exact_sums,
+    flat,
+    grow,
+)
 
 from ._blocks import Blocks, on_bins, student_of
 from ._labels import Labelling, as_rows, labelled, said

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stepdown.learners import predictions
-from stepdown.search._store import Store
-from stepdown.trainers._tao import Bins
+from stepdown.search import Store
+from stepdown.trainers import Bins
 
 from ._rows import Rows
 

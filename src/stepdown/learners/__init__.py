@@ -30,7 +30,13 @@ from ._soft_expanded import limits_in_rows
 from ._soft_fit import fit_to, soft_fit_support
 from ._soft_support import SoftFitSupport
 from ._soft_targets import SoftTargetsMixin
-from ._trees import cut_back
+from ._trees import (
+    LEAF as LEAF,
+    cut_back,
+    empty_nodes as empty_nodes,
+    node_impurity as node_impurity,
+    tree_from_nodes as tree_from_nodes,
+)
 from ._words import in_words
 from .adapters import Adapter, adapter_of, register
 

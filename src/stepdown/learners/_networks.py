@@ -40,7 +40,7 @@ def cast_rows(model: Any, X: Any) -> Any:
     array-like of shape (n_samples, n_features)
     """
     net = net_of(model)
-    return X if net is None else _room("_rows").cast_rows(net, X)
+    return X if net is None else _room().cast_rows(net, X)
 
 
 def net_of(model: Any) -> Any:
@@ -56,7 +56,7 @@ def network_randomness(model: Any, seed: int | None) -> AbstractContextManager[A
     net = net_of(model)
     if net is None or seed is None:
         return nullcontext()
-    context: AbstractContextManager[Any] = _room("_nets").seeded(seed, net.device)
+    context: AbstractContextManager[Any] = _room().seeded(seed, net.device)
     return context
 
 
@@ -87,7 +87,7 @@ def check_labels(model: Any, data: TransferSet) -> None:
     """Raise `InvalidInputError` for classes that a network can't answer; other models answer all."""
     peeled = peel(model)
     if peeled.is_network and data.classes is not None:
-        _room("_network_fit").check_labels(peeled.learner, data.classes)
+        _room().check_labels(peeled.learner, data.classes)
 
 
 def check_handed_rows(model: Any, X: Any) -> None:
@@ -103,14 +103,14 @@ def check_handed_rows(model: Any, X: Any) -> None:
 
 def fit_network(net: Any, data: TransferSet, *, seed: int | None) -> Any:
     """Fit an unfitted net in place, as `stepdown.nn.NetworkFit` says."""
-    return _room("_network_fit").fit_net(net, data, seed=seed)
+    return _room().fit_net(net, data, seed=seed)
 
 
 def renewed(model: Any, original: Any, seed: int | None) -> Any:
     """The clone of a model, with weights drawn anew where the clone of a net would start from the trained ones."""
     peeled = peel(model)
     if peeled.is_network and not peeled.is_frozen:
-        _room("_network_fit").renew(peeled.learner, peel(original).learner, seed)
+        _room().renew(peeled.learner, peel(original).learner, seed)
     return model
 
 
@@ -118,7 +118,7 @@ def network_probes(model: Any, data: TransferSet, n_probes: int) -> list[tuple[s
     """Linear probes on the deepest layers of a net, fitted to rows as the last step of the model sees them."""
     peeled = peel(model)
     X = peeled.prepare(cast_rows(model, data.X))
-    probes: list[tuple[str, Any]] = _room("_probes").network_probes(peeled.learner, data.replace(X=X), n_probes)
+    probes: list[tuple[str, Any]] = _room().network_probes(peeled.learner, data.replace(X=X), n_probes)
     return probes
 
 
@@ -127,19 +127,19 @@ def probed_features(model: Any, X: Any, probes: Sequence[tuple[str, Any]]) -> li
     peeled = peel(model)
     rows = peeled.prepare(cast_rows(model, X))
     layers = [probe[0].layer for _, probe in probes]
-    features = _room("_probes").layer_features(peeled.learner, rows, layers) if layers else {}
+    features = _room().layer_features(peeled.learner, rows, layers) if layers else {}
     return [features[layer] for layer in layers]
 
 
 def network_trainer() -> Trainer:
     """The trainer of nets."""
-    trainer: Trainer = _room("_network_fit").NetworkFit()
+    trainer: Trainer = _room().NetworkFit()
     return trainer
 
 
 def soft_network_support(net: Any) -> SoftFitSupport:
     """How a net learns soft targets."""
-    support: SoftFitSupport = _room("_network_fit").soft_support(net)
+    support: SoftFitSupport = _room().soft_support(net)
     return support
 
 
@@ -148,23 +148,23 @@ def completed(method: Any) -> Any:
 
     Any other method is returned as it is.
     """
-    return _room("_with_head").completed(method) if is_between_networks(method) else method
+    return _room().completed(method) if is_between_networks(method) else method
 
 
 def between_twins(method: Any) -> Any:
     """A method between networks for a teacher with the student's names of layers; any other method as it is."""
-    return _room("_with_head").between_twins(method) if is_between_networks(method) else method
+    return _room().between_twins(method) if is_between_networks(method) else method
 
 
 def live_kd(temperature: float, weight: float) -> TransferMethod:
     """Knowledge distillation by the logits of two networks, batch by batch."""
-    method: TransferMethod = _room("_kd").KD(temperature, weight)
+    method: TransferMethod = _room().KD(temperature, weight)
     return method
 
 
 def mixed_lessons(parts: Sequence[Supervision], shares: Sequence[float], data: TransferSet) -> Lesson:
     """One lesson of several, some of which may be the labels themselves."""
-    lesson: Lesson = _room("_mixing").mixed(parts, shares, data)
+    lesson: Lesson = _room().mixed(parts, shares, data)
     return lesson
 
 
@@ -195,15 +195,15 @@ def wider_nets(student: Any, data: TransferSet, factors: Sequence[float], seed: 
     X = cast_rows(student, data.take(np.arange(data.n_samples)[:512]).X)
     if peeled.steps:
         X = Pipeline([(name, clone(step)) for name, step in peeled.steps]).fit_transform(X, data.labels()[:512])
-    found = _room("_ladder").auxiliaries(peeled.learner, factors, X=X, seed=seed)
+    found = _room().auxiliaries(peeled.learner, factors, X=X, seed=seed)
     return [(name, clone(with_final(student, wide))) for name, wide in found]
 
 
 def is_between_networks(method: Any) -> bool:
     """Whether a method, or one that it is made of, is between networks."""
     parts = [method, *method.get_params(deep=True).values()]
-    return any(cls.__module__ == "stepdown.nn._method" for part in parts for cls in type(part).__mro__)
+    return any(getattr(part, "between_networks", False) for part in parts)
 
 
-def _room(name: str) -> Any:
-    return import_module(f"stepdown.nn.{name}")
+def _room() -> Any:
+    return import_module("stepdown.nn")

@@ -25,13 +25,19 @@ from stepdown.core import (
 )
 from stepdown.learners import answers, as_estimator, cast_rows, complexity
 from stepdown.oracle import Queried
-from stepdown.search import Search
-from stepdown.search._held_out import HeldOut, held_out
-from stepdown.search._inputs import checked_rows, warn_unless_falling
-from stepdown.search._parameters import standing_in
-from stepdown.search._search import Choice, Kinds
-from stepdown.search._solve import solve
-from stepdown.search._task import Task, Trained
+from stepdown.search import (
+    Choice,
+    HeldOut,
+    Kinds,
+    Search,
+    Task,
+    Trained,
+    checked_rows,
+    held_out,
+    solve,
+    standing_in,
+    warn_unless_falling,
+)
 
 from ._select import Selecting, rungs_of
 

@@ -11,9 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from stepdown.core import InvalidInputError, Table
 from stepdown.learners import Complexity, cast_rows, complexity, latency
 from stepdown.oracle import Queried
-from stepdown.search._search import KINDS, Choice
-from stepdown.search._task import Task, Trained, Way
-from stepdown.search._validate import WayScores
+from stepdown.search import KINDS, Choice, Task, Trained, Way, WayScores
 
 Scored = tuple[float, float]
 

@@ -34,21 +34,32 @@ from ._label_flow import LabelFlow
 from ._ladder import auxiliaries, built_ladder, ladder
 from ._linear_probe import linear_probe_accuracy, nearest_centroid_accuracy
 from ._method import LayerMethod, LossMethod, Outputs, Pace
-from ._network_fit import NetworkFit
+from ._mixing import mixed as mixed
+from ._nets import seeded as seeded
+from ._network_fit import (
+    NetworkFit,
+    check_labels as check_labels,
+    fit_net as fit_net,
+    renew as renew,
+    soft_support as soft_support,
+)
 from ._networks import FrozenNetwork
 from ._paced import Paced
 from ._pairs import LayerFlow, PairTable, propose_pairs
 from ._pilots import Pilot, PilotedFlow, flow_through_auxiliaries
 from ._pkt import PKT
+from ._probes import layer_features as layer_features, network_probes as network_probes
 from ._prototype import Prototype
 from ._pruned import pruned, pruned_copies
 from ._recipe import FlowRecord, flow_through_auxiliary
 from ._relative import Relative
 from ._retrieval import RetrievalScores, retrieval_scores
+from ._rows import cast_rows as cast_rows
 from ._schedules import Constant, CriticalPeriod, Phases, Schedule
+from ._table_net import TableNet as TableNet
 from ._taps import Taps
 from ._transfer import NonFiniteLossError, Transfer
-from ._with_head import WithHead
+from ._with_head import WithHead, between_twins as between_twins, completed as completed
 
 __all__ = [
     "Images",

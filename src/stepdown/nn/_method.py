@@ -99,6 +99,8 @@ class LossMethod(TransferMethod, ABC):
     besides the student it makes in `adapters`. Both sides then come to `loss`.
     """
 
+    between_networks = True
+
     @abstractmethod
     def loss(self, student: Outputs, teacher: Outputs, target: Tensor | None, *, epoch: int) -> Tensor:
         """The loss of a batch.

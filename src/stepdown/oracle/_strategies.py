@@ -16,7 +16,7 @@ from sklearn.cluster import KMeans
 from sklearn.decomposition import TruncatedSVD
 from sklearn.utils import check_random_state
 
-from stepdown.methods._rows import CodedTable
+from stepdown.methods import CodedTable
 
 Ints = NDArray[np.intp]
 Floats = NDArray[np.float64]

@@ -17,10 +17,8 @@ from sklearn.utils.validation import _num_samples
 
 from stepdown.core import InvalidInputError, NotSupportedError, Signal, Teacher, TransferSet, derive_seed
 from stepdown.learners import fit_to, predictions, signal_key
-from stepdown.methods._rows import stack_rows
-from stepdown.oracle import Queried
-from stepdown.oracle._pool import query_pool
-from stepdown.oracle._strategies import Ints
+from stepdown.methods import stack_rows
+from stepdown.oracle import Ints, Queried, query_pool
 from stepdown.students import AutoStudent
 
 from ._dynamic import DynamicProgramming

@@ -13,7 +13,7 @@ from sklearn.utils import check_random_state, get_tags
 
 from stepdown.core import InvalidInputError, NotSupportedError, Trainer, TransferMethod, TransferSet, naming_the_hop
 from stepdown.learners import as_estimator, can_teach, check_labels, completed, learned_property, peel
-from stepdown.methods._base import require_taught_loss
+from stepdown.methods import require_taught_loss
 from stepdown.students import AutoStudent, AutoStudentClassifier, AutoStudentRegressor
 from stepdown.trainers import trainer_for
 

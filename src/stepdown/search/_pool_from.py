@@ -9,7 +9,7 @@ import numpy as np
 
 from stepdown.core import InvalidInputError, Teacher, TransferMethod, TransferSet, rows_of
 from stepdown.learners import predictions
-from stepdown.methods._rows import stack_rows
+from stepdown.methods import stack_rows
 
 
 class PoolFrom(TransferMethod):

@@ -38,7 +38,7 @@ from stepdown.core import (
     student_as_teacher,
 )
 from stepdown.learners import complexity, made_again, training_signal
-from stepdown.trainers._size import no_larger_than_own_fit
+from stepdown.trainers import no_larger_than_own_fit
 
 from ._store import Store
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from stepdown.verdict._numbers import NOTHING, Scale, figure, share
+from stepdown.verdict import NOTHING, Scale, figure, share
 
 from ._markup import Markup, tag
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from stepdown.verdict._numbers import Scale, figure
+from stepdown.verdict import Scale, figure
 
 from ._text import shown
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from html import escape
 
-from stepdown.verdict._tables import Table
+from stepdown.verdict import Table
 
 from ._text import shown
 

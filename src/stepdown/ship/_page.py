@@ -6,14 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
-from stepdown.diagnosis._render import _by_role as by_role
-from stepdown.diagnosis._render import _models as found_models
-from stepdown.diagnosis._render import _remark as remark
-from stepdown.diagnosis._render import _tables as found_facts
-from stepdown.diagnosis._render import _why as why
-from stepdown.verdict._numbers import Scale, count, seconds, size
-from stepdown.verdict._tables import Table, hop_names, tables
-from stepdown.verdict._tables import headline as about
+from stepdown.diagnosis import by_role, fact_tables, model_lines, remark_on, why
+from stepdown.verdict import Scale, Table, count, headline as about, hop_names, seconds, size, tables
 
 from ._headline import headline
 from ._markup import Content, Markup, table_of, tag, together
@@ -125,7 +119,7 @@ def _sections(summary: Mapping[str, Any]) -> Iterator[Section]:
         yield "What to try", _advice(summary)
         yield (
             "What was found",
-            [*(tag("p", line) for line in found_models(summary)), *map(table_of, found_facts(summary))],
+            [*(tag("p", line) for line in model_lines(summary)), *map(table_of, fact_tables(summary))],
         )
     yield "Columns", _notes(summary.get("notices") or ())
     yield "Versions and command", _origin(summary)
@@ -136,7 +130,7 @@ def _advice(summary: Mapping[str, Any]) -> list[Content]:
     for title, rows in by_role(summary):
         items = [tag("li", tag("b", str(row["advice"])), " ", why(row)) for row in rows]
         parts += [tag("h3", title), tag("ul", items)]
-    return [*parts, tag("p", remark(summary)) if remark(summary) else None]
+    return [*parts, tag("p", remark_on(summary)) if remark_on(summary) else None]
 
 
 def _chain(summary: Mapping[str, Any], drawn: Mapping[str, Table]) -> list[Content]:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from stepdown.verdict import summary_sentence
-from stepdown.verdict._numbers import Scale, count, figure, share
-from stepdown.verdict._tables import Table
+from stepdown.verdict import Scale, Table, count, figure, share, summary_sentence
 
 from . import _drawings as drawings
 from ._markup import Content, table_of, tag, wide

@@ -6,8 +6,7 @@ import itertools
 from collections.abc import Mapping
 from typing import Any
 
-from stepdown.verdict._numbers import count, figure, share
-from stepdown.verdict._tables import Table
+from stepdown.verdict import Table, count, figure, share
 
 from . import _drawings as drawings
 from ._markup import Content, Markup, table_of, tag, together, wide

@@ -10,8 +10,7 @@ from sklearn.calibration import CalibrationDisplay
 from sklearn.metrics import ConfusionMatrixDisplay, PredictionErrorDisplay
 
 from stepdown.core import InvalidInputError
-from stepdown.verdict import ComparisonDisplay
-from stepdown.verdict._numbers import Scale
+from stepdown.verdict import ComparisonDisplay, Scale
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

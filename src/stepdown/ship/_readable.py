@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from stepdown.core import StepdownError
-from stepdown.verdict._numbers import figure
+from stepdown.verdict import figure
 
 from ._compile import program_of
 from ._program import Leaf, Linear, Node, Program, Score, TreeSum

@@ -18,8 +18,7 @@ from sklearn.utils.validation import _num_samples, check_is_fitted
 from stepdown.core import HopRecord, InvalidInputError, package_versions
 from stepdown.diagnosis import Diagnosis
 from stepdown.learners import complexity, in_words, latency, peel, predictions
-from stepdown.verdict import Verdict
-from stepdown.verdict._numbers import count, figure
+from stepdown.verdict import Verdict, count, figure
 
 from ._evidence import Said, as_table, evidence
 from ._headline import TAUGHT, headline

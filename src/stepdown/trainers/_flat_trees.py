@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stepdown.learners._trees import LEAF
+from stepdown.learners import LEAF
 
 Ints = NDArray[np.intp]
 

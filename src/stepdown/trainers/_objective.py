@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stepdown.learners._trees import node_impurity
+from stepdown.learners import node_impurity
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]

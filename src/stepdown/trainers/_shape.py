@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import is_classifier
 
-from stepdown.learners._trees import empty_nodes, tree_from_nodes
+from stepdown.learners import empty_nodes, tree_from_nodes
 
 from ._flat_trees import FlatTrees, Rows
 from ._objective import Objective

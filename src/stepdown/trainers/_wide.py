@@ -10,8 +10,7 @@ from scipy.sparse import csr_array, issparse
 from sklearn.base import clone
 
 from stepdown.core import TransferSet, derive_seed
-from stepdown.learners import fit_to
-from stepdown.learners._trees import LEAF, tree_from_nodes
+from stepdown.learners import LEAF, fit_to, tree_from_nodes
 
 _FEW_COLUMNS = 300
 _MOST_TREES = 20

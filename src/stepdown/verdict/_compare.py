@@ -26,13 +26,9 @@ from sklearn.utils.validation import _check_sample_weight, _num_samples, column_
 
 from stepdown.core import InvalidInputError, NotSupportedError, Table
 from stepdown.learners import cast_rows, complexity, in_words, predictions
-from stepdown.multihop._multihop import _Multihop
+from stepdown.multihop import MultihopClassifier, MultihopRegressor
 from stepdown.oracle import Queried
-from stepdown.search._contents import check_labels, check_names
-from stepdown.search._parameters import standing_in
-from stepdown.search._scoring import check_scorer, read_scorer, takes_weight
-from stepdown.search._solve import solve
-from stepdown.search._task import Way
+from stepdown.search import Way, check_labels, check_names, check_scorer, read_scorer, solve, standing_in, takes_weight
 
 from ._html import render_html
 from ._sentence import summary_sentence
@@ -186,7 +182,7 @@ def compare(
     ['baseline', 'chosen', 'control']
     """
     multihop = estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
-    if not isinstance(multihop, _Multihop):
+    if not isinstance(multihop, MultihopClassifier | MultihopRegressor):
         raise InvalidInputError(
             "compare: expected a MultihopClassifier, a MultihopRegressor or a Pipeline that ends in one, got"
             f" {type(multihop).__name__}."

@@ -52,7 +52,7 @@ def render_html(summary: Mapping[str, Any]) -> str:
     parts = [f"<p><b>{escape(line)}</b></p>" for line in headline(summary).splitlines()]
     if summary.get("chain"):
         parts.append(_hops(summary["chain"]))
-    parts += [f"<p>{escape(_sentence(summary))}</p>", *(_table(table) for table in tables(summary))]
+    parts += [f"<p>{escape(_sentence(summary))}</p>", *(table_html(table) for table in tables(summary))]
     return f'<div class="stepdown"><style>{STYLE}</style>{"".join(parts)}</div>'
 
 
@@ -70,7 +70,7 @@ def _hops(chain: list[Mapping[str, Any]]) -> str:
     return f"<ol>{''.join(items)}</ol>"
 
 
-def _table(table: Table) -> str:
+def table_html(table: Table) -> str:
     def line(cells: tuple[str, ...], tag: str) -> str:
         return "".join(
             f"<{tag}{' class=n' if place in table.numeric else ''}>{escape(cell)}</{tag}>"

@@ -48,7 +48,7 @@ def render_text(summary: Mapping[str, Any]) -> str:
     Nothing was compared.
     """
     check_schema(summary)
-    blocks = [headline(summary), *(_aligned(table) for table in tables(summary))]
+    blocks = [headline(summary), *(aligned(table) for table in tables(summary))]
     blocks.append(textwrap.fill(_sentence(summary), WIDTH, break_on_hyphens=False))
     return "\n\n".join(block for block in blocks if block)
 
@@ -103,7 +103,7 @@ def _sentence(summary: Mapping[str, Any]) -> str:
     return str(summary.get("sentence") or summary_sentence(summary))
 
 
-def _aligned(table: Table) -> str:
+def aligned(table: Table) -> str:
     lines = [table.head, *table.rows]
     widths = [max(len(line[place]) for line in lines) for place in range(len(table.head))]
     text = [table.title]
