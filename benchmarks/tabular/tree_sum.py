@@ -1,4 +1,5 @@
-"""Sums of small trees against greedy ones (FIGS) and a tree, with at most 15 splits each, on rows that chose nothing.
+"""Sums of small trees and points scores against greedy sums (FIGS) and a tree, with at most 15 splits each, on rows
+that chose nothing.
 
     python -m venv --system-site-packages figs && figs/bin/pip install --no-deps imodels mlxtend tqdm six
     python -m benchmarks.tabular.tree_sum --out benchmarks/results/tree_sum.json
@@ -22,17 +23,20 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from sklearn.base import clone
 from sklearn.tree import DecisionTreeClassifier
 
-from benchmarks.common.keel import SUITE, WHEEL, load
+from benchmarks.common.keel import SUITE, WHEEL, load, prepared
 from benchmarks.common.record import read, write
-from benchmarks.tabular.targets import COLLECTIONS, gaps, summary, task
-from stepdown.students import TreeSumClassifier
+from benchmarks.tabular.targets import COLLECTIONS, STUDENT, TEACHER, gaps, summary, task
+from stepdown.core import TransferSet, as_teacher
+from stepdown.methods import KD, NoTransfer
+from stepdown.students import PointsScoreClassifier, TreeSumClassifier
 
 WAYS = ("labels", "one-hop", "blend", "blend and rows")
 SPLITS = 15
 DEPTHS = (1, 2, 3, None)
-PICKS = {"depth 2": (2,), "depth 3": (3,), "best of 1 to 3": (1, 2, 3), "best of all": DEPTHS}
+PICKS = {"depth 1": (1,), "depth 2": (2,), "depth 3": (3,), "best of 1 to 3": (1, 2, 3), "best of all": DEPTHS}
 MOST_TEST_ROWS = 4000  # FIGS asks its rows one by one
 
 
@@ -49,9 +53,18 @@ class GrownOnce(TreeSumClassifier):
         return [self.max_depth]
 
 
-def one_run(name: str, rows: int, seed: int, kept: Path | None) -> dict[str, Any]:
+def without_blend(name: str, rows: int, seed: int) -> dict[str, Any]:
+    """As `task`, with labels and one hop only."""
+    X, y, X_test, y_test = prepared(name, n_train=rows, seed=seed)
+    data, teacher = TransferSet.for_classification(X, y), clone(TEACHER).set_params(random_state=seed).fit(X, y)
+    sets = [m.supervise([as_teacher(teacher)], STUDENT, data, seed=seed) for m in (NoTransfer(), KD(weight=0.5))]
+    score = teacher.score(X_test, y_test)
+    return {"train": (X, y), "test": (X_test, y_test), "teacher": score, "sets": dict(zip(WAYS, sets, strict=False))}
+
+
+def one_run(name: str, rows: int, seed: int, kept: Path | None, few: bool) -> dict[str, Any]:
     warnings.simplefilter("ignore")
-    found = task(name, rows, seed, kept)
+    found = without_blend(name, rows, seed) if few else task(name, rows, seed, kept)
     (X, y), (X_test, y_test) = found["train"], found["test"]
     X_test, y_test = X_test[:MOST_TEST_ROWS], y_test[:MOST_TEST_ROWS]
     test, seconds = {"teacher": found["teacher"]}, {}
@@ -69,13 +82,13 @@ def one_run(name: str, rows: int, seed: int, kept: Path | None) -> dict[str, Any
     except ImportError:
         warnings.warn("imodels isn't installed: no figs", stacklevel=2)
     objectives = {}
-    for way in WAYS:
-        data = found["sets"][way]
+    for way, data in found["sets"].items():
         told = (data.X, data.soft_targets(), data.classes, data.weights())
         for depth in DEPTHS:
             name_of = f"{way}, depth {depth}"
             model = tried(name_of, lambda told=told, depth=depth: GrownOnce(SPLITS, max_depth=depth).fit_soft(*told))
             objectives[name_of] = objective(model, *told)
+        tried(f"points, {way}", lambda told=told: PointsScoreClassifier(SPLITS).fit_soft(*told))
     return {
         "data": name, "rows": rows, "seed": seed, "n_train": len(y), "n_classes": len(np.unique(y)),
         "objective": objectives,
@@ -114,10 +127,11 @@ def show(runs: list[dict[str, Any]]) -> None:
                 end="",
             )
             print(f", {len(mine)} runs; points over {against}, over depth 3")
-            for way in mine[0]["test"]:
+            for way in {way: None for run in mine for way in run["test"]}:
+                runs_of_way = [run for run in mine if way in run["test"]]
                 base = way.rpartition(",")[0] + ", depth 3"
-                more = summary(list(gaps(mine, way, base).values())) if base in mine[0]["test"] else ""
-                print(f"  {way:<50} {summary(list(gaps(mine, way, against).values()))}  {more}")
+                more = summary(list(gaps(runs_of_way, way, base).values())) if base in mine[0]["test"] else ""
+                print(f"  {way:<50} {summary(list(gaps(runs_of_way, way, against).values()))}  {more}")
 
 
 def versions() -> dict[str, str]:
@@ -137,6 +151,7 @@ def main() -> None:
     parser.add_argument("--rows", nargs="*", type=int, default=[300, 1000])
     parser.add_argument("--seeds", nargs="*", type=int, default=[10, 11])
     parser.add_argument("--kept", type=Path)
+    parser.add_argument("--few", action="store_true", help="labels and one hop only, without the blend")
     args = parser.parse_args()
     names = [name for asked in args.sets for name in COLLECTIONS.get(asked, [asked])]
     runs: list[dict[str, Any]] = read(args.out)["runs"] if args.out.exists() else []
@@ -144,7 +159,7 @@ def main() -> None:
     for seed, rows, name in product(args.seeds, args.rows, names):
         # At 1,000 rows only sets that hold clearly more than 300.
         if (name, rows, seed) not in done and (rows == 300 or len(load(name)[1]) >= 600):
-            runs.append(one_run(name, rows, seed, args.kept))
+            runs.append(one_run(name, rows, seed, args.kept, args.few))
             write(args.out, {"data": WHEEL, "versions": versions(), "runs": runs})
     show(runs)
 

@@ -40,7 +40,7 @@ from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreeClassifier
 
 from stepdown.ship import TableColumns
-from stepdown.students import TreeSumClassifier, TreeSumRegressor
+from stepdown.students import PointsScoreClassifier, TreeSumClassifier, TreeSumRegressor
 
 # Names and values that would break out of a string, a comment or an identifier.
 NASTY = ['a "quoted"', "it's; */ '); DROP TABLE t; --", "new\nline\\", "🦊\u202e אב ??/", "plain"]
@@ -184,6 +184,8 @@ CASES: dict[str, Callable[[], tuple[Any, pd.DataFrame]]] = {
     "sum of trees": _native(TreeSumClassifier()),
     "sum of deep trees": _native(TreeSumClassifier(12, max_depth=None)),
     "sum of trees of two": _mixed(make_pipeline(columns(StandardScaler()), TreeSumClassifier())),
+    "points score": _native(PointsScoreClassifier()),
+    "raw points score of two": _mixed(make_pipeline(TableColumns(), PointsScoreClassifier())),
     "regression sum": _native(TreeSumRegressor()),
     "regression sum behind columns": _mixed(make_pipeline(columns(MinMaxScaler()), TreeSumRegressor())),
     "regression sum of no tree": _native(TreeSumRegressor(min_samples_leaf=250)),

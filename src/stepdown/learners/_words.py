@@ -25,6 +25,8 @@ def in_words(model: Any, size: Complexity | None = None) -> str:
     'tree with 2 rules'
     """
     size, name = size or complexity(model), type(peel(model).learner).__name__
+    if "PointsScore" in name:
+        return f"points score with {_many((size.rules or 1) - 1, 'condition')}"
     if size.trees == 1:
         return f"tree with {_many(size.rules, 'rule')}"
     if size.trees is not None:

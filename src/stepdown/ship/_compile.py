@@ -133,7 +133,7 @@ def _trees(models: Sequence[Any], values: Sequence[Value]) -> Trees:
 def _tree_sum(model: Any, values: Sequence[Value], classes: tuple[Label, ...] | None) -> TreeSum:
     link: Link = "identity" if classes is None else "logistic" if len(classes) == 2 else "softmax"
     trees = tuple(_node(tree, 0, values, cast=float) for tree in model.trees_)
-    return TreeSum(tuple(model.intercept_.tolist()), trees, link)
+    return TreeSum(tuple(model.intercept_.tolist()), trees, link, getattr(model, "unit_", None))
 
 
 def _boosted(model: Any, values: Sequence[Value], classes: tuple[Label, ...] | None) -> TreeSum:

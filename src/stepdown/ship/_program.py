@@ -141,11 +141,15 @@ class Linear:
 
 @dataclass(frozen=True)
 class TreeSum:
-    """Scores as of `Linear`, each of an intercept and what the leaves of all trees add to it."""
+    """Scores as of `Linear`, each of an intercept and what the leaves of all trees add to it.
+
+    With a `unit`, leaves are whole multiples of it.
+    """
 
     intercepts: tuple[float, ...]
     trees: tuple[Node, ...]
     link: Link
+    unit: float | None = None
 
     @property
     def n_scores(self) -> int:

@@ -66,9 +66,9 @@ def rules(model: Any, *, feature_names: Sequence[str] | None = None) -> str:
     -------
     str
         Of a tree: one line a leaf, with its probabilities and its share of the training rows. Of a sum of trees: a
-        table of points for each tree. Of a linear model: one
-        line a column or category; for a classifier with probabilities also the factor by which one unit multiplies the
-        odds. Text from data is printed on one line, with control characters spelt out.
+        table of points for each tree; of a points score: its card, and for two classes the probability of each total.
+        Of a linear model: one line a column or category; for a classifier with probabilities also the factor by which
+        one unit multiplies the odds. Text from data is printed on one line, with control characters spelt out.
 
     Examples
     --------
@@ -82,8 +82,10 @@ def rules(model: Any, *, feature_names: Sequence[str] | None = None) -> str:
     body = program.body
     if isinstance(body, Linear):
         lines = list(_linear(program, body))
+    elif isinstance(body, TreeSum):
+        lines = list(_card(program, body, body.unit) if body.unit else _points(program, body))
     else:
-        lines = list(_points(program, body) if isinstance(body, TreeSum) else _trees(program, body.trees))
+        lines = list(_trees(program, body.trees))
     notes = notes_of(program)
     return "".join(f"{line}\n" for line in [*lines, *([""] if notes else []), *notes])
 
@@ -140,36 +142,60 @@ def _points(program: Program, body: TreeSum) -> Iterator[str]:
     """A table for each tree: what a row falls into, and what that adds to each score."""
     yield "Start with the first line, and add the points of the line of each tree that fits."
     yield ADDED if body.link == "identity" else HOW[body.link]
-    heads = ["points"]
-    if program.classes is not None:
-        many = body.n_scores > 1
-        against = f"class {shown(program.classes[-1])} (against {shown(program.classes[0])})"
-        heads = [shown(label) for label in program.classes] if many else ["points"]
-        yield from [] if many else ["", against]
     tables = [[(_where(program, path), leaf.values) for path, leaf in _paths(tree, {})] for tree in body.trees]
     lines = [("(start)", body.intercepts), *(line for table in tables for line in table)]
     decimals = max(_decimals(value) for _, values in lines for value in values)
     if decimals > LONGEST:  # nobody adds up so many; six digits of the largest are enough
         largest = max(abs(value) for _, values in lines for value in values)
         decimals = max(0, 5 - math.floor(math.log10(largest)))
-    width = max(len(where) for where, _ in lines)
-    widths = [
-        max(len(head), *(len(f"{values[k]:+.{decimals}f}") for _, values in lines)) for k, head in enumerate(heads)
-    ]
+    head, rows = _table(program, body, lines, decimals)
+    yield from (*head, next(rows))
+    for number, table in enumerate(tables, start=1):
+        yield ""
+        yield f"Tree {number} of {len(tables)}"
+        yield from (next(rows) for _ in table)
+
+
+def _card(program: Program, body: TreeSum, unit: float) -> Iterator[str]:
+    """The points of each condition that has some, and of two classes the probability of each total."""
+    paths = [path for tree in body.trees for path in _paths(tree, {})]
+    lines = [(_where(program, path), [round(value / unit) for value in leaf.values]) for path, leaf in paths]
+    lines = [(where, values) for where, values in lines if any(values)]
+    if body.n_scores > 1:
+        yield "Start with the first line, and add the points of each line that fits."
+        yield f"The probability of a class is exp({unit:g} times its points), divided by the total over all classes."
+        lines.insert(0, ("(start)", [round(value / unit) for value in body.intercepts]))
+    else:
+        yield "Add the points of each line that fits."
+    head, rows = _table(program, body, lines, 0)
+    yield from (*head, *rows)
+    if body.n_scores == 1:
+        assert program.classes is not None
+        totals = {0}
+        for tree in body.trees:
+            totals = {total + round(leaf.values[0] / unit) for total in totals for _, leaf in _paths(tree, {})}
+        yield from ["", f"points  probability of {shown(program.classes[-1])}"]
+        shares = {total: 1 / (1 + math.exp(-body.intercepts[0] - unit * total)) for total in sorted(totals)}
+        yield from (f"{total:>6}  {share:>5.1%}" for total, share in shares.items())
+
+
+def _table(
+    program: Program, body: TreeSum, lines: Sequence[tuple[str, Sequence[float]]], decimals: int
+) -> tuple[list[str], Iterator[str]]:
+    """What stands above a table of points, and its rows."""
+    above, heads = [""], ["points"]
+    if program.classes is not None:
+        many = body.n_scores > 1
+        against = f"class {shown(program.classes[-1])} (against {shown(program.classes[0])})"
+        above, heads = ([""], [shown(label) for label in program.classes]) if many else (["", against, ""], heads)
+    texts = [[f"{value:+.{decimals}f}" for value in values] for _, values in lines]
+    width = max((len(where) for where, _ in lines), default=0)
+    widths = [max(len(head), *(len(cells[k]) for cells in texts)) for k, head in enumerate(heads)]
 
     def row(where: str, cells: Sequence[str]) -> str:
         return f"{where:<{width}}{''.join(f'  {cell:>{size}}' for cell, size in zip(cells, widths, strict=True))}"
 
-    def points(where: str, values: Sequence[float]) -> str:
-        return row(where, [f"{value:+.{decimals}f}" for value in values])
-
-    yield ""
-    yield row("", heads)
-    yield points("(start)", body.intercepts)
-    for number, table in enumerate(tables, start=1):
-        yield ""
-        yield f"Tree {number} of {len(tables)}"
-        yield from (points(where, values) for where, values in table)
+    return [*above, row("", heads)], (row(where, cells) for (where, _), cells in zip(lines, texts, strict=True))
 
 
 def _decimals(value: float) -> int:

@@ -2,12 +2,14 @@
 
 from ._auto import AutoStudent, AutoStudentClassifier, AutoStudentRegressor
 from ._flat import SumTree
+from ._points_score import PointsScoreClassifier
 from ._tree_sum import TreeSumClassifier, TreeSumRegressor
 
 __all__ = [
     "AutoStudent",
     "AutoStudentClassifier",
     "AutoStudentRegressor",
+    "PointsScoreClassifier",
     "SumTree",
     "TreeSumClassifier",
     "TreeSumRegressor",

@@ -14,6 +14,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from sklearn.utils._param_validation import Interval
 
+from ._points_score import PointsScoreClassifier
 from ._tree_sum import TreeSumClassifier, TreeSumRegressor
 
 
@@ -24,6 +25,7 @@ class AutoStudent(BaseEstimator):
     _tree: Any
     _sum: Any
     _linear: Any
+    _points: Any = None  # in classification
 
     def __init__(self, max_rules: int = 16) -> None:
         self.max_rules = max_rules
@@ -48,6 +50,8 @@ class AutoStudent(BaseEstimator):
             "tree": self.stand_in(),
             "tree, best first": self._tree(max_leaf_nodes=self.max_rules),
         }
+        if self._points is not None:
+            found["points score"] = self._points(max_splits=self.max_rules - 1)
         n_columns = (self.max_rules - 1) // n_scores
         if n_columns:
             fill = [SimpleImputer(strategy="median")] if gaps else []
@@ -65,10 +69,11 @@ class AutoStudentClassifier(ClassifierMixin, AutoStudent):
 
     - a sum of small trees (`TreeSumClassifier`);
     - a tree as deep as the rules allow, and one that is grown best first;
+    - a points score (`PointsScoreClassifier`);
     - a logistic regression on few columns.
 
-    Rules are leaves of a tree, and the splits of a sum of trees and one more; a linear model has as many coefficients,
-    its intercept among them.
+    Rules are leaves of a tree, and the splits of a sum of trees (the conditions of a points score) and one more; a
+    linear model has as many coefficients, its intercept among them.
 
     Parameters
     ----------
@@ -78,10 +83,10 @@ class AutoStudentClassifier(ClassifierMixin, AutoStudent):
     Examples
     --------
     >>> list(AutoStudentClassifier(max_rules=8).kinds(n_features=30, n_scores=1))
-    ['sum of trees', 'tree', 'tree, best first', 'linear']
+    ['sum of trees', 'tree', 'tree, best first', 'points score', 'linear']
     """
 
-    _tree, _sum = DecisionTreeClassifier, TreeSumClassifier
+    _tree, _sum, _points = DecisionTreeClassifier, TreeSumClassifier, PointsScoreClassifier
 
     @staticmethod
     def _linear() -> Any:
@@ -91,7 +96,7 @@ class AutoStudentClassifier(ClassifierMixin, AutoStudent):
 class AutoStudentRegressor(RegressorMixin, AutoStudent):
     """The kind of small regressor that validates best, with at most so many rules.
 
-    As `AutoStudentClassifier`, with ridge regression as the linear model.
+    As `AutoStudentClassifier`, with ridge regression as the linear model and without points scores.
 
     Parameters
     ----------
