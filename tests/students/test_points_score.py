@@ -80,7 +80,11 @@ def test_whole_points_cost_little():
     X, y = load_breast_cancer(return_X_y=True)
     losses = [
         log_loss(y, model.fit(X, y).predict_proba(X))
-        for model in (TreeSumClassifier(8, max_depth=1), PointsScoreClassifier(8), PointsScoreClassifier(8, max_points=1))
+        for model in (
+            TreeSumClassifier(8, max_depth=1),
+            PointsScoreClassifier(8),
+            PointsScoreClassifier(8, max_points=1),
+        )
     ]
     assert losses[0] < 1.1 * losses[0] + 0.01 > losses[1]
     assert losses[2] > losses[1]
