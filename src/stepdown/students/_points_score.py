@@ -160,7 +160,7 @@ class _Card:
             unit, points = self._weighed(unit, self._descended(unit, points))
             before, value = value, self.objective(unit, points)
             if value > before - ENOUGH * abs(value):
-                return unit, points
+                return unit, self._descended(unit, points)
 
     def _descended(self, unit: float, points: Floats) -> Floats:
         """Add or take the one point that lowers the objective most, until none does."""
