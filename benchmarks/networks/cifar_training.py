@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -30,41 +30,28 @@ class Split(NamedTuple):
 
 @dataclass(frozen=True)
 class Settings:
-    """Everything of a training but the loss; the defaults are the published recipe's."""
+    """What students that are trained side by side share; the defaults are the published recipe's."""
 
     epochs: int = 15
-    learning_rate: float = 1e-3
     batch_size: int = 128
     padding: int = 4
     flip: bool = True
-    fresh_optimizer: bool = True  # a new Adam in each epoch
-    beta2: float = 0.999  # Adam's
-    cosine: bool = False  # the rate rises over a tenth of the steps and falls to 0 along a cosine
-    late: int = 0  # epochs at the end with a tenth of the rate
-
-    def rate(self, step: int, steps: int) -> float:
-        """The learning rate of a step."""
-        if self.cosine:
-            rise = steps // 10
-            fallen = (1 + math.cos(math.pi * (step - rise) / (steps - rise))) / 2
-            return self.learning_rate * ((step + 1) / rise if step < rise else fallen)
-        return self.learning_rate * (0.1 if step >= steps * (1 - self.late / self.epochs) else 1.0)
-
-    def changes(self) -> dict[str, Any]:
-        plain = asdict(Settings())
-        return {name: value for name, value in asdict(self).items() if value != plain[name]}
+    amp: bool = False  # networks in bfloat16, losses in float32
 
 
 class Lesson(NamedTuple):
-    """A student, and the method and the network that teach it; the labels do where there are none."""
+    """A student, the method and the network that teach it, and Adam's settings."""
 
     student: nn.Module
-    method: LossMethod | None = None
+    method: LossMethod
     teacher: nn.Module | None = None
+    learning_rate: float = 1e-3
+    beta2: float = 0.999
 
 
 def train(lessons: Sequence[Lesson], data: Split, settings: Settings, *, seed: int, device: str = "cpu") -> float:
-    """Train students in place, side by side on the same batches; return the seconds of the processor.
+    """Train students in place, side by side on the same batches, each at its method's pace; return the seconds of the
+    processor.
 
     Each teacher runs once a batch for all of its students. Nothing else is shared: a student becomes what it would have
     become alone.
@@ -74,42 +61,40 @@ def train(lessons: Sequence[Lesson], data: Split, settings: Settings, *, seed: i
         data, settings.batch_size, shuffle=True, padding=settings.padding, flip=settings.flip, seed=seed, device=device,
         mean=MEAN, std=STD,
     )  # fmt: skip
+    half = partial(torch.autocast, torch.device(device).type, torch.bfloat16, enabled=settings.amp)
     teachers = {id(lesson.teacher): lesson.teacher for lesson in lessons if lesson.teacher is not None}
-    optimizers = [_optimizer(lesson.student, settings) for lesson in lessons]
-    step, steps = 0, settings.epochs * len(batches)
     with ExitStack() as stack:
         views = {key: stack.enter_context(_tapped(teacher, lessons, 0)) for key, teacher in teachers.items()}
         own_views = [stack.enter_context(_tapped(lesson.student, [lesson], 1)) for lesson in lessons]
         for lesson in lessons:
             fast(lesson.student.to(device).train())
+        optimizers = [_optimizer(lesson) for lesson in lessons]
         for epoch in range(settings.epochs):
-            if settings.fresh_optimizer:
-                optimizers = [_optimizer(lesson.student, settings) for lesson in lessons]
-            for x, y in batches:
-                with torch.no_grad():
+            for number, (x, y) in enumerate(batches):
+                with torch.no_grad(), half():
                     known = {key: Outputs(teacher(x), dict(views[key].items())) for key, teacher in teachers.items()}
                 for lesson, view, optimizer in zip(lessons, own_views, optimizers, strict=True):
-                    out = Outputs(lesson.student(x), dict(view.items()))
-                    if lesson.method is None:
-                        loss = nn.functional.cross_entropy(out.logits, y)
-                    else:
-                        loss = lesson.method.loss(out, known[id(lesson.teacher)], y, epoch=epoch)
+                    with half():
+                        out = Outputs(lesson.student(x), dict(view.items()))
+                    loss = lesson.method.loss(out, known.get(id(lesson.teacher), out), y, epoch=epoch)
+                    pace = lesson.method.pace(epoch + (number + 0.5) / len(batches))
+                    if pace.renewed and number == 0:
+                        optimizer.state.clear()
                     for group in optimizer.param_groups:
-                        group["lr"] = settings.rate(step, steps)
+                        group["lr"] = lesson.learning_rate * pace.rate
                     optimizer.zero_grad()
                     loss.backward()
                     optimizer.step()
-                step += 1
     return time.process_time() - started
 
 
-def _optimizer(student: nn.Module, settings: Settings) -> torch.optim.Optimizer:
-    return torch.optim.Adam(student.parameters(), settings.learning_rate, betas=(0.9, settings.beta2), fused=True)
+def _optimizer(lesson: Lesson) -> torch.optim.Optimizer:
+    return torch.optim.Adam(lesson.student.parameters(), lesson.learning_rate, betas=(0.9, lesson.beta2), fused=True)
 
 
 def _tapped(network: nn.Module, lessons: Sequence[Lesson], side: int) -> Taps:
     """Taps of a network for the layers that the methods read on its side, the teacher's (0) or the student's (1)."""
-    methods = [lesson.method for lesson in lessons if lesson.method and network in (lesson.teacher, lesson.student)]
+    methods = [lesson.method for lesson in lessons if network in (lesson.teacher, lesson.student)]
     return Taps(network, dict.fromkeys(name for method in methods for name in method.layers()[side]))
 
 

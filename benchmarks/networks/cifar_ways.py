@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
 
-from torch import Tensor
-from torch.nn import functional
-
-from benchmarks.networks.cifar_training import Settings
 from stepdown.cli._image_networks import LAYERS
-from stepdown.nn import KD, PKT, Constant, InformationFlow, LossMethod, Outputs, WeightedSum
-from stepdown.nn.functional import information_flow
+from stepdown.nn import (
+    KD,
+    PKT,
+    Constant,
+    CriticalPeriod,
+    FlowRecipe,
+    InformationFlow,
+    LossMethod,
+    Paced,
+    Schedule,
+)
 
 PAIRS = tuple((layer, layer) for layer in LAYERS)
 LAST = PAIRS[-1:]
@@ -18,46 +26,56 @@ LAST = PAIRS[-1:]
 
 @dataclass(frozen=True)
 class Way:
-    """A loss, whose network teaches, and what else differs from the published recipe."""
+    """A loss, whose network teaches, and Adam's settings; the defaults are the published recipe's."""
 
-    method: LossMethod | None
+    method: LossMethod
     teacher: str | None = "aux_pkt"
-    settings: Settings = field(default_factory=Settings)
+    learning_rate: float = 1e-3
+    beta2: float = 0.999
 
 
-class LabelFlow(LossMethod):
-    """The labels as one more layer that teaches: rows of one class are equal there, all others equally far."""
-
-    def __init__(self, layer: str = LAYERS[-1], scale: float = 3.0, n_classes: int = 10) -> None:
-        self.layer = layer
-        self.scale = scale
-        self.n_classes = n_classes
-
-    def layers(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        return (), (self.layer,)
-
-    def loss(self, student: Outputs, teacher: Outputs, target: Tensor | None, *, epoch: int) -> Tensor:
-        assert target is not None
-        return information_flow(student.layers[self.layer], self.scale * functional.one_hot(target, self.n_classes))
+def by_recipe(
+    epochs: int,
+    recipe: FlowRecipe,
+    schedule: Callable[[int], Schedule] = CriticalPeriod.over,
+    diagonal: bool = True,
+    **changes: Any,
+) -> Way:
+    """The student's part of a recipe of `flow_through_auxiliary`, over another number of epochs."""
+    rate = changes.pop("learning_rate", recipe.student[0][1])
+    recipe = replace(recipe, student=((epochs, rate),), **changes)
+    flow = InformationFlow(PAIRS, schedule(epochs), diagonal=diagonal)
+    return Way(recipe.for_student(flow, LAYERS[-1]), learning_rate=rate, beta2=recipe.beta2)
 
 
-STUDENTS = {
-    "information flow": Way(InformationFlow(PAIRS)),
-    "PKT": Way(PKT(LAST)),
-    "cross-entropy": Way(None, None),
-    "information flow, constant weight 100": Way(InformationFlow(PAIRS, Constant(100.0))),
-    "KD": Way(KD(), "tiny_cifar10"),
-}
+def falling(epochs: int, method: LossMethod, teacher: str | None) -> Way:
+    """Another method under the falling rate of ours."""
+    ours = FlowRecipe.better()
+    return Way(Paced(method, falling=epochs), teacher, ours.student[0][1], ours.beta2)
 
-ONE_OPTIMIZER = Settings(fresh_optimizer=False)
-FALLING = Settings(fresh_optimizer=False, beta2=0.99, cosine=True, learning_rate=3e-3)
-FLOW = InformationFlow(PAIRS)
-WITH_LABELS = WeightedSum([(1.0, FLOW), (0.5, LabelFlow())])
-ABLATION: dict[str, Way] = {
-    "one optimizer": Way(FLOW, settings=ONE_OPTIMIZER),
-    "falling rate": Way(FLOW, settings=FALLING),
-    "falling rate, relations of the labels added": Way(
-        WeightedSum([(1.0, FLOW), (0.5, LabelFlow())]), settings=FALLING
-    ),
-    "falling rate, cross-entropy added": Way(WeightedSum([(1.0, FLOW), (1e-3, KD(weight=0.0))]), settings=FALLING),
-}
+
+def students(epochs: int) -> dict[str, Way]:
+    """What is scored on the test images: both recipes, and other methods at the rates of each."""
+    others: dict[str, tuple[LossMethod, str | None]] = {
+        "PKT": (PKT(LAST), "aux_pkt"),
+        "KD": (KD(), "tiny_cifar10"),
+        "cross-entropy": (KD(weight=0.0), None),
+    }
+    return {
+        "published recipe": by_recipe(epochs, FlowRecipe()),
+        "our recipe": by_recipe(epochs, FlowRecipe.better()),
+        **{name: Way(Paced(method, renewed=True), teacher) for name, (method, teacher) in others.items()},
+        **{f"{name}, our rates": falling(epochs, method, teacher) for name, (method, teacher) in others.items()},
+    }
+
+
+def choices(epochs: int) -> dict[str, Way]:
+    """What our recipe was chosen from, on images held out of the training part."""
+    ours = partial(by_recipe, epochs, FlowRecipe.better())
+    return {
+        **{f"labels {weight}": ours(relations=weight) for weight in (0.5, 2.0, 8.0)},
+        "labels 2.0, rate 0.006": ours(relations=2.0, learning_rate=6e-3),
+        **{f"labels 8.0, rate {rate}": ours(relations=8.0, learning_rate=rate) for rate in (0.006, 0.012)},
+        "labels 2.0, critical period as over 50 epochs": ours(relations=2.0, schedule=lambda _: CriticalPeriod()),
+        "labels 2.0, constant weight 1": ours(relations=2.0, schedule=lambda _: Constant(1.0)),
+    }

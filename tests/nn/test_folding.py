@@ -84,3 +84,20 @@ def test_code_that_cannot_be_traced_is_refused():
 
     with pytest.raises(NotSupportedError, match="Fork can't be folded"):
         folded(Fork().eval())
+
+
+@pytest.mark.parametrize("size", [8, 7])
+@pytest.mark.parametrize("layout", [torch.channels_last, torch.contiguous_format])
+def test_pooling_by_halves_gives_the_same_numbers(size, layout):
+    network = nn.Sequential(nn.MaxPool2d(2), nn.MaxPool2d(2, padding=1), nn.MaxPool2d(2, ceil_mode=True)).eval()
+    made = folded(network)
+    assert [type(module).__name__ for module in made] == ["_HalvingMaxPool2d", "MaxPool2d", "MaxPool2d"]
+    x = torch.randn(3, 5, size, size).to(memory_format=layout)
+    x[0, 0, 0, 0] = torch.nan
+    found, known = made[0](x), network[0](x)
+    assert torch.equal(found.nan_to_num(9.0), known.nan_to_num(9.0))
+    assert found.is_contiguous(memory_format=layout)
+    torch.testing.assert_close(
+        torch.autograd.functional.jacobian(made[0], x), torch.autograd.functional.jacobian(network[0], x)
+    )
+    assert type(network[0]) is nn.MaxPool2d

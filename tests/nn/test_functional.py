@@ -8,6 +8,7 @@ import torch
 
 from stepdown.core import InvalidInputError
 from stepdown.nn import functional as losses
+from stepdown.nn.functional import _information
 
 
 def plain_information_flow(student, teacher, *, reduction="mean", diagonal=True, eps=1e-6):
@@ -232,6 +233,23 @@ def test_information_flow_with_an_offset_is_the_generic_loss():
     generic = sum(losses.relational(student, teacher, kernel) for kernel in kernels)
     torch.testing.assert_close(loss, generic)
     torch.testing.assert_close(*(torch.autograd.grad(value, student)[0] for value in (loss, generic)))
+
+
+@pytest.mark.parametrize("diagonal", [True, False])
+def test_layers_together_are_as_one_by_one(diagonal, monkeypatch):
+    monkeypatch.setattr(_information, "BLOCK_ELEMENTS", 3 * 8)  # in pieces
+    students, teachers = [features(8, width) for width in (3, 700, 5)], [features(8, width) for width in (9, 2, 4)]
+    students[1] = students[1] + 1e3  # an offset that is taken off
+    students = [layer.requires_grad_(number < 2) for number, layer in enumerate(students)]
+    weights = torch.tensor([2.0, 0.5, 1.0], dtype=torch.float64)
+    together = _information.information_flows(students, teachers, diagonal=diagonal)
+    alone = [losses.information_flow(*both, diagonal=diagonal) for both in zip(students, teachers, strict=True)]
+    torch.testing.assert_close(together, torch.stack(alone), rtol=1e-12, atol=0)
+    both = [torch.autograd.grad((weights * found).sum(), students[:2]) for found in (together, torch.stack(alone))]
+    torch.testing.assert_close(*both, rtol=1e-9, atol=1e-12)
+    assert together.dtype == torch.float64
+    mixed = _information.information_flows([students[0].float(), students[2]], teachers[:2])
+    assert mixed.dtype == torch.float64
 
 
 def test_information_flow_takes_relations_made_ahead():

@@ -1,10 +1,11 @@
-"""Batch normalisation of a frozen network, multiplied into the convolutions before it."""
+"""A frozen network made faster: batch normalisation multiplied into the convolutions before it, pooling by halves."""
 
 from __future__ import annotations
 
 import copy
 
-from torch import fx, nn
+import torch
+from torch import Tensor, fx, nn
 from torch.nn.utils import fusion
 
 from stepdown.core import InvalidInputError, NotSupportedError
@@ -17,13 +18,26 @@ NORMALISATIONS = {
 }
 
 
+class _HalvingMaxPool2d(nn.MaxPool2d):
+    """Pooling of 2x2 pixels without their positions, which gradients alone need: the same values, faster."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.ndim != 4 or x.is_cuda or x.requires_grad or not x.is_contiguous(memory_format=torch.channels_last):
+            return super().forward(x)
+        height, width = x.shape[2] // 2, x.shape[3] // 2
+        pixels = x.permute(0, 2, 3, 1)[:, : 2 * height, : 2 * width]
+        across = pixels.unflatten(2, (width, 2))
+        down = torch.maximum(across[:, :, :, 0], across[:, :, :, 1]).unflatten(1, (height, 2))
+        return torch.maximum(down[:, :, 0], down[:, :, 1]).permute(0, 3, 1, 2)
+
+
 def folded(network: nn.Module) -> nn.Module:
     """A copy for inference in which batch normalisation is part of the layer before it; the same function, faster.
 
     In evaluation mode ``gamma (Wx + b - mean) / sqrt(var + eps) + beta`` is linear in x, so that the layer's weight and
     bias can take it over. This is done for each convolution or linear layer whose output goes into one normalisation
-    and nowhere else; that one becomes an identity. A frozen teacher is quicker so; one that is still to be trained must
-    keep its normalisation.
+    and nowhere else; that one becomes an identity. Max pooling of 2x2 pixels forgets their positions. A frozen teacher
+    is quicker so; one that is still to be trained must keep its normalisation.
 
     Parameters
     ----------
@@ -80,4 +94,9 @@ def folded(network: nn.Module) -> nn.Module:
         fuse = fusion.fuse_linear_bn_eval if isinstance(layer, nn.Linear) else fusion.fuse_conv_bn_eval
         made.set_submodule(str(before.target), fuse(layer, normalisation))
         made.set_submodule(str(node.target), nn.Identity())
+    for module in made.modules():
+        if type(module) is nn.MaxPool2d and not (module.return_indices or module.ceil_mode):
+            of = (module.kernel_size, module.stride, module.padding, module.dilation)
+            if [nn.modules.utils._pair(size) for size in of] == [(2, 2), (2, 2), (0, 0), (1, 1)]:
+                module.__class__ = _HalvingMaxPool2d
     return made.eval()

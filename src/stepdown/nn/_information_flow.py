@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+
 from torch import Tensor, nn
 
-from ._method import LayerMethod, Pairs
+from stepdown.core import StepdownError
+
+from ._method import LayerMethod, Pairs, Seen
 from ._positions import ChannelAxis, Pool, Tokens
 from ._schedules import CriticalPeriod, Schedule
-from .functional._information import information_flow
+from .functional._information import information_flow, information_flows
 from .functional._numerics import Reduction
 
 
@@ -61,3 +66,10 @@ class InformationFlow(LayerMethod):
 
     def layer_loss(self, student: Tensor, teacher: Tensor, adapter: nn.Module | None) -> Tensor:
         return information_flow(student, teacher, reduction=self.reduction, diagonal=self.diagonal)
+
+    def layer_losses(self, pairs: Sequence[Seen]) -> Iterable[Tensor]:
+        if type(self).layer_loss is InformationFlow.layer_loss:
+            with suppress(StepdownError):  # which is raised, with the layer's name, one by one
+                students, teachers = [pair.student for pair in pairs], [pair.teacher for pair in pairs]
+                return information_flows(students, teachers, reduction=self.reduction, diagonal=self.diagonal)
+        return super().layer_losses(pairs)

@@ -224,6 +224,16 @@ class LossMethod(TransferMethod, ABC):
         return Lesson(data, self, model)
 
 
+class Seen(NamedTuple):
+    """A pair of layers as a loss reads it: (teacher's, student's) names, the method for it, tensors and adapter."""
+
+    names: tuple[str, str]
+    method: LayerMethod
+    student: Tensor
+    teacher: Tensor
+    adapter: nn.Module | None
+
+
 class LayerMethod(LossMethod, ABC):
     """A loss of pairs of layers, each weighted by a schedule, added up.
 
@@ -249,6 +259,14 @@ class LayerMethod(LossMethod, ABC):
     @abstractmethod
     def layer_loss(self, student: Tensor, teacher: Tensor, adapter: nn.Module | None) -> Tensor:
         """The unweighted loss of one pair of layers."""
+
+    def layer_losses(self, pairs: Sequence[Seen]) -> Iterable[Tensor]:
+        """The unweighted losses of several pairs."""
+        found = []
+        for names, method, student, teacher, adapter in pairs:
+            with naming_the_layers(*names):
+                found.append(method.layer_loss(student, teacher, adapter))
+        return found
 
     def layer_weights(self, epoch: int, n_layers: int) -> tuple[float, ...]:
         """Weights of the pairs in an epoch: a schedule's where the method has one, else all 1."""
@@ -293,17 +311,18 @@ class LayerMethod(LossMethod, ABC):
 
     def terms(self, student: Outputs, teacher: Outputs, target: Tensor | None, *, epoch: int) -> dict[str, Tensor]:
         pairs = self._pairs()
-        found: dict[str, Tensor] = {}
-        weights = self.layer_weights(epoch, len(pairs))
-        for number, ((theirs, mine), weight) in enumerate(zip(pairs, weights, strict=True)):
+        shares, seen = [], []
+        for number, (names, weight) in enumerate(zip(pairs, self.layer_weights(epoch, len(pairs)), strict=True)):
             if weight == 0:
                 continue
-            with naming_the_layers(theirs, mine):
-                adapter = student.adapters.get(str(number))
-                method, layer, taught = self._seen(student.layers[mine], teacher.layers[theirs])
-                term = weight * method.layer_loss(layer, taught, adapter)
-                name = f"{theirs} -> {mine}"
-                found[name] = found[name] + term if name in found else term
+            with naming_the_layers(*names):
+                method, layer, taught = self._seen(student.layers[names[1]], teacher.layers[names[0]])
+            shares.append(weight)
+            seen.append(Seen(names, method, layer, taught, student.adapters.get(str(number))))
+        found: dict[str, Tensor] = {}
+        for weight, pair, loss in zip(shares, seen, self.layer_losses(seen) if seen else (), strict=True):
+            name = " -> ".join(pair.names)
+            found[name] = found[name] + weight * loss if name in found else weight * loss
         return found
 
     def loss(self, student: Outputs, teacher: Outputs, target: Tensor | None, *, epoch: int) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -47,6 +47,7 @@ class Relations(NamedTuple):
         return self.probabilities.shape[1]
 
 
+@full_precision
 def relations(features: Tensor, *, diagonal: bool = True, eps: float = 1e-6) -> Relations:
     """Neighbour probabilities of a teacher's layer, to be computed once and used in `information_flow`.
 
@@ -74,19 +75,7 @@ def relations(features: Tensor, *, diagonal: bool = True, eps: float = 1e-6) -> 
     tensor([[1., 1., 1.],
             [1., 1., 1.]])
     """
-    with torch.no_grad(), torch.autocast(features.device.type, enabled=False):
-        matrix = rows(features.detach(), at_least=2)
-        gram = _gram(matrix)
-        apart = _centred_gram(matrix, gram)
-        scale = inverse_norms(gram, eps)
-        probabilities = gram.new_empty(2, *gram.shape)
-        distances = gram.new_empty(_block_size(gram), len(gram))
-        for block in _blocks(gram):
-            kernels = probabilities[:, block]
-            room = distances[: kernels.shape[1]]
-            _kernels(gram[block], apart[block], block, apart.diagonal(), scale, eps, diagonal, kernels, room)
-            kernels /= kernels.sum(-1, keepdim=True)
-    return Relations(probabilities, eps, diagonal)
+    return Relations(_probabilities([rows(features, at_least=2)], diagonal, eps)[:, 0], eps, diagonal)
 
 
 @full_precision
@@ -143,45 +132,88 @@ def information_flow(
     >>> information_flow(features.flip(1), relations(features)).item() < 1e-6
     True
     """
-    matrix = rows(student, at_least=2)
-    known = teacher if isinstance(teacher, Relations) else relations(teacher, diagonal=diagonal, eps=eps)
-    if (known.diagonal, known.eps) != (diagonal, eps):
-        raise InvalidInputError(
-            f"the teacher's relations were made with diagonal={known.diagonal}, eps={known.eps}, and the loss was "
-            f"asked for diagonal={diagonal}, eps={eps}; pass the same to both."
-        )
-    if len(known) != len(matrix):
-        raise InvalidInputError(
-            f"the student has {len(matrix)} rows and the teacher {len(known)}: both must come from the same batch."
-        )
-    n = len(matrix)
+    return information_flows([student], [teacher], reduction=reduction, diagonal=diagonal, eps=eps)[0]
+
+
+@full_precision
+def information_flows(
+    students: Sequence[Tensor],
+    teachers: Sequence[Tensor | Relations],
+    *,
+    reduction: Reduction = "mean",
+    diagonal: bool = True,
+    eps: float = 1e-6,
+) -> Tensor:
+    """`information_flow` of several layers over the same rows, of shape (n_layers,).
+
+    The matrices of all layers are worked on together: at usual batch sizes they are so small that the number of steps
+    is what takes the time.
+    """
+    matrices = _of_one_type([rows(layer, at_least=2) for layer in students])
+    n = len(matrices[0])
+    for layer in teachers:
+        if isinstance(layer, Relations) and (layer.diagonal, layer.eps) != (diagonal, eps):
+            raise InvalidInputError(
+                f"the teacher's relations were made with diagonal={layer.diagonal}, eps={layer.eps}, and the loss was "
+                f"asked for diagonal={diagonal}, eps={eps}; pass the same to both."
+            )
+        if len(layer) != n:
+            raise InvalidInputError(
+                f"the student has {n} rows and the teacher {len(layer)}: both must come from the same batch."
+            )
     entries = n * (n if diagonal else n - 1)
     divisors = {"mean": entries, "row": n, "sum": 1}
     if reduction not in divisors:
         raise InvalidInputError(f"reduction={reduction!r}: expected 'mean', 'row' or 'sum'.")
-    probabilities = known.probabilities.to(matrix.dtype)
-    return _Divergence.apply(matrix, probabilities, eps, diagonal, divisors[reduction])
+    layers = [known for known in teachers if not isinstance(known, Relations)]
+    if len(layers) == len(teachers):
+        probabilities = _probabilities([rows(layer) for layer in layers], diagonal, eps)
+    else:
+        known = [
+            layer if isinstance(layer, Relations) else relations(layer, diagonal=diagonal, eps=eps)
+            for layer in teachers
+        ]
+        probabilities = torch.stack([each.probabilities for each in known], 1)
+    return _Divergences.apply(probabilities.to(matrices[0].dtype), eps, diagonal, divisors[reduction], *matrices)
 
 
-class _Divergence(torch.autograd.Function):
+@torch.no_grad()
+def _probabilities(layers: Sequence[Tensor], diagonal: bool, eps: float) -> Tensor:
+    """Neighbour probabilities of layers, of shape (2, n_layers, n_rows, n_rows)."""
+    layers = _of_one_type(layers)
+    gram = _grams(layers)
+    apart, _ = _centred_grams(layers, gram)
+    scale = inverse_norms(gram, eps)
+    squared = apart.diagonal(0, 1, 2)
+    probabilities = gram.new_empty(2, *gram.shape)
+    distances = gram.new_empty(len(gram), _block_size(gram), gram.shape[1])
+    for block in _blocks(gram):
+        kernels = probabilities[:, :, block]
+        room = distances[:, : kernels.shape[2]]
+        _kernels(gram[:, block], apart[:, block], block, squared, scale, eps, diagonal, kernels, room)
+        kernels /= kernels.sum(-1, keepdim=True)
+    return probabilities
+
+
+class _Divergences(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, features: Tensor, teacher: Tensor, eps: float, diagonal: bool, divisor: int) -> Tensor:
-        loss, gradient = _loss_and_gradient(features, teacher, eps, diagonal, divisor, ctx.needs_input_grad[0])
-        if gradient is not None:
-            ctx.save_for_backward(gradient)
-        return loss
+    def forward(ctx: Any, teacher: Tensor, eps: float, diagonal: bool, divisor: int, *layers: Tensor) -> Tensor:
+        wanted = ctx.needs_input_grad[4:]
+        losses, gradients = _losses_and_gradients(layers, teacher, eps, diagonal, divisor, wanted)
+        ctx.save_for_backward(*gradients)
+        return losses
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None, None, None, None]:
-        (gradient,) = ctx.saved_tensors
-        return gradient * grad, None, None, None, None
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        gradients = zip(ctx.saved_tensors, grad, strict=True)
+        return None, None, None, None, *(None if layer is None else layer * of for layer, of in gradients)
 
 
-def _loss_and_gradient(
-    features: Tensor, teacher: Tensor, eps: float, diagonal: bool, divisor: int, needs_gradient: bool
-) -> tuple[Tensor, Tensor | None]:
-    """The loss and its gradient in the features.
+def _losses_and_gradients(
+    layers: Sequence[Tensor], teacher: Tensor, eps: float, diagonal: bool, divisor: int, wanted: Sequence[bool]
+) -> tuple[Tensor, list[Tensor | None]]:
+    """The losses of layers and, where wanted, their gradients in the features.
 
     With kernel K, row sums r, q = K/r, ratio x = p/q - 1 and l = log(p/q), a row's entries give
     ``sum_j q x l``, and ``dJ/dK = -(x + l + c)/r`` with ``c_i = -sum_j q l``. By the chain rule
@@ -194,104 +226,131 @@ def _loss_and_gradient(
     So everything is a matrix over pairs of rows and a vector over rows: the gradient is
     ``(W - T + (W - T)' + diag) features``.
     """
-    gram = _gram(features)
-    apart = _centred_gram(features, gram)
+    gram = _grams(layers)
+    apart, off = _centred_grams(layers, gram)
     scale = inverse_norms(gram, eps)
-    squared = apart.diagonal().clone()
     inverse = inverse_norms(gram, 0.0)
-    w_sums, t_sums, w_rows = gram.new_zeros(3, len(gram))
-    loss = gram.new_zeros(())
-    room = gram.new_empty(9, _block_size(gram), len(gram))  # taken once: fresh pages cost more than the arithmetic
+    squared = apart.diagonal(0, 1, 2).clone()
+    w_sums, t_sums, w_rows = gram.new_zeros(3, *scale.shape)
+    losses = gram.new_zeros(len(gram))
+    # Taken once: fresh pages cost more than the arithmetic.
+    room = gram.new_empty(9, len(gram), _block_size(gram), gram.shape[1])
     for block in _blocks(gram):
-        kernels, x, log_ratio, weighted, (distances,) = room[:, : block.stop - block.start].split(2)
-        _kernels(gram[block], apart[block], block, squared, scale, eps, diagonal, kernels, distances)
+        kernels, x, log_ratio, weighted, (distances,) = room[:, :, : block.stop - block.start].split(2)
+        inner = gram[:, block]
+        _kernels(inner, apart[:, block], block, squared, scale, eps, diagonal, kernels, distances)
         r = kernels.sum(-1, keepdim=True)
-        torch.mul(teacher[:, block], r, out=x).div_(kernels).sub_(1)
+        torch.mul(teacher[:, :, block], r, out=x).div_(kernels).sub_(1)
         if not diagonal:  # no pair, hence no difference
-            x.diagonal(block.start, 1, 2).zero_()
+            x.diagonal(block.start, 2, 3).zero_()
         torch.log1p(x, out=log_ratio)
         torch.mul(kernels, log_ratio, out=weighted)
         c = weighted.sum(-1, keepdim=True).div_(r)
-        loss += weighted.mul_(x).sum(-1, keepdim=True).div_(r).sum()
-        if not needs_gradient:
+        losses += weighted.mul_(x).sum(-1, keepdim=True).div_(r).sum((0, 2, 3))
+        if not any(wanted):
             continue
         w, t = x.add_(log_ratio).sub_(c)  # now -r dJ/dK
 
-        w *= scale[block, None] / (-divisor * r[0])
-        w *= scale
+        w *= scale[:, block, None] / (-divisor * r[0])
+        w *= scale[:, None]
         torch.ops.aten.threshold_backward.grad_input(w, kernels[0], OPPOSITE, grad_input=w)
-        if apart is not gram:
-            w_rows += w.sum(0)
-            w_rows[block] += w.sum(1)
-        torch.mul(w, gram[block], out=weighted[0])
-        w_sums += weighted[0].sum(0)
-        w_sums[block] += weighted[0].sum(1)
+        if any(off):
+            w_rows += w.sum(1)
+            w_rows[:, block] += w.sum(2)
+        torch.mul(w, inner, out=weighted[0])
+        w_sums += weighted[0].sum(1)
+        w_sums[:, block] += weighted[0].sum(2)
 
         t *= kernels[1].square_()
         t /= distances
         t /= divisor * r[1]
-        t.diagonal(block.start).zero_()  # a row's distance to itself doesn't move
-        t_sums += t.sum(0)
-        t_sums[block] += t.sum(1)
-        torch.sub(w, t, out=gram[block])  # its inner products have been used
-    loss /= divisor
-    if not needs_gradient:
-        return loss, None
+        t.diagonal(block.start, 1, 2).zero_()  # a row's distance to itself doesn't move
+        t_sums += t.sum(1)
+        t_sums[:, block] += t.sum(2)
+        torch.sub(w, t, out=inner)  # its inner products have been used
+    losses /= divisor
+    if not any(wanted):
+        return losses, [None] * len(layers)
     _add_transpose(gram)
     own = w_sums * scale * inverse
-    gram.diagonal().add_(t_sums - own)
-    if apart is gram:
-        return loss, gram @ features
-    # Of a common offset only the cosine's part has a gradient: the distances' would be rounding, times the offset.
-    return loss, gram @ centred(features) + (w_rows - own)[:, None] * features.mean(0)
+    gram.diagonal(0, 1, 2).add_(t_sums - own)
+    gradients: list[Tensor | None] = []
+    for number, (layer, slopes) in enumerate(zip(layers, gram, strict=True)):
+        if not wanted[number]:
+            gradients.append(None)
+        elif off[number]:
+            # Of a common offset only the cosine's part has a gradient: the distances' would be rounding, times it.
+            through_mean = (w_rows[number] - own[number])[:, None] * layer.mean(0)
+            gradients.append(slopes @ centred(layer) + through_mean)
+        else:
+            gradients.append(slopes @ layer)
+    return losses, gradients
 
 
-def _gram(features: Tensor) -> Tensor:
-    """Inner products of the rows; for wide features on the CPU only one half is multiplied out."""
+def _of_one_type(layers: Sequence[Tensor]) -> Sequence[Tensor]:
+    return layers if len({layer.dtype for layer in layers}) == 1 else [layer.double() for layer in layers]
+
+
+def _grams(layers: Sequence[Tensor]) -> Tensor:
+    """Inner products of the rows of each layer, of shape (n_layers, n_rows, n_rows)."""
+    n = len(layers[0])
+    gram = layers[0].new_empty(len(layers), n, n)
+    for layer, out in zip(layers, gram, strict=True):
+        _gram(layer, out)
+    return gram
+
+
+def _gram(features: Tensor, gram: Tensor) -> None:
+    """Write the inner products of the rows; for wide features on the CPU only one half is multiplied out."""
     n, width = features.shape
     if features.is_cuda or n < 64 or width < 512:
-        return features @ features.T
-    gram = features.new_empty(n, n)
+        torch.mm(features, features.T, out=gram)
+        return
     panel = -(-n // 4)
     for start in range(0, n, panel):
         stop = min(start + panel, n)
         torch.mm(features[start:], features[start:stop].T, out=gram[start:, start:stop])
         gram[start:stop, stop:] = gram[stop:, start:stop].T
-    return gram
 
 
-def _centred_gram(features: Tensor, gram: Tensor) -> Tensor:
-    """Inner products for the distances: those of centred rows where a common offset would eat the digits.
+def _centred_grams(layers: Sequence[Tensor], gram: Tensor) -> tuple[Tensor, list[bool]]:
+    """Inner products for the distances, and of which layers they are those of centred rows.
 
-    Elsewhere the Gram matrix itself serves. A GPU multiplies again rather than wait for the answer.
+    These are the layers where a common offset would eat the digits; elsewhere the Gram matrix itself serves. A GPU
+    multiplies again rather than wait for the answer.
     """
-    squared = gram.diagonal().mean()
-    if features.is_cuda or bool(squared - gram.mean() < OFFSET * squared):
-        return _gram(centred(features))
-    return gram
+    squared = gram.diagonal(0, 1, 2).mean(1)
+    off = [True] * len(layers) if gram.is_cuda else (squared - gram.mean((1, 2)) < OFFSET * squared).tolist()
+    if not any(off):
+        return gram, off
+    apart = gram.clone()
+    for layer, out, wide in zip(layers, apart, off, strict=True):
+        if wide:
+            _gram(centred(layer), out)
+    return apart, off
 
 
-def _add_transpose(matrix: Tensor) -> None:
-    """Add a square matrix's transpose to it, in place and a tile at a time."""
-    n = len(matrix)
-    size = n if matrix.is_cuda else 256
+def _add_transpose(matrices: Tensor) -> None:
+    """Add to square matrices their transposes, in place and a tile at a time."""
+    n = matrices.shape[1]
+    size = n if matrices.is_cuda else 256
     for top in range(0, n, size):
         down = slice(top, top + size)
         for left in range(0, top, size):
             across = slice(left, left + size)
-            matrix[down, across] += matrix[across, down].T
-            matrix[across, down] = matrix[down, across].T
-        matrix[down, down] += matrix[down, down].T.clone()
+            matrices[:, down, across] += matrices[:, across, down].mT
+            matrices[:, across, down] = matrices[:, down, across].mT
+        matrices[:, down, down] += matrices[:, down, down].mT.clone()
 
 
 def _block_size(gram: Tensor) -> int:
     """Rows of a block; a GPU takes all at once."""
-    n = len(gram)
+    n = gram.shape[1]
     return n if gram.is_cuda else min(n, max(1, BLOCK_ELEMENTS // n))
 
 
 def _blocks(gram: Tensor) -> Iterator[slice]:
-    n, size = len(gram), _block_size(gram)
+    n, size = gram.shape[1], _block_size(gram)
     for start in range(0, n, size):
         yield slice(start, min(start + size, n))
 
@@ -307,11 +366,12 @@ def _kernels(
     kernels: Tensor,
     distances: Tensor,
 ) -> None:
-    """Write both kernels of a block of rows, the cosine's twice as large, and its distances."""
-    torch.mul(inner, scale, out=kernels[0]).mul_(scale[block, None]).add_(1).clamp_(min=OPPOSITE)
-    torch.add(squared, apart, alpha=-2, out=distances).add_(squared[block, None]).clamp_(min=0).add_(eps).sqrt_()
+    """Write both kernels of a block of rows of each layer, the cosine's twice as large, and its distances."""
+    torch.mul(inner, scale[:, None], out=kernels[0]).mul_(scale[:, block, None]).add_(1).clamp_(min=OPPOSITE)
+    torch.add(squared[:, None], apart, alpha=-2, out=distances).add_(squared[:, block, None])
+    distances.clamp_(min=0).add_(eps).sqrt_()
     torch.add(distances, 1, out=kernels[1]).reciprocal_()
     if eps == 0:  # equal rows: the slope, divided by this, becomes 0 instead of infinite
         distances.masked_fill_(distances == 0, torch.inf)
     if not diagonal:
-        kernels.diagonal(block.start, 1, 2).zero_()
+        kernels.diagonal(block.start, 2, 3).zero_()

@@ -25,8 +25,10 @@ def full_precision(loss: Callable[P, Tensor]) -> Callable[P, Tensor]:
 
     @wraps(loss)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> Tensor:
-        given = (*args, *kwargs.values())
-        device = next(value.device.type for value in given if isinstance(value, Tensor))
+        given = [
+            part for value in (*args, *kwargs.values()) for part in (value if isinstance(value, list) else [value])
+        ]
+        device = next(part.device.type for part in given if isinstance(part, Tensor))
         with torch.autocast(device, enabled=False):
             return loss(*args, **kwargs)
 
@@ -93,8 +95,8 @@ def centred(features: Tensor) -> Tensor:
 
 
 def inverse_norms(gram: Tensor, eps: float) -> Tensor:
-    """1/(norm + eps) of each row, of shape (n_rows,); zero rows get 1/eps, or 0 where eps is 0."""
-    norms = masked_sqrt(gram.diagonal())
+    """1/(norm + eps) of each row, of shape (..., n_rows); zero rows get 1/eps, or 0 where eps is 0."""
+    norms = masked_sqrt(gram.diagonal(0, -2, -1))
     if eps == 0:
         return torch.where(norms > 0, 1 / torch.where(norms > 0, norms, 1.0), 0.0)
     return 1 / (norms + eps)
