@@ -91,9 +91,7 @@ def main(arguments: list[str] | None = None) -> None:
             command.add_argument("--checkpoints", type=Path, required=True, help=".npz of the published weights")
         if name != "published":
             epochs, seeds = {"full": (None, [0, 1, 2]), "choices": (15, [100])}.get(name, (15, [0, 1, 2, 3, 4]))
-            command.add_argument(
-                "--epochs", type=int, default=epochs, help="of a student; others in proportion"
-            )
+            command.add_argument("--epochs", type=int, default=epochs, help="of a student; others in proportion")
             command.add_argument("--seeds", type=int, nargs="+", default=seeds)
         if name in ("choices", "students"):
             command.add_argument("--ways", nargs="+", help="some of the ways; by default all")

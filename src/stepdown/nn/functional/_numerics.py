@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Literal, ParamSpec
+from typing import Literal, ParamSpec, TypeVar
 
 import torch
 from torch import Tensor
@@ -18,13 +18,14 @@ NEARLY = 0.1
 """Share of the squared norms, below which the rows differ little from their mean."""
 
 P = ParamSpec("P")
+R = TypeVar("R")
 
 
-def full_precision(loss: Callable[P, Tensor]) -> Callable[P, Tensor]:
+def full_precision(loss: Callable[P, R]) -> Callable[P, R]:
     """Run a loss outside autocast: its logarithms, roots and norms don't survive half precision."""
 
     @wraps(loss)
-    def guarded(*args: P.args, **kwargs: P.kwargs) -> Tensor:
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
         given = [
             part for value in (*args, *kwargs.values()) for part in (value if isinstance(value, list) else [value])
         ]
