@@ -156,6 +156,30 @@ def test_rows_may_come_with_other_types_and_further_columns_in_any_order() -> No
     assert columns.transform(other).tolist() == [[1, 1, 1, 0, 0], [2, 0, 0, 1, 0], [3, 0, 0, 0, 0]]
 
 
+def test_a_row_alone_reads_as_among_others() -> None:
+    """Of one row pandas gives single values, which takes another road."""
+    frame = pd.DataFrame(
+        {
+            "whole": [3, 5, 7],
+            "half": np.array([0.1, np.nan, 0.3], dtype=np.float32),
+            "flag": [True, False, True],
+            "text": ["b\0", "b", "b"],
+            "money": ["1,5 €", "2 €", "oops"],
+            "day": ["2020-01-31", "2021-02-01", None],
+            "stamp": pd.to_datetime(["2020-01-31 12:30", None, "2021-03-05 00:00"]),
+            "zone": pd.to_datetime(["2020-01-31 12:30", None, "2021-03-05 00:00"]).tz_localize("Asia/Tokyo"),
+            "nullable": pd.array([2, None, 4], "Int64"),
+            "group": pd.Categorical(["x", None, "y"]),
+            "arrow": pd.array(["one", "two", None], "string"),
+        }
+    )
+    columns = TableColumns().fit(frame)
+    together = columns.transform(frame)
+    assert together.shape[1] > len(frame.columns)
+    alone = np.concatenate([columns.transform(frame.iloc[[row]]) for row in range(len(frame))])
+    np.testing.assert_array_equal(alone, together)
+
+
 @pytest.mark.parametrize("model", [DecisionTreeClassifier(max_depth=1), make_pipeline(StandardScaler(), Lasso(0.1))])
 def test_only_what_is_read_is_kept_and_answers_stay(model) -> None:
     r = np.random.default_rng(0)
