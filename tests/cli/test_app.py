@@ -445,7 +445,7 @@ main()
 @pytest.mark.skipif(os.name == "nt", reason="signals of Unix")
 def test_an_interruption_leaves_nothing_behind(tmp_path):
     path = tmp_path / "long.csv"
-    pd.DataFrame(mixed_table(5000, seed=0)).to_csv(path, index=False)
+    pd.DataFrame(mixed_table(300, seed=0)).to_csv(path, index=False)
     arguments = ["run", str(path), "--target", "churn", "--teacher", "forest:n_estimators=5000", "--out", "out"]
     with subprocess.Popen([*COMMAND, *arguments], cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
         for line in process.stderr:

@@ -32,7 +32,7 @@ def pool(tmp_path):
 def model_file(tmp_path_factory):
     """A teacher's file, and the types to trust in it."""
     frame = pd.DataFrame(mixed_table(200, seed=2)).drop(columns="spending")
-    model = make_pipeline(TableVectorizer(), SimpleImputer(), RandomForestClassifier(15, random_state=0))
+    model = make_pipeline(TableVectorizer(), SimpleImputer(), RandomForestClassifier(5, random_state=0))
     path = tmp_path_factory.mktemp("teacher") / "model.skops"
     skops.io.dump(model.fit(frame.drop(columns="churn"), frame["churn"]), path)
     return path, skops.io.get_untrusted_types(file=path)

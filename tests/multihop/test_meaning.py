@@ -75,7 +75,7 @@ def test_a_loss_that_means_say_nothing_of_is_taught_by_labels(student) -> None:
 
 def test_a_teacher_of_the_same_loss_teaches_it() -> None:
     X, y = skewed(400)
-    teacher = GradientBoostingRegressor(n_estimators=60, loss="quantile", alpha=0.9, random_state=0)
+    teacher = GradientBoostingRegressor(n_estimators=30, loss="quantile", alpha=0.9, random_state=0)
     for source in (teacher, FrozenEstimator(clone(teacher).fit(X, y)), [teacher, teacher]):
         reg = MultihopRegressor(source, HIGH, search=Fixed("one-hop"), random_state=0).fit(X, y)
         assert reg.chain_[-1].teachers == ("teacher",)
@@ -310,7 +310,11 @@ def test_a_teacher_is_made_again_without_the_weights_of_its_threshold(rare) -> N
     [
         FixedThresholdClassifier(RandomForestClassifier(25, min_samples_leaf=5, random_state=0), threshold=0.15),
         TunedThresholdClassifierCV(
-            RandomForestClassifier(15, min_samples_leaf=5, random_state=0), scoring="f1", cv=2, random_state=0
+            RandomForestClassifier(15, min_samples_leaf=5, random_state=0),
+            scoring="f1",
+            thresholds=20,
+            cv=2,
+            random_state=0,
         ),
         Cautious(),
     ],

@@ -55,7 +55,7 @@ def test_processes_find_what_this_one_finds(method, tmp_path):
     assert (tmp_path / "out").read_text() == found(0)
 
 
-@pytest.mark.parametrize("hash_seed", ["0", "1", "123"])
+@pytest.mark.parametrize("hash_seed", ["1", "123"])
 def test_the_order_of_hashes_changes_nothing(hash_seed):
     env = {**os.environ, "PYTHONHASHSEED": hash_seed, "PYTHONPATH": os.pathsep.join(sys.path)}
     told = subprocess.run([sys.executable, "-c", CODE], env=env, capture_output=True, text=True, check=True)
