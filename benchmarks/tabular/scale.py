@@ -122,20 +122,11 @@ def keep(out: Path | None, rows: list[dict[str, Any]]) -> None:
 
 
 def run_file(size: str, seed: int) -> dict[str, Any]:
-    """A student of a file that is written by blocks of 100,000 rows, each with draws of its own."""
+    """A student of a file that is written and read by blocks."""
     n, p = map(int, size.split("x"))
     with TemporaryDirectory() as folder:
         path = Path(folder, "rows.parquet")
-        weights = np.random.default_rng(seed).normal(size=(3, p))
-        names = [f"x{column}" for column in range(p)]
-        with pq.ParquetWriter(path, pa.schema([*((name, pa.float32()) for name in names), ("y", pa.int8())])) as file:
-            for start in range(0, n, 100_000):
-                rng = np.random.default_rng((seed, start))
-                X = rng.normal(size=(min(100_000, n - start), p)).astype(np.float32)
-                y = (X @ weights[0] + (X @ weights[1]) * (X @ weights[2]) / 4 + rng.normal(size=len(X)) > 0).astype(
-                    np.int8
-                )
-                file.write_table(pa.table({**dict(zip(names, X.T, strict=True)), "y": y}, schema=file.schema))
+        write_parquet(path, n, p, seed)
         teacher, student = LGBMClassifier(n_jobs=1, verbose=-1), DecisionTreeClassifier(max_depth=6)
         seconds, made = processor_seconds(lambda: fit_parquet(teacher, student, path, "y", memory=folder))
     row = {
@@ -148,6 +139,19 @@ def run_file(size: str, seed: int) -> dict[str, Any]:
     }
     row |= {"teacher_accuracy": made.scores["teacher"], "sample_accuracy": made.scores["sample"]}
     return row | {"peak_GB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20}
+
+
+def write_parquet(path: Path, n: int, p: int, seed: int) -> None:
+    """Write a file of so many rows and columns, and of two classes, by blocks of 100,000 rows with their own draws."""
+    weights = np.random.default_rng(seed).normal(size=(3, p))
+    names = [f"x{column}" for column in range(p)]
+    with pq.ParquetWriter(path, pa.schema([*((name, pa.float32()) for name in names), ("y", pa.int8())])) as file:
+        for start in range(0, n, 100_000):
+            rng = np.random.default_rng((seed, start))
+            X = rng.normal(size=(min(100_000, n - start), p)).astype(np.float32)
+            clear = X @ weights[0] + (X @ weights[1]) * (X @ weights[2]) / 4
+            y = (clear + rng.normal(size=len(X)) > 0).astype(np.int8)
+            file.write_table(pa.table({**dict(zip(names, X.T, strict=True)), "y": y}, schema=file.schema))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier, RandomForestRegressor
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, f1_score, make_scorer
@@ -33,6 +33,20 @@ TREE = DecisionTreeClassifier(max_depth=2)
 
 class NeverFit(RandomForestClassifier):
     """A teacher whose training would take an hour."""
+
+    def fit(self, X, y, sample_weight=None):
+        raise AssertionError("the hour has begun")
+
+
+class Slow(RandomForestRegressor):
+    """The same, for real targets."""
+
+    def fit(self, X, y, sample_weight=None):
+        raise AssertionError("the hour has begun")
+
+
+class NeverFitToCategories(HistGradientBoostingClassifier):
+    """One that reads columns of categories."""
 
     def fit(self, X, y, sample_weight=None):
         raise AssertionError("the hour has begun")
@@ -309,8 +323,34 @@ def test_targets_that_drown_in_what_they_share(rows) -> None:
 
 
 def test_scores_that_are_no_numbers_are_said(rows, caplog) -> None:
-    clf = MultihopClassifier(
-        RandomForestClassifier(2), TREE, scoring=lambda model, X, y: float("nan"), cv=2, random_state=0
-    )
-    clf.fit(*rows)
+    def scoring(model, X, y):
+        return float("nan") if isinstance(model, DecisionTreeClassifier) else 0.5
+
+    MultihopClassifier(RandomForestClassifier(2), TREE, scoring=scoring, cv=2, random_state=0).fit(*rows)
     assert "scoring: plain got scores that are no finite numbers" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("scoring", "message"),
+    [
+        (lambda model, X, y: "0.5", r"gave '0.5' \(str\).*expected one number"),
+        (lambda model, X, y: None, "gave None"),
+        (lambda model, X, y: model.predict(X) == y, r"\(ndarray\)"),
+        (lambda model, X, y: float("nan"), "gave nan for a model that always says the same"),
+        (lambda truth, told: 1.0, r"can't be called as scorer\(model, X, y\)"),
+    ],
+)
+def test_scorers_that_give_no_number_are_found_before_the_teacher_is_fitted(rows, scoring, message) -> None:
+    with pytest.raises(InvalidInputError, match=message):
+        slow(scoring=scoring).fit(*rows)
+    with pytest.raises(InvalidInputError, match=message):
+        MultihopRegressor(Slow(), DecisionTreeRegressor(max_depth=2), scoring=scoring).fit(rows[0], rows[0][:, 0])
+
+
+def test_categories_that_a_booster_refuses_in_its_fit_only(rows) -> None:
+    boosters = pytest.importorskip("xgboost")
+    frame = pd.DataFrame({"x": rows[0][:, 0], "kind": pd.Categorical(["a", "b"] * 20)})
+    student = boosters.XGBClassifier(n_estimators=2, enable_categorical=False)
+    teacher = NeverFitToCategories(categorical_features="from_dtype")
+    with pytest.raises(InvalidInputError, match=r"student: XGBClassifier can't take these columns.*enable_categorical"):
+        MultihopClassifier(teacher, student).fit(frame, rows[1])

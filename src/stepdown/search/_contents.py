@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -9,12 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
+from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_array, get_tags
 
-from stepdown.core import InvalidInputError
-from stepdown.learners import category_columns, reads_categories
+from stepdown.core import InvalidInputError, TransferSet
+from stepdown.learners import adapter_of, category_columns, peel, reads_categories
 
 
 def prepares(model: Any) -> bool:
@@ -93,6 +95,24 @@ def check_columns(X: Any, roles: Sequence[tuple[str, Any]]) -> None:
                 f"{role}: {type(bare).__name__} can't take these columns as they are ({said[:200]}). Give it as a"
                 " Pipeline that prepares them."
             ) from error
+
+
+def check_by_fit(model: Any, data: TransferSet) -> None:
+    """Refuse columns of categories that a model of another library can't take: it says so in its fit only."""
+    foreign = adapter_of(model) is not None and not peel(model).is_network
+    if not foreign or not category_columns(data.X):
+        return
+    y = data.label_index() if data.is_classification else np.asarray(data.y)
+    rows = np.unique(y, return_index=True)[1][:20]
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            clone(model).fit(data.take(rows).X, y[rows])
+    except (ValueError, TypeError) as error:
+        said = " ".join(str(error).split())
+        raise InvalidInputError(
+            f"{type(model).__name__} can't take these columns as they are ({said[:300]})."
+        ) from error
 
 
 def _holds_estimators(model: Any) -> bool:

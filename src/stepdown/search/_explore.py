@@ -165,7 +165,11 @@ class Exploration:
         One that is worse than its rival in the first fold is given up.
         """
         places = range(len(self.validation.splits))
-        begun = {way: row for way in ways if way not in self.ways and (row := self._begin(way)) is not None}
+        begun = {}
+        for number, way in enumerate(ways):
+            log.debug("targets of all rows", extra={"progress": (number, len(ways))})
+            if way not in self.ways and (row := self._begin(way)) is not None:
+                begun[way] = row
         looks = self._folds_of(begun, places if rival is None else places[:1])
         for (way, row), results in zip(begun.items(), looks, strict=True):
             if rival is not None and results:

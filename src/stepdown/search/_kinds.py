@@ -45,10 +45,10 @@ def choose_kind(
         shared.part(place).supervised(choice.way)
     ways = [_taught(choice.way, student) for student in students.values()]
     validations = [shared.for_student(student) for student in students.values()]
-    folds = [
-        [one.score for one in validation.folds_of([way], places)[0]]
-        for way, validation in zip(ways, validations, strict=True)
-    ]
+    folds = []
+    for number, (way, validation) in enumerate(zip(ways, validations, strict=True)):
+        log.debug("kinds of students", extra={"progress": (number, len(ways))})
+        folds.append([one.score for one in validation.folds_of([way], places)[0]])
     scores = shared.together(ways, folds)
     chosen = leave_home(scores, 0, range(len(ways)), MARGIN)
     names = list(students)

@@ -17,6 +17,7 @@ from stepdown.methods import require_taught_loss
 from stepdown.students import AutoStudent, AutoStudentClassifier, AutoStudentRegressor
 from stepdown.trainers import trainer_for
 
+from ._contents import check_by_fit
 from ._dynamic import DynamicProgramming
 from ._inputs import checked_rows
 from ._search import Gate, Search
@@ -193,6 +194,10 @@ def check_ways(ways: Sequence[Way], teacher: Any, student: Any, data: TransferSe
     """What would fail only after the teacher has been fitted is asked of every hop beforehand."""
     with naming_the_hop("teacher"):
         check_labels(teacher, data)
+    pupils = {hop.name: hop.student for way in ways for hop in way.before} | {"student": student}
+    for name, pupil in pupils.items():
+        with naming_the_hop(name):
+            check_by_fit(pupil, data)
     for way in ways:
         earlier = [teacher] if way.uses_teacher else []
         last = (way.method, student, "student", way.trainer)

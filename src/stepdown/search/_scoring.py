@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.metrics import get_scorer, get_scorer_names, make_scorer, mean_pinball_loss
 from sklearn.metrics._scorer import _BaseScorer
+from sklearn.tree import ExtraTreeClassifier, ExtraTreeRegressor
 
 from stepdown.core import InvalidInputError
 from stepdown.learners import learned_property
@@ -65,12 +66,42 @@ def takes_weight(scorer: Scorer) -> bool:
 
 
 def check_scorer(scorer: Scorer, name: str, y: NDArray[Any], models: Sequence[Any], *, classify: bool) -> None:
-    """Refuse a scorer of scikit-learn's that fits neither the task nor the models, before anything is fitted.
+    """Refuse a scorer that fits neither the task nor the models, before anything is fitted.
 
-    It is tried on a model that always says the same. A callable of the user's is believed.
+    It is tried on a model that always says the same and on one of two answers; what a callable of the user's reads from
+    other models only, such as coefficients, is believed.
     """
-    if not isinstance(scorer, _BaseScorer):
-        return
+    if isinstance(scorer, _BaseScorer):
+        _check_response(scorer, name, models, classify=classify)
+    rows = np.arange(len(y), dtype=np.float64)[:, None]
+    tried: list[Any] = [DummyClassifier(), ExtraTreeClassifier(max_depth=1, random_state=0)]
+    scores = []
+    for model in tried if classify else [DummyRegressor(), ExtraTreeRegressor(max_depth=1, random_state=0)]:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                scores.append(scorer(model.fit(rows, y), rows, y))
+        except Exception as error:  # anything goes wrong in other people's functions
+            if not isinstance(scorer, _BaseScorer):
+                return _check_arguments(scorer, name)
+            hint = f" Take '{name}_macro' or '{name}_weighted'." if f"{name}_macro" in get_scorer_names() else ""
+            said = str(error).partition("\n")[0].rstrip(".")
+            raise InvalidInputError(f"scoring={name!r} can't score these targets: {said}.{hint}") from error
+    for score in scores:
+        if np.ndim(score) or np.asarray(score).dtype.kind not in "biuf":
+            raise InvalidInputError(
+                f"scoring={name!r} gave {score!r:.60} ({type(score).__name__}) when it was tried; expected one number a"
+                " model, greater for better ones."
+            )
+    if not np.isfinite(scores).any():
+        raise InvalidInputError(
+            f"scoring={name!r} gave {scores[0]} for a model that always says the same and {scores[1]} for one of two"
+            " answers; expected finite numbers."
+        )
+    return None
+
+
+def _check_response(scorer: Any, name: str, models: Sequence[Any], *, classify: bool) -> None:
     task = "classes" if classify else "real targets"
     if scorer._score_func.__module__.endswith("_regression") == classify:
         raise InvalidInputError(f"scoring={name!r} doesn't score {task}; take {'accuracy' if classify else 'r2'!r}.")
@@ -82,14 +113,13 @@ def check_scorer(scorer: Scorer, name: str, y: NDArray[Any], models: Sequence[An
                 f"scoring={name!r} asks models for {' or '.join(asked)}, which {type(model).__name__} lacks; take a"
                 " scorer of answers, such as 'accuracy' or 'balanced_accuracy'."
             )
-    rows = np.zeros((len(y), 1))
-    dummy = (DummyClassifier() if classify else DummyRegressor()).fit(rows, y)
+
+
+def _check_arguments(scorer: Scorer, name: str) -> None:
+    """Refuse a callable that doesn't take a model, rows and targets."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            scorer(dummy, rows, y)
-    except (ValueError, TypeError) as error:
-        hint = f" Take '{name}_macro' or '{name}_weighted'." if f"{name}_macro" in get_scorer_names() else ""
-        raise InvalidInputError(
-            f"scoring={name!r} can't score these targets: {str(error).splitlines()[0].rstrip('.')}.{hint}"
-        ) from error
+        signature(scorer).bind(None, None, None)
+    except TypeError as error:
+        raise InvalidInputError(f"scoring={name!r} can't be called as scorer(model, X, y): {error}.") from error
+    except ValueError:  # its signature can't be read
+        return

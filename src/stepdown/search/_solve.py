@@ -79,9 +79,12 @@ def solve(
     search.check(ways)
     scorer = asked_scorer(owner.scoring, y, student, classify=classify)
     check_ways(ways, source, student, data)
-    ahead = Plan.of(source, ways, search, cv, data.n_samples, frozen=frozen)
+    auto = read_student(owner.student, classify=classify)
+    n_kinds = len(auto.kinds(np.shape(X)[1], 1, gaps=False)) if isinstance(auto, AutoStudent) else 0
+    ahead = Plan.of(source, ways, search, cv, data.n_samples, frozen=frozen, n_kinds=n_kinds)
     log.info(ahead.text)
-    log.info("fitting the teacher, %s", type(peel(source).learner).__name__)
+    if not frozen:
+        log.info("fitting the teacher, %s", type(peel(source).learner).__name__)
     started = time.perf_counter()
     teacher = fit_teacher(source, data, seed, owner.memory)
     teacher.n_jobs = owner.n_jobs
@@ -109,7 +112,6 @@ def solve(
     preferred = preferred_way(ways, student, frozen=frozen, pool=pool, n_samples=data.n_samples)
     choice = search.choose(problem, ways, preferred, scorer=scorer, n_jobs=owner.n_jobs)
     log.info("chosen: %s", choice.way.name)
-    auto = read_student(owner.student, classify=classify)
     if isinstance(auto, AutoStudent):
         return choose_kind(problem, choice, auto, scorer=scorer, n_jobs=owner.n_jobs)
     return problem, choice
