@@ -100,7 +100,7 @@ def part_of(days: Any, part: str) -> NDArray[np.float64]:
 
 def cells_of(X: Any, name: str) -> NDArray[Any]:
     """The cells of a column as they are."""
-    if len(X) == 1 and hasattr(X, "iat") and isinstance(place := X.columns.get_loc(name), int):
+    if hasattr(X, "iat") and len(X) == 1 and isinstance(place := X.columns.get_loc(name), int):
         value = X.iat[0, place]  # of one row pandas gives a value in a quarter of the time of a column
         if isinstance(value, str):
             return np.array([value], dtype=object)
