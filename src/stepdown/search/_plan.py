@@ -18,8 +18,8 @@ from ._task import SAMPLE, Way
 
 log = logging.getLogger("stepdown")
 
-# Against the teacher's own fit to as many rows, until there is more to go by; rough: from one profile of LightGBM on 10,000
-# rows (1.9, 0.6 and 7.6) and rounded down for slower teachers by judgement.
+# Against the teacher's own fit to as many rows, until there is more to go by. Rough: of one profile, LightGBM on 10,000
+# rows (1.9, 0.6 and 7.6), and lower for slower teachers by judgement.
 BAG, STUDENT, LAST = 1.0, 0.7, 4.0
 
 
