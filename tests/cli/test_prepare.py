@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -81,3 +84,14 @@ def test_a_frozen_teacher_gets_the_table_and_the_student_its_own_steps():
     assert [name for name, _ in estimator.student.steps] == ["columns", "scale", "student"]
     network = multihop(teacher, MLP, "classification", LABELS)
     assert [name for name, _ in network.student.steps] == ["columns", "gaps", "scale", "student"]
+
+
+def test_commands_wait_neither_for_torch_nor_for_figures() -> None:
+    # skops and skrub import both where they are installed; afterwards torch can be imported as ever.
+    code = """
+import sys
+import stepdown.cli._jobs, stepdown.cli._shipped
+print([name for name in ("torch", "matplotlib", "skrub") if name in sys.modules])
+"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"

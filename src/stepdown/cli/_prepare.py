@@ -11,7 +11,6 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
-from skrub import TableVectorizer
 
 from stepdown.learners import LabelEncoded, soft_fit_support
 from stepdown.multihop import MultihopClassifier, MultihopRegressor
@@ -31,6 +30,8 @@ def preparing(student: Spec, kinds: Mapping[str, str] | None = None) -> Pipeline
     """
     steps: list[tuple[str, Any]] = [("columns", TableColumns(kinds))]
     if not student.is_readable:
+        from skrub import TableVectorizer  # which imports matplotlib
+
         steps = [("columns", TableVectorizer()), ("gaps", SimpleImputer(strategy="median", add_indicator=True))]
     if student.needs_scale:
         steps.append(("scale", StandardScaler()))

@@ -10,7 +10,6 @@ from typing import Any
 from zipfile import ZIP_DEFLATED
 
 import numpy as np
-import skops.io
 from sklearn.exceptions import NotFittedError
 from sklearn.pipeline import Pipeline
 
@@ -20,6 +19,7 @@ from stepdown.ship import hop_row, one_line, page, rules
 from stepdown.verdict import render_json, render_text, summary_sentence
 
 from ._data import Data, fingerprint, kind_of
+from ._skops import io as skops
 from ._terminal import tell
 
 PACKAGES = (
@@ -109,9 +109,9 @@ def shortened(text: str) -> str:
 def save_run(folder: Path, shipped: Pipeline, chain: Sequence[HopRecord], summary: dict[str, Any], data: Data) -> None:
     """Write the student, the result and the texts into a folder."""
     file = folder / "student.skops"
-    skops.io.dump(shipped, file, compression=ZIP_DEFLATED)
-    trusted = skops.io.get_untrusted_types(file=file)
-    _check_parity(shipped, skops.io.load(file, trusted=trusted), data)
+    skops.dump(shipped, file, compression=ZIP_DEFLATED)
+    trusted = skops.get_untrusted_types(file=file)
+    _check_parity(shipped, skops.load(file, trusted=trusted), data)
     read = getattr(shipped, "feature_names_in_", data.X.columns)
     summary["student"] = {
         "file": file.name,

@@ -12,7 +12,6 @@ from typing import Any, TextIO
 from zipfile import BadZipFile
 
 import pandas as pd
-import skops.io
 from sklearn.pipeline import Pipeline
 
 from stepdown import ship
@@ -24,6 +23,7 @@ from ._errors import UsageError
 from ._formats import read_blocks
 from ._guard import refuse_bomb
 from ._output import PART, clear_parts
+from ._skops import io as skops
 from ._terminal import give, output, tell
 
 BLOCK = 50_000  # rows
@@ -123,7 +123,7 @@ def _loaded(folder: Path, trust: Sequence[str]) -> tuple[Pipeline, dict[str, Any
         )
     try:
         refuse_bomb(file)
-        return skops.io.load(file, trusted=types), manifest
+        return skops.load(file, trusted=types), manifest
     except (ImportError, AttributeError, TypeError, ValueError, KeyError, BadZipFile) as error:
         line = " ".join(str(error).split())[:200].rstrip(".")
         raise UsageError(f"{file} can't be loaded here ({line}); versions of packages are in result.json.") from error

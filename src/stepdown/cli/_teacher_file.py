@@ -8,14 +8,12 @@ from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
 
-import skops.io
 from sklearn.base import is_classifier, is_regressor
 from sklearn.compose import ColumnTransformer
 from sklearn.exceptions import NotFittedError
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
-from skops.io.exceptions import UntrustedTypesFoundException
 
 from stepdown.core import InvalidInputError, StepdownError
 from stepdown.learners import peel
@@ -23,6 +21,7 @@ from stepdown.learners import peel
 from ._data import Data
 from ._errors import UsageError
 from ._guard import refuse_bomb
+from ._skops import UntrustedTypesFoundException, io as skops
 
 TRIED_ROWS = 20
 
@@ -34,13 +33,13 @@ def load_teacher(path: Path, trust: Sequence[str]) -> Any:
     trusted = {name.strip() for names in trust for name in names.split(",") if name.strip()}
     try:
         refuse_bomb(path)
-        strange = [name for name in skops.io.get_untrusted_types(file=path) if name not in trusted]
+        strange = [name for name in skops.get_untrusted_types(file=path) if name not in trusted]
         if strange:
             raise UsageError(
                 f"{path} holds types that are not known to be safe; if you trust them, add --trust"
                 f" '{','.join(strange)}'"
             )
-        model = skops.io.load(path, trusted=sorted(trusted))
+        model = skops.load(path, trusted=sorted(trusted))
     except (BadZipFile, KeyError, UntrustedTypesFoundException) as error:
         raise UsageError(
             f"{path} is not a model file of skops; write one with skops.io.dump(model, 'model.skops'). Pickles are not"
