@@ -32,8 +32,9 @@ class Noting(GaussianNB):
 
 @pytest.fixture
 def many(monkeypatch):
+    monkeypatch.setattr(_task, "MANY_ROWS", 400)
     for module in (_task, _inputs, _signals):
-        monkeypatch.setattr(module, "MANY_ROWS", 400)
+        monkeypatch.setattr(module, "ENOUGH_ROWS", 300)
     monkeypatch.setattr(_task, "SAMPLE", 200)
     FITTED_ON.clear()
     X, y = make_classification(800, 6, n_informative=4, flip_y=0.1, random_state=0)

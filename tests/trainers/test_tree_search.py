@@ -385,3 +385,12 @@ def test_numbers_that_can_not_be(numbers):
 def test_efforts_that_are_not_known(effort):
     with pytest.raises(InvalidInputError, match=r"effort=.*expected one of .*quick.* or an Effort"):
         TreeSearch(effort).fit(DecisionTreeClassifier(max_depth=2), soft_set(), seed=0)
+
+
+@pytest.mark.parametrize("depth", [2, 40])
+def test_rounding_leads_no_tree_out_of_the_range_of_its_targets(depth):
+    # The plain fit, which is what is returned here, says 1000000000.0000001.
+    data = TransferSet(np.zeros((6, 1)), np.full(6, 1e9), np.full(6, 1e-6))
+    student = DecisionTreeRegressor(max_depth=depth)
+    assert student.fit(data.X, data.y, data.sample_weight).predict(data.X).max() > 1e9
+    assert set(TreeSearch().fit(student, data, seed=0).predict(data.X)) == {1e9}

@@ -13,7 +13,8 @@ from sklearn.dummy import DummyClassifier
 from sklearn.model_selection import GroupKFold, KFold, StratifiedGroupKFold, StratifiedKFold
 
 from stepdown.core import (
-    MANY_ROWS,
+    ENOUGH_ROWS,
+    MOST_LEARNED,
     InvalidInputError,
     NotSupportedError,
     RefitOnLabels,
@@ -23,6 +24,7 @@ from stepdown.core import (
     TransferSet,
     count_fits,
     is_counting,
+    sample_rows,
     side_by_side,
 )
 
@@ -263,9 +265,11 @@ def out_of_fold(
     assert refit is not None
 
     # Where rows are many, a search compares ways by these models rather than by further ones.
-    keeps = data.n_samples >= MANY_ROWS and data.folds is None and isinstance(teacher.refit, RefitOnLabels)
+    keeps = data.n_samples >= ENOUGH_ROWS and data.folds is None and isinstance(teacher.refit, RefitOnLabels)
 
     def answer(train: NDArray[np.intp], test: NDArray[np.intp]) -> tuple[list[tuple[NDArray[np.float64], bool]], Any]:
+        if keeps and len(train) > MOST_LEARNED:
+            train = train[sample_rows(data.take(train), MOST_LEARNED, seed)]
         part = data.take(train)
         # Some classifiers refuse to learn a single class, which leaves but one thing to say.
         single = part.is_classification and len(np.unique(part.label_index())) == 1

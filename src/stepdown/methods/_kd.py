@@ -106,4 +106,6 @@ class KD(TransferMethod):
 
 
 def _mix(labels: np.ndarray[Any, Any], answers: np.ndarray[Any, Any], weight: float) -> np.ndarray[Any, Any]:
-    return np.asarray((1.0 - weight) * labels + weight * answers)
+    # Rounding must not lead out of what was said.
+    mixed = (1.0 - weight) * labels + weight * answers
+    return np.clip(mixed, np.minimum(labels, answers), np.maximum(labels, answers))

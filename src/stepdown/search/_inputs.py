@@ -24,7 +24,7 @@ from sklearn.utils.validation import (
 from stepdown.core import (
     ANSWERED,
     LEARNED,
-    MANY_ROWS,
+    ENOUGH_ROWS,
     ComplexityWarning,
     DictRows,
     HopRecord,
@@ -155,10 +155,9 @@ def read_cv(cv: Any, data: TransferSet) -> tuple[int, TransferSet]:
 def default_folds(n_rows: int) -> int:
     """Folds of a teacher's signals where the user names none.
 
-    Fits on halves are cheap where rows are many; what fewer folds cost in accuracy isn't measured by itself
-    (docs/large-data.md).
+    Each learns from as many rows as two folds of `ENOUGH_ROWS` do, or from four fifths: benchmarks/tabular/between.py.
     """
-    return 5 if n_rows < MANY_ROWS else 2
+    return min(5, max(2, 2 * ENOUGH_ROWS // max(n_rows, 1)))
 
 
 def check_targets(data: TransferSet, folds: int) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import joblib
 
-from stepdown.core import MANY_ROWS, in_words
+from stepdown.core import ENOUGH_ROWS, MANY_ROWS, in_words
 from stepdown.learners import peel
 
 from ._kinds import FOLDS as KIND_FOLDS
@@ -63,20 +63,23 @@ class Plan:
         n_kinds: int = 0,
     ) -> Plan:
         """What a search is about to do; methods that fit models of their own are not foreseen."""
-        folds, many = getattr(search, "folds", 0), n_samples >= MANY_ROWS
-        refits = 0 if frozen or many else folds
+        folds = getattr(search, "folds", 0)
         # Bagged models answer for rows out of their bags.
         is_bagged = getattr(peel(source).learner, "bootstrap", False)
         asked = 0 if frozen or is_bagged or not any(way.uses_teacher for way in ways) else cv
+        many = n_samples >= (ENOUGH_ROWS if cv == 2 and type(search) is Gate else MANY_ROWS)
+        shared = many and asked > 0
         share = 1 - 1 / cv
         compared = len(ways) if folds else 1
-        n_folds = 1 if many else folds
+        rows = min(SAMPLE, n_samples * share if shared else n_samples) if many else n_samples
+        n_folds = 1 if many and rows > SAMPLE // 2 else folds
+        refits = 0 if frozen or shared else n_folds
         text = f"{compared} way{'s' * (compared > 1)}" + (f" in {n_folds} fold{'s' * (n_folds > 1)}" if folds else "")
         in_folds = compared * n_folds * getattr(search, "repeats", 1)
-        learning = (SAMPLE / n_samples if many else 1.0) * (1 - 1 / max(folds, 2))  # the rows of a fold
+        learning = rows / n_samples * (1 - 1 / max(folds, 2))  # the rows of a fold
         bags = 0 if many else len({way.route for way in ways if way.before})
         last = LAST * min(1.0, MANY_ROWS / n_samples)
-        again = 0.0 if frozen or many else learning * (1 + asked * share)
+        again = 0.0 if frozen or shared else learning * (1 + asked * share)
         of_kinds = [("kinds of students", KIND_FOLDS * again, n_kinds * KIND_FOLDS * last)] if n_kinds else []
         steps = (
             ("targets of all rows", asked * share, bags * BAG),

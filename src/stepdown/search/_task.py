@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from sklearn.utils import _safe_indexing
 
 from stepdown.core import (
+    ENOUGH_ROWS,
     MANY_ROWS,
     Hop,
     HopRecord,
@@ -34,6 +35,7 @@ from stepdown.core import (
     derive_seed,
     naming_the_hop,
     run_hops,
+    sample_rows,
     side_by_side,
     student_as_teacher,
 )
@@ -77,26 +79,6 @@ class Way:
     def cut(self, n_hops: int) -> Way:
         """The way as far as its first so many intermediates."""
         return replace(self, before=self.before[:n_hops])
-
-
-def sample_rows(data: TransferSet, most: int, seed: int | None) -> NDArray[np.intp]:
-    """About so many rows in their order: stratified, at least two rows a class, and groups as a whole."""
-    random = np.random.default_rng(seed)
-    if data.groups is not None:
-        index = np.unique(data.groups, return_inverse=True)[1]
-        sizes = np.bincount(index)
-        order = random.permutation(len(sizes))
-        wanted = order[: max(2, int(np.searchsorted(np.cumsum(sizes[order]), most)))]
-        return np.flatnonzero(np.isin(index, wanted))
-    order = random.permutation(data.n_samples)
-    if not data.is_classification:
-        return np.sort(order[:most])
-    index = data.label_index()[order]
-    counts = np.bincount(index)
-    quota = np.maximum(2, np.ceil(counts * (most / data.n_samples))).astype(np.intp)
-    by_class = np.argsort(index, kind="stable")
-    rank = np.arange(len(index)) - np.repeat(np.cumsum(counts) - counts, counts)
-    return np.sort(order[by_class[rank < quota[index[by_class]]]])
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,9 +207,10 @@ class Task:
         models has not seen, and that is the teacher there: it has seen neither the rows that students learn from nor
         those that they are scored on. Otherwise the folds of the sample make their own teachers.
         """
-        if self.data.n_samples < MANY_ROWS:
+        n_samples = self.data.n_samples
+        if n_samples < (ENOUGH_ROWS if sharing and self.cv == 2 else MANY_ROWS):
             return self
-        seed, whole, rows = derive_seed(self.seed, "sample"), self.teacher, np.arange(self.data.n_samples)
+        seed, whole, rows = derive_seed(self.seed, "sample"), self.teacher, np.arange(n_samples)
         again = self._again() if sharing and self.methods is None and not whole.is_frozen else []
         if again:
             rows = again[0][0]
@@ -243,7 +226,7 @@ class Task:
             teacher.model = again[0][1]
         elif not whole.is_frozen:
             teacher.memo.clear()
-        log.info("the ways are compared on %d of %d rows", data.n_samples, self.data.n_samples)
+        log.info("the ways are compared on %d of %d rows", data.n_samples, n_samples)
         store = None if self.store is None else self.store.room("sample")
         sample = replace(self, data=data, teacher=teacher, store=store, _routes={}, _supervised={})
         sample.is_sample, sample.is_apart, sample.taken = True, bool(again), rows

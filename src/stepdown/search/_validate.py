@@ -19,7 +19,7 @@ from stepdown.core import TransferSet, count_fits, counting, derive_seed, naming
 from stepdown.learners import answers, cast_rows, complexity, predictions
 
 from ._scoring import Scorer, takes_weight
-from ._task import Task, Way
+from ._task import SAMPLE, Task, Way
 
 log = logging.getLogger("stepdown")
 
@@ -101,7 +101,8 @@ class Validation:
         self.splits = split_rows(problem.data, folds, derive_seed(problem.seed, "gate"))
         for repeat in range(1, self.repeats):
             self.splits += split_rows(problem.data, folds, derive_seed(problem.seed, "gate", repeat))
-        if problem.is_sample and scorer is None:  # rows in thousands tell ways apart by themselves
+        # Rows in thousands tell ways apart by themselves.
+        if problem.is_sample and scorer is None and problem.data.n_samples > SAMPLE // 2:
             self.splits = self.splits[:1]
         self.said: dict[tuple[str, int], NDArray[np.float32] | None] = {}
         self.bytes: dict[tuple[str, int], int | None] = {}

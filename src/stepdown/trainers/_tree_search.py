@@ -183,7 +183,7 @@ class TreeSearch(Trainer):
         obstacle = _obstacle(student, data) or ("the plain fit is one leaf" if plain.tree_.node_count == 1 else None)
         if obstacle is not None:
             log.info("no tree search: %s", obstacle)
-            return plain
+            return _in_range(plain, data)
         if seed is None and isinstance(student.random_state, int | np.integer):
             seed = int(student.random_state)
         if is_wide(data.X):
@@ -232,6 +232,14 @@ def _obstacle(student: Any, data: TransferSet) -> str | None:
         if np.ndim(data.y) != 1:
             return "several targets"
     return None
+
+
+def _in_range(plain: Any, data: TransferSet) -> Any:
+    """The plain fit, in place: means of weights far apart or of far targets are rounded out of what was observed."""
+    if not is_classifier(plain):
+        y = np.asarray(data.y, dtype=np.float64)
+        np.clip(plain.tree_.value, y.min(), y.max(), out=plain.tree_.value)
+    return plain
 
 
 def _default_candidates(n_rows: int) -> int:
