@@ -36,8 +36,9 @@ def prune(
 
         def is_better(rows: Ints, now: Ints, instead: Ints, answers: Any = answers, means: Floats = means) -> bool:
             won = objective.reward(rows, answers[now]) - objective.reward(rows, answers[instead])
-            closer = objective.misfit(rows, means[instead]) - objective.misfit(rows, means[now])
-            return _is_sure(won, margin) or _is_sure(closer, margin)
+            if _is_sure(won, margin):
+                return True
+            return _is_sure(objective.misfit(rows, means[instead]) - objective.misfit(rows, means[now]), margin)
 
         leaves = _cut(tree, order, leaves, counted, is_better)
         if not _raise(tree, leaves, X, counted, is_better):
