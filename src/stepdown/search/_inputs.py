@@ -23,8 +23,8 @@ from sklearn.utils.validation import (
 
 from stepdown.core import (
     ANSWERED,
-    LEARNED,
     ENOUGH_ROWS,
+    LEARNED,
     ComplexityWarning,
     DictRows,
     HopRecord,
