@@ -2,12 +2,9 @@
 
 import html
 import json
-import os
 import pickle
-import signal
 import subprocess
 import sys
-import time
 
 import numpy as np
 import pandas as pd
@@ -359,7 +356,7 @@ def test_version_and_help(call):
         assert command in fine(call("--help")).stdout
 
 
-# The process --------------------------------------------------------------------------------------------------------
+# The process: `test_crashes.py` has what happens to one ---------------------------------------------------------------
 
 
 def process(folder, *arguments):
@@ -387,77 +384,6 @@ def test_a_real_process_that_is_refused(tmp_path):
     assert done.returncode == 2
     assert done.stderr.startswith("error: Invalid value for '--seed'")
     assert len(done.stderr.splitlines()) == 1
-
-
-@pytest.mark.skipif(os.name == "nt", reason="pipes of Unix")
-@pytest.mark.parametrize("told", ["results", "everything"])
-def test_a_reader_that_leaves_stops_nothing(table, tmp_path, told):
-    """Like ``stepdown run ... | head -0``: the folder is whole, the end is quiet, the code is that of SIGPIPE."""
-    reader, writer = os.pipe()
-    os.close(reader)
-    errors = writer if told == "everything" else subprocess.PIPE
-    arguments = ["run", str(table), "--target", "churn", *UNSEEN, "--out", "out"]
-    try:
-        done = subprocess.run(
-            [*COMMAND, *arguments], cwd=tmp_path, stdout=writer, stderr=errors, text=True, timeout=300, check=False
-        )
-    finally:
-        os.close(writer)
-    assert done.returncode == 128 + signal.SIGPIPE
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
-        "chain.txt",
-        "report.html",
-        "result.json",
-        "student.skops",
-        "student.txt",
-    ]
-    if told == "results":
-        assert "Broken" not in done.stderr
-        assert "Traceback" not in done.stderr
-
-
-@pytest.mark.skipif(os.name == "nt", reason="signals of Unix")
-def test_an_interruption_while_files_are_written_leaves_nothing_behind(table, tmp_path):
-    """The process is stopped when the student is in its file and the rest is not."""
-    code = """
-import sys, time
-from stepdown.cli import _results, main
-def slowly(shipped, loaded, data):
-    print("half", file=sys.stderr, flush=True)
-    time.sleep(60)
-_results._check_parity = slowly
-main()
-"""
-    arguments = ["run", str(table), "--target", "churn", *UNSEEN, "--out", "out"]
-    command = [sys.executable, "-c", code, *arguments]
-    with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
-        for line in process.stderr:
-            if line == "half\n":
-                break
-        assert any(entry.suffix == ".part" for entry in tmp_path.iterdir())
-        process.send_signal(signal.SIGINT)
-        rest = process.stderr.read()
-        assert process.wait(60) == 130
-    assert "Traceback" not in rest
-    assert [entry.name for entry in tmp_path.iterdir()] == ["customers.csv"]
-
-
-@pytest.mark.skipif(os.name == "nt", reason="signals of Unix")
-def test_an_interruption_leaves_nothing_behind(tmp_path):
-    path = tmp_path / "long.csv"
-    pd.DataFrame(mixed_table(300, seed=0)).to_csv(path, index=False)
-    arguments = ["run", str(path), "--target", "churn", "--teacher", "forest:n_estimators=5000", "--out", "out"]
-    with subprocess.Popen([*COMMAND, *arguments], cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
-        for line in process.stderr:
-            if "fitting the teacher" in line:
-                break
-        time.sleep(0.5)
-        process.send_signal(signal.SIGINT)
-        rest = process.stderr.read()
-        assert process.wait(60) == 130
-    assert "interrupted" in rest
-    assert "Traceback" not in rest
-    assert [entry.name for entry in tmp_path.iterdir()] == ["long.csv"]
 
 
 def test_without_the_extra_the_line_that_installs_it_is_printed(monkeypatch, capsys):

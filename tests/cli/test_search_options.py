@@ -1,11 +1,7 @@
 """The options of the search: further rows, a budget of questions, the search itself, memory and limits."""
 
 import json
-import os
 import shutil
-import signal
-import subprocess
-import sys
 
 import pandas as pd
 import pytest
@@ -275,43 +271,3 @@ def test_a_teacher_of_fewer_columns_ships_with_the_choice_of_them(call, table, t
     assert any(name in text for name in ("member", "region_south", "age"))
     shipped = student_of(tmp_path / "out")
     assert shipped.predict(frame.drop(columns="churn")).tolist() == model.predict(frame[names]).tolist()
-
-
-# Memory -------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.skipif(os.name == "nt", reason="signals of Unix")
-def test_a_run_that_was_killed_goes_on(call, table, tmp_path):
-    """The process kills itself when it has kept three things; the next one takes these and ends as if undisturbed."""
-    code = """
-import os, signal
-from pathlib import Path
-from stepdown.search import _store as _resume
-from stepdown.cli import main
-save = _resume.Store.save
-def dying(self, *args):
-    save(self, *args)
-    if sum(1 for _ in Path("mem").rglob("*.pkl")) == 3:
-        os.kill(os.getpid(), signal.SIGKILL)
-_resume.Store.save = dying
-main()
-"""
-    words = ["run", str(table), *SMALL, "--search", "dynamic:max_fits=15"]
-    command = [sys.executable, "-c", code, *words, "--memory", "mem", "--out", "out"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == -signal.SIGKILL
-    kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "mem").rglob("*.pkl")}
-    assert len(kept) == 3
-    assert any(path.name.startswith("teacher") for path in kept)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["customers.csv", "mem"]
-
-    fine(call(*words, "--memory", "mem", "--out", "out"))
-    assert {path: path.stat().st_mtime_ns for path in kept} == kept
-    assert len(list((tmp_path / "mem").rglob("*.pkl"))) > 3
-    fine(call(*words, "--out", "undisturbed"))
-    one, other = tmp_path / "out", tmp_path / "undisturbed"
-    assert (one / "student.txt").read_text() == (other / "student.txt").read_text()
-    assert summary_of(one)["validation"] == summary_of(other)["validation"]
-    rows = pd.read_csv(table).drop(columns="churn")
-    answers = [student_of(folder).predict_proba(rows).tolist() for folder in (one, other)]
-    assert answers[0] == answers[1]

@@ -36,8 +36,8 @@ STUDENTS = {
         RandomForestRegressor(3, max_depth=2),
     ],
     "Restarts": [
-        MLPClassifier((8,), max_iter=200, learning_rate_init=0.02),
-        MLPRegressor(hidden_layer_sizes=(8,), max_iter=300, learning_rate_init=0.1),
+        MLPClassifier((4,), solver="lbfgs", max_iter=60),
+        MLPRegressor(hidden_layer_sizes=(4,), solver="lbfgs", max_iter=1000),
     ],
 }
 

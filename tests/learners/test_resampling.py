@@ -10,11 +10,11 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
-from stepdown import MultihopClassifier
+from stepdown import Fixed, MultihopClassifier
 from stepdown.core import NotSupportedError, TransferSet, as_teacher
 from stepdown.learners import fit_to, peel, training_signal
 
-X, y = make_classification(240, 6, weights=[0.85], random_state=0)
+X, y = make_classification(160, 6, weights=[0.85], random_state=0)
 TREE = DecisionTreeClassifier(max_depth=3, random_state=0)
 
 
@@ -66,15 +66,17 @@ def behind(sampler, learner):
 
 
 @pytest.mark.parametrize("sampler", [Chooses(), Makes()], ids=lambda sampler: type(sampler).__name__)
-@pytest.mark.parametrize("weight", [None, np.linspace(1, 2, len(y))], ids=["", "weights"])
-def test_teachers_and_students_may_resample(sampler, weight):
-    forest = RandomForestClassifier(10, random_state=0)
+@pytest.mark.parametrize(
+    ("weight", "search"), [(None, "auto"), (np.linspace(1, 2, len(y)), Fixed("one-hop"))], ids=["", "weights"]
+)
+def test_teachers_and_students_may_resample(sampler, weight, search):
+    forest = RandomForestClassifier(5, random_state=0)
     for teacher, student in (
         (behind(sampler, forest), TREE),
         (forest, behind(sampler, TREE)),
         (forest, behind(sampler, LogisticRegression())),
     ):
-        clf = MultihopClassifier(teacher, student, random_state=0).fit(X, y, sample_weight=weight)
+        clf = MultihopClassifier(teacher, student, search=search, random_state=0).fit(X, y, sample_weight=weight)
         assert clf.score(X, y) > 0.8
         assert type(clf.student_) is type(student)
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.base import is_classifier
+from sklearn.base import clone, is_classifier
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import (
     ExtraTreesClassifier,
@@ -73,10 +74,10 @@ def targets(rows: pd.DataFrame) -> np.ndarray:
 
 
 def unseen(rows: pd.DataFrame) -> pd.DataFrame:
-    """The rows, others, and some with a category that no student has seen."""
-    more = table(200, gaps=bool(rows[SIZE].isna().any()), seed=2)
+    """Some of the rows, others, and some with a category that no student has seen."""
+    more = table(100, gaps=bool(rows[SIZE].isna().any()), seed=2)
     more.loc[:30, KIND] = "never seen"
-    return pd.concat([rows, more], ignore_index=True)
+    return pd.concat([rows[:80], more], ignore_index=True)
 
 
 def columns(scaler: Any, *, encoder: Any = None, gaps: bool = True, sparse: float = 0) -> ColumnTransformer:
@@ -113,11 +114,11 @@ class Student:
     model: Any
     rows: pd.DataFrame
 
-    @property
+    @cached_property
     def labels(self) -> list[Any]:
         return list(self.model.predict(self.rows))
 
-    @property
+    @cached_property
     def probabilities(self) -> np.ndarray | None:
         if not hasattr(self.model, "predict_proba"):
             return None
@@ -143,7 +144,7 @@ CASES: dict[str, Callable[[], tuple[Any, pd.DataFrame]]] = {
     "stump of one leaf": _native(DecisionTreeClassifier(max_depth=1, min_samples_leaf=200)),
     "random tree": _native(ExtraTreeClassifier(max_depth=5, random_state=0)),
     "regression tree": _native(DecisionTreeRegressor(max_depth=5, random_state=0)),
-    "frozen tree": lambda: (FrozenEstimator(TREE.fit(*_fit_rows(numbers()))), numbers()),
+    "frozen tree": lambda: (FrozenEstimator(clone(TREE).fit(*_fit_rows(numbers()))), numbers()),
     "forest": _native(RandomForestClassifier(5, max_depth=4, random_state=0)),
     "random trees": _native(ExtraTreesClassifier(4, max_depth=4, random_state=0)),
     "regression forest": _native(RandomForestRegressor(5, max_depth=4, random_state=0)),
@@ -196,7 +197,7 @@ CASES: dict[str, Callable[[], tuple[Any, pd.DataFrame]]] = {
     "raw sum of trees": _mixed(make_pipeline(TableColumns(), TreeSumClassifier())),
     "raw sum of trees of two": _mixed(make_pipeline(TableColumns(), TreeSumClassifier())),
     "raw regression sum": _mixed(make_pipeline(TableColumns(), TreeSumRegressor())),
-    "raw deep forest": _mixed(make_pipeline(TableColumns(), RandomForestClassifier(6, max_depth=9, random_state=0))),
+    "raw deep forest": _mixed(make_pipeline(TableColumns(), RandomForestClassifier(3, max_depth=9, random_state=0))),
     "raw words": lambda: (make_pipeline(TableColumns(), TREE), table()),
     "raw words, linear": lambda: (make_pipeline(TableColumns(), StandardScaler(), LogisticRegression()), table()),
     "raw boosted stumps": _mixed(
@@ -214,7 +215,9 @@ def _fit_rows(rows: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
     return rows, LABELS[np.digitize(y, np.quantile(y, [0.4, 0.75]))]
 
 
+@cache
 def student(name: str) -> Student:
+    """A case, fitted once for all that compare exports of it."""
     model, rows = CASES[name]()
     if not isinstance(model, FrozenEstimator):
         X, y = _fit_rows(rows)
@@ -231,6 +234,6 @@ def student(name: str) -> Student:
             y = y / 50 if name == "poisson" else y
         if name.startswith("raw words"):
             y = np.where(raw(X)[NOTE].fillna("").str.contains("(?i)étroit\\b"), LABELS[0], y)
-        model.fit(raw(X) if name.startswith("raw") else X, y)
-    answered = unseen(rows) if KIND in rows else table(400, seed=3)[list(rows.columns)]
+        model = clone(model).fit(raw(X) if name.startswith("raw") else X, y)
+    answered = unseen(rows) if KIND in rows else table(160, seed=3)[list(rows.columns)]
     return Student(model, raw(answered) if name.startswith("raw") else answered)

@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import clone
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import (
     GradientBoostingClassifier,
@@ -155,11 +156,11 @@ def test_without_intermediates_there_is_no_multihop(wine) -> None:
     assert "control" not in names
 
 
-def test_a_frozen_teacher_is_named_as_one_that_may_have_seen_the_rows(wine) -> None:
+def test_a_frozen_teacher_is_named_as_one_that_may_have_seen_the_rows(wine, verdict) -> None:
     forest = FrozenEstimator(RandomForestClassifier(10, random_state=0).fit(*wine))
-    verdict = compare(MultihopClassifier(forest, DecisionTreeClassifier(max_depth=2), random_state=0), *wine, cv=2)
-    assert "may have seen the held-out rows" in " ".join(str(verdict).split())
-    assert "may have seen the held-out rows" not in " ".join(str(compare(CLF, *wine, cv=2)).split())
+    frozen = compare(clone(CLF).set_params(teacher=forest, search=Fixed("one-hop")), *wine, cv=2)
+    assert "may have seen the held-out rows" in " ".join(str(frozen).split())
+    assert "may have seen the held-out rows" not in " ".join(str(verdict).split())
 
 
 def test_groups_stand_on_one_side_of_every_fold(wine) -> None:
@@ -167,7 +168,8 @@ def test_groups_stand_on_one_side_of_every_fold(wine) -> None:
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(80, 3)), rng.integers(0, 2, 80)
     twice, labels, groups = np.r_[X, X], np.r_[y, y], np.r_[np.arange(80), np.arange(80)]
-    clf = MultihopClassifier(RandomForestClassifier(20), DecisionTreeClassifier(max_depth=8), random_state=0)
+    tree = DecisionTreeClassifier(max_depth=8)
+    clf = MultihopClassifier(RandomForestClassifier(20), tree, search=Fixed("one-hop"), random_state=0)
     means = {way["name"]: way["mean"] for way in compare(clf, twice, labels, cv=3, groups=groups).to_dict()["ways"]}
     assert means["teacher"] < 0.65
 
@@ -295,7 +297,8 @@ def test_weights_count_in_the_score(wine) -> None:
     wrong = np.arange(len(y)) % 3 == 0
     labels = np.where(wrong, (y + 1) % 3, y)
     weight = np.where(wrong, 0.0, 2.0)
-    summary = compare(CLF, X, labels, cv=3, sample_weight=weight).to_dict()
+    clf = clone(CLF).set_params(search=Fixed("one-hop"))
+    summary = compare(clf, X, labels, cv=3, sample_weight=weight).to_dict()
     means = {way["name"]: way["mean"] for way in summary["ways"]}
     assert min(means[name] for name in ("teacher", "plain", "one-hop")) > 0.8
     assert summary["weighted"] == "training and score"
@@ -304,7 +307,7 @@ def test_weights_count_in_the_score(wine) -> None:
     def plain_accuracy(model, X, y):
         return float(np.mean(model.predict(X) == y))
 
-    summary = compare(CLF, X, labels, cv=3, sample_weight=weight, scoring=plain_accuracy).to_dict()
+    summary = compare(clf, X, labels, cv=3, sample_weight=weight, scoring=plain_accuracy).to_dict()
     assert all(way["mean"] < 0.75 for way in summary["ways"])
     assert summary["weighted"] == "training"
 
