@@ -3,37 +3,26 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from sklearn.base import ClassifierMixin, clone
-from sklearn.dummy import DummyClassifier, DummyRegressor
-from sklearn.model_selection import (
-    GroupKFold,
-    RepeatedKFold,
-    RepeatedStratifiedKFold,
-    StratifiedGroupKFold,
-    check_cv,
-)
+from sklearn.base import ClassifierMixin
 from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import _check_sample_weight, _num_samples, column_or_1d
 
 from stepdown.core import InvalidInputError, NotSupportedError, Table
-from stepdown.learners import cast_rows, complexity, in_words, predictions
 from stepdown.multihop import MultihopClassifier, MultihopRegressor
 from stepdown.oracle import Queried
-from stepdown.search import Way, check_labels, check_names, check_scorer, read_scorer, solve, standing_in, takes_weight
+from stepdown.search import check_scorer, read_scorer, standing_in, takes_weight
 
+from ._held_out_rows import checked_hold_out, checked_targets, outer_folds, parts_of
 from ._html import render_html
 from ._sentence import summary_sentence
-from ._summary import WAYS, held_out_metrics, summarise
+from ._summary import summarise
 from ._text import render_text
+from ._ways import Judge, fit_ways, joined_answers
 
 log = logging.getLogger("stepdown")
 
@@ -195,7 +184,7 @@ def compare(
             " Queried(teacher, budget) as the teacher of all: they share its answers."
         )
     _check_judgement(rope, level)
-    y, sample_weight, groups = _check_rows(X, y, sample_weight, groups, classify=classify)
+    y, sample_weight, groups = checked_targets(X, y, sample_weight, groups, classify=classify)
     scorer, name = read_scorer(scoring, classify=classify)
     teachers = multihop.teacher if isinstance(multihop.teacher, list | tuple) else [multihop.teacher]
     check_scorer(scorer, name, y, [*teachers, standing_in(multihop.student, classify=classify)], classify=classify)
@@ -203,9 +192,9 @@ def compare(
     if test is not None:
         if cv is not None:
             raise InvalidInputError("test and cv exclude each other: a hold-out takes the place of the outer folds.")
-        X_test, y_test = _check_test(test, X, y, classify=classify)
-        judge = _Judge(scorer, X_test, y_test, _parts(y_test, classify=classify))
-        folds = _fit_ways(estimator, X, y, sample_weight, groups, X_unlabeled, judge)
+        X_test, y_test = checked_hold_out(test, X, y, classify=classify)
+        judge = Judge(scorer, X_test, y_test, parts_of(y_test, classify=classify))
+        folds = fit_ways(estimator, X, y, sample_weight, groups, X_unlabeled, judge)
         summary = summarise(multihop, X, y, folds, sizes=(np.inf, len(y_test)), scorer=name, rope=rope, level=level)
         way = folds[0]["chosen"]
         if summary["teacher_unused"]:
@@ -216,19 +205,19 @@ def compare(
             "hold_out": {"rows": len(y_test), "parts": len(folds)},
         }
         summary |= {"weighted": "training"} if sample_weight is not None else {}
-        return Verdict(summary, _answers([folds[0]["said"]], y if classify else None))
-    splits = _outer_folds(cv, X, y, groups, classify=classify)
+        return Verdict(summary, joined_answers([folds[0]["said"]], y if classify else None))
+    splits = outer_folds(cv, X, y, groups, classify=classify)
     if sample_weight is not None and not all(sample_weight[test].any() for _, test in splits):
         raise InvalidInputError("sample_weight: all rows of an outer fold have weight 0. Drop these rows, or shuffle.")
     folds, said, seen = [], list[dict[str, Any]](), np.zeros(len(y), dtype=bool)
     for number, (train, held_out) in enumerate(splits, start=1):
         log.info("outer fold %d of %d", number, len(splits), extra={"progress": (number - 1, len(splits))})
-        judge = _Judge(scorer, _safe_indexing(X, held_out), y[held_out])
+        judge = Judge(scorer, _safe_indexing(X, held_out), y[held_out])
         if weighted:
             judge = replace(judge, weight=sample_weight[held_out])
         weight = None if sample_weight is None else sample_weight[train]
         group = None if groups is None else groups[train]
-        folds += _fit_ways(estimator, _safe_indexing(X, train), y[train], weight, group, X_unlabeled, judge)
+        folds += fit_ways(estimator, _safe_indexing(X, train), y[train], weight, group, X_unlabeled, judge)
         if not seen[held_out].any():  # of repeated folds the first
             said.append(folds[-1]["said"])
             seen[held_out] = True
@@ -236,24 +225,7 @@ def compare(
     summary = summarise(multihop, X, y, folds, sizes=sizes, scorer=name, rope=rope, level=level)
     if sample_weight is not None:
         summary["weighted"] = "training and score" if weighted else "training"
-    return Verdict(summary, _answers(said, y if classify else None))
-
-
-def _answers(said: list[dict[str, Any]], labels: NDArray[Any] | None) -> dict[str, Any]:
-    """What was answered to the rows of several folds; a class that a fold didn't know has no probability there."""
-    classes = None if labels is None else np.unique(labels)
-    found: dict[str, Any] = {"classes": classes, "y": np.concatenate([one["y"] for one in said])}
-    for name in said[0]["answers"]:
-        parts = []
-        for one in said:
-            part = np.asarray(one["answers"][name])
-            if classes is not None:
-                known = part
-                part = np.zeros((len(known), len(classes)))
-                part[:, np.searchsorted(classes, one["classes"])] = known
-            parts.append(part)
-        found[name] = np.concatenate(parts)
-    return found
+    return Verdict(summary, joined_answers(said, y if classify else None))
 
 
 def _check_judgement(rope: Any, level: Any) -> None:
@@ -262,170 +234,3 @@ def _check_judgement(rope: Any, level: Any) -> None:
         raise InvalidInputError(f"rope={rope!r}: expected a half-width in units of the score, at least 0.")
     if not (isinstance(level, int | float | np.number) and 0.5 <= level < 1):
         raise InvalidInputError(f"level={level!r}: expected a probability from 0.5 to below 1, such as 0.95.")
-
-
-def _check_rows(X: Any, y: Any, sample_weight: Any, groups: Any, *, classify: bool) -> tuple[Any, Any, Any]:
-    """What is indexed by fold must be as long as the rows; the rest is the business of `fit`."""
-    if y is None:
-        raise InvalidInputError("y is None: compare needs the targets of all rows.")
-    check_names(X)
-    y = column_or_1d(y, warn=True)
-    n_rows = _num_samples(X)
-    for name, values in (("y", y), ("sample_weight", sample_weight), ("groups", groups)):
-        if values is not None and np.shape(values)[:1] != (n_rows,):
-            raise InvalidInputError(f"{name} has shape {np.shape(values)} for {n_rows} rows; give one value a row.")
-    if classify:
-        check_labels(y)
-        check_classification_targets(y)
-    if sample_weight is not None:
-        try:
-            sample_weight = _check_sample_weight(sample_weight, y, dtype=np.float64, ensure_non_negative=True)
-        except (ValueError, TypeError) as error:
-            raise InvalidInputError(f"sample_weight: {error}") from error
-    return y, sample_weight, None if groups is None else column_or_1d(groups)
-
-
-def _outer_folds(
-    cv: Any, X: Any, y: NDArray[Any], groups: Any, *, classify: bool
-) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
-    if groups is not None and (cv is None or isinstance(cv, int)):
-        folds_of_groups = StratifiedGroupKFold if classify else GroupKFold
-        cv = folds_of_groups(5 if cv is None else cv, shuffle=True, random_state=0)
-    elif cv is None:
-        cv = (
-            RepeatedStratifiedKFold(n_splits=5, n_repeats=2, random_state=0)
-            if classify
-            else RepeatedKFold(n_splits=5, n_repeats=2, random_state=0)
-        )
-    try:
-        splits = list(check_cv(cv, y, classifier=classify).split(X, y, groups))
-    except (ValueError, TypeError) as error:
-        raise InvalidInputError(f"cv={cv!r} gives no outer folds of these rows: {error}") from error
-    if len(splits) < 2 or not all(len(train) and len(test) for train, test in splits):
-        raise InvalidInputError(
-            f"cv={cv!r} gives {len(splits)} outer folds; expected at least 2, each with rows on both sides."
-        )
-    return [(np.asarray(train), np.asarray(test)) for train, test in splits]
-
-
-# Rows of a hold-out, below which its parts say too little, and the most parts.
-FEWEST_HELD_OUT, MOST_PARTS = 20, 10
-
-
-def _check_test(test: Any, X: Any, y: NDArray[Any], *, classify: bool) -> tuple[Any, NDArray[Any]]:
-    """A hold-out like the rows: as many columns, by the same names, and no classes but theirs."""
-    try:
-        X_test, y_test = test
-    except (TypeError, ValueError) as error:
-        raise InvalidInputError("test: expected rows and targets of a hold-out, (X_test, y_test).") from error
-    check_names(X_test)
-    y_test = column_or_1d(y_test, warn=True)
-    if len(y_test) != _num_samples(X_test) or len(y_test) < FEWEST_HELD_OUT:
-        raise InvalidInputError(
-            f"test: got {_num_samples(X_test)} rows and {len(y_test)} targets; expected as many of either, at least"
-            f" {FEWEST_HELD_OUT}."
-        )
-    names, given = getattr(X, "columns", None), getattr(X_test, "columns", None)
-    if names is not None and given is not None and list(names) != list(given):
-        raise InvalidInputError(f"test: its columns must be those of X, in their order: {list(names)[:10]}.")
-    if np.shape(X_test)[1:] != np.shape(X)[1:]:
-        raise InvalidInputError(f"test: expected {np.shape(X)[1]} columns as X has, got {np.shape(X_test)[1]}.")
-    if classify and len(unknown := np.setdiff1d(y_test, y)):
-        raise InvalidInputError(f"test: classes {unknown[:5].tolist()} aren't among those of y.")
-    return X_test, y_test
-
-
-def _parts(y: NDArray[Any], *, classify: bool) -> tuple[NDArray[np.intp], ...]:
-    """A hold-out in parts with all classes alike, by chance otherwise."""
-    order = np.random.default_rng(0).permutation(len(y))
-    if classify:
-        order = order[np.argsort(y[order], kind="stable")]
-    most = min(MOST_PARTS, len(y) // 10)
-    return tuple(order[start::most] for start in range(most))
-
-
-@dataclass(frozen=True, slots=True)
-class _Judge:
-    """Rows that chose nothing, whole or in parts, and how models are scored on them."""
-
-    scorer: Any
-    X: Any
-    y: NDArray[Any]
-    parts: tuple[NDArray[np.intp], ...] = ()
-    weight: NDArray[Any] | None = None
-
-    def scores(self, model: Any) -> list[float]:
-        """One score, or one a part, whose mean is that of all rows: parts are there for the spread."""
-        keywords = {} if self.weight is None else {"sample_weight": self.weight}
-        rows = cast_rows(model, self.X)
-        whole = float(self.scorer(model, rows, self.y, **keywords))
-        if not self.parts:
-            return [whole]
-        scores = np.array([float(self.scorer(model, _safe_indexing(rows, at), self.y[at])) for at in self.parts])
-        return list(scores - scores.mean() + whole)
-
-
-def _fit_ways(
-    estimator: Any, X: Any, y: Any, sample_weight: Any, groups: Any, X_unlabeled: Any, judge: _Judge
-) -> list[dict[str, Any]]:
-    """Fit everything to these rows, and score every way on those of the judge: one result, or one a part."""
-    multihop = clone(estimator)
-    if isinstance(multihop, Pipeline):
-        prepare, multihop = multihop[:-1], multihop[-1]
-        if len(prepare):
-            X = prepare.fit_transform(X, y)
-            judge = replace(judge, X=prepare.transform(judge.X))
-            X_unlabeled = None if X_unlabeled is None else prepare.transform(X_unlabeled)
-    problem, choice = solve(multihop, X, y, sample_weight, groups, X_unlabeled)
-    wanted: dict[str, Way | None] = {kind: choice.best(kind) for kind in WAYS}
-    wanted["chosen"] = choice.way
-    teacher = problem.teacher.model
-    teacher_says, _ = predictions(teacher, judge.X, problem.data.classes)
-
-    def score(model: Any, seconds: float, notes: Mapping[str, float] | None = None) -> dict[str, Any]:
-        size = complexity(model)
-        return {
-            "scores": judge.scores(model),
-            "metrics": held_out_metrics(model, judge.X, judge.y, teacher_says, problem.data.classes),
-            "size": size,
-            "model": in_words(model, size),
-            "seconds": seconds,
-            "notes": dict(notes or {}),
-        }
-
-    said = {"teacher": teacher_says}
-    results = {"teacher": score(teacher, problem.teacher_seconds)}
-    trained, kept = dict[str, dict[str, Any]](), dict[str, Any]()
-    for name, way in wanted.items():
-        if way is None:
-            continue
-        if way.name not in trained:
-            started = time.perf_counter()
-            made = problem.train(way)
-            trained[way.name] = score(made.model, time.perf_counter() - started, made.records[-1].notes)
-            kept[way.name] = made.model
-        if name in ("plain", "chosen"):
-            said[name], _ = predictions(kept[way.name], judge.X, problem.data.classes)
-        results[name] = trained[way.name]
-    started = time.perf_counter()
-    classify = problem.data.classes is not None
-    dummy = _baseline(y, sample_weight, classify=classify)
-    words = "always the commonest class" if classify else "always the mean"
-    said["baseline"], _ = predictions(dummy, judge.X, problem.data.classes)
-    results["baseline"] = score(dummy, time.perf_counter() - started) | {"model": words}
-    about = {
-        "chosen": choice.way.name,
-        "uses_teacher": choice.way.uses_teacher,
-        "frozen": problem.teacher.is_frozen,
-        "said": {"y": judge.y, "classes": problem.data.classes, "answers": said},
-    }
-    return [
-        about | {"ways": {name: found | {"score": found["scores"][part]} for name, found in results.items()}}
-        for part in range(max(1, len(judge.parts)))
-    ]
-
-
-def _baseline(y: Any, weight: Any, *, classify: bool) -> Any:
-    """The model that everything must beat: always the commonest class, with the shares of all, or the mean."""
-    dummy = DummyClassifier(strategy="prior") if classify else DummyRegressor()
-    return dummy.fit(np.zeros((len(y), 1)), y, sample_weight=weight)
