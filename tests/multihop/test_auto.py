@@ -100,7 +100,7 @@ def test_regression_and_gaps():
 
 def test_more_classes_than_rules_leave_no_line():
     kinds = AutoStudentClassifier(max_rules=8).kinds(n_features=5, n_scores=10)
-    assert list(kinds) == ["sum of trees", "tree", "tree, best first", "points score"]
+    assert list(kinds) == ["sum of trees", "tree", "tree, best first", "rule list", "points score"]
     assert kinds["tree"].max_depth == 3
     assert isinstance(kinds["sum of trees"], TreeSumClassifier)
 

@@ -41,7 +41,13 @@ from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor, ExtraTreeClassifier
 
 from stepdown.ship import TableColumns
-from stepdown.students import PointsScoreClassifier, TreeSumClassifier, TreeSumRegressor
+from stepdown.students import (
+    PointsScoreClassifier,
+    RuleListClassifier,
+    RuleListRegressor,
+    TreeSumClassifier,
+    TreeSumRegressor,
+)
 
 # Names and values that would break out of a string, a comment or an identifier.
 NASTY = ['a "quoted"', "it's; */ '); DROP TABLE t; --", "new\nline\\", "🦊\u202e אב ??/", "plain"]
@@ -197,6 +203,10 @@ CASES: dict[str, Callable[[], tuple[Any, pd.DataFrame]]] = {
     "raw sum of trees": _mixed(make_pipeline(TableColumns(), TreeSumClassifier())),
     "raw sum of trees of two": _mixed(make_pipeline(TableColumns(), TreeSumClassifier())),
     "raw regression sum": _mixed(make_pipeline(TableColumns(), TreeSumRegressor())),
+    "rule list": _native(RuleListClassifier(6)),
+    "raw rule list": _mixed(make_pipeline(TableColumns(), RuleListClassifier())),
+    "rule list of no condition": _native(RuleListClassifier(1)),
+    "raw regression rule list": _mixed(make_pipeline(TableColumns(), RuleListRegressor())),
     "raw deep forest": _mixed(make_pipeline(TableColumns(), RandomForestClassifier(3, max_depth=9, random_state=0))),
     "raw words": lambda: (make_pipeline(TableColumns(), TREE), table()),
     "raw words, linear": lambda: (make_pipeline(TableColumns(), StandardScaler(), LogisticRegression()), table()),

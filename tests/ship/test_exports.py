@@ -209,7 +209,7 @@ def by_json(told: dict, row: list) -> list[float]:
             return {"month": day.month, "weekday": day.isoweekday()}[column["part"]]
         return typed(cell)
 
-    trees = told["trees"] if "trees" in told else told["tree_sum"]["trees"] if "tree_sum" in told else None
+    trees = told["tree_sum"]["trees"] if "tree_sum" in told else told.get("trees", told.get("rule_list"))
     if trees is not None:
         answers = []
         for node in trees:
@@ -225,6 +225,8 @@ def by_json(told: dict, row: list) -> list[float]:
                     side = "yes"
                 node = node[side]
             answers.append(node["answer"])
+        if "rule_list" in told:
+            return next(answer for answer in answers if answer is not None)
         if "tree_sum" in told:
             return [sum(column) for column in zip(told["tree_sum"]["intercepts"], *answers, strict=True)]
         return [sum(column) / len(answers) for column in zip(*answers, strict=True)]

@@ -35,6 +35,7 @@ KNOWN: Mapping[str, Known] = {
     "forest": _both("sklearn.ensemble", "RandomForest"),
     "extra-trees": _both("sklearn.ensemble", "ExtraTrees"),
     "sum": _both("stepdown.students", "TreeSum"),
+    "rules": _both("stepdown.students", "RuleList"),
     "points": Known("stepdown.students:PointsScoreClassifier", None),
     "auto": _both("stepdown.students", "AutoStudent"),
     "boosting": _both("sklearn.ensemble", "GradientBoosting"),
@@ -57,7 +58,7 @@ KNOWN: Mapping[str, Known] = {
     "naive-bayes": Known("sklearn.naive_bayes:GaussianNB", None),
 }
 # Students that people read; forests and boosting only where their trees are few.
-READABLE = ("auto", "tree", "sum", "points", "logistic", "linear", "ridge", "lasso")
+READABLE = ("auto", "tree", "sum", "rules", "points", "logistic", "linear", "ridge", "lasso")
 FORESTS = ("forest", "extra-trees", "boosting")
 MOST_TREES = 10
 EXTRAS = {"lightgbm": "boosting", "xgboost": "boosting"}

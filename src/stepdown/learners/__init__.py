@@ -25,7 +25,7 @@ from ._networks import (
 from ._pipelines import Peeled, clone_with_seed, fit_steps, peel, supports_weight, with_final
 from ._regression_classifier import RegressionClassifier
 from ._signals import fold_rows, made_again, predictions, signal_key, training_signal
-from ._sizes import Complexity
+from ._sizes import RULES as RULES, Complexity, of_sum as of_sum
 from ._soft_expanded import limits_in_rows
 from ._soft_fit import fit_to, soft_fit_support
 from ._soft_support import SoftFitSupport

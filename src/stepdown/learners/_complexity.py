@@ -25,8 +25,8 @@ def complexity(model: Any) -> Complexity:
 
     Pipelines, frozen models, calibrated, voting and stacking ensembles are seen through; scikit-learn's trees,
     forests, bagging, boosting, linear models, networks, neighbours and naive Bayes are counted, LightGBM's and
-    XGBoost's boosters, and skorch nets. The steps of a pipeline that only prepare the rows are not counted, but in the
-    bytes.
+    XGBoost's boosters, imodels' rules and sums of trees, interpret's additive models, and skorch nets. The steps of a
+    pipeline that only prepare the rows are not counted, but in the bytes.
 
     Parameters
     ----------
@@ -109,8 +109,8 @@ def _count(model: Any) -> Complexity | None:
         return _count(model.model_that_counts)
     if hasattr(type(model), "complexity_"):  # a model that says itself how large it is
         return model.complexity_
-    if (adapter := adapter_of(model)) is not None:
-        return adapter.size(model)
+    if (adapter := adapter_of(model)) is not None and (size := adapter.size(model)) is not None:
+        return size
     for known, count in _COUNTERS:
         if known(model):
             return count(model)
@@ -124,7 +124,7 @@ def _sum_of(models: Iterable[Any]) -> Complexity | None:
     if not counted or len(counted) < len(parts):
         return None
     sums: dict[str, int | None] = {}
-    for name in ("trees", "nodes", "leaves", "rules", "nonzero_coefficients", "parameters"):
+    for name in ("trees", "nodes", "leaves", "rules", "nonzero_coefficients", "parameters", "terms"):
         counts = [count for part in counted if (count := getattr(part, name)) is not None]
         sums[name] = sum(counts) if counts else None
     depths = [part.depth for part in counted if part.depth is not None]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,8 @@ LINEAR = "linear"
 NETWORK = "network"
 NEIGHBORS = "neighbors"
 BAYES = "naive Bayes"
+RULES = "rules"
+ADDITIVE = "additive"
 COMPOSITE = "composite"
 OTHER = "other"
 
@@ -25,11 +27,12 @@ class Complexity:
     Parameters
     ----------
     kind : str
-        "trees" (a tree or an ensemble of them), "linear", "network", "neighbors", "naive Bayes", "composite" (models
-        of several kinds) or "other". Sizes of one kind compare well, others roughly.
+        "trees" (a tree or an ensemble of them), "rules", "linear", "additive", "network", "neighbors", "naive Bayes",
+        "composite" (models of several kinds) or "other". Sizes of one kind compare well, others roughly.
     size : float
-        The number to compare: nodes of all trees, non-zero coefficients of a linear model (intercepts not counted),
-        parameters of a network or of naive Bayes, stored numbers of neighbours; of a composite the sum; else bytes.
+        The number to compare: nodes of all trees, rules, non-zero coefficients of a linear model (intercepts not
+        counted) or numbers of an additive one, parameters of a network or of naive Bayes, stored numbers of
+        neighbours; of a composite the sum; else bytes.
     trees : int or None
     nodes : int or None
     leaves : int or None
@@ -43,6 +46,8 @@ class Complexity:
         Stored numbers that fitting has set, where these are not nodes.
     bytes : int or None
         Of the model as pickled; None where it can't be.
+    terms : int or None
+        Of an additive model: one for each column or pair of columns that it adds up.
 
     Examples
     --------
@@ -63,12 +68,17 @@ class Complexity:
     nonzero_coefficients: int | None = None
     parameters: int | None = None
     bytes: int | None = None
+    terms: int | None = None
 
     def __str__(self) -> str:
         parts = []
         if self.trees is not None:
             parts.append("1 tree" if self.trees == 1 else f"{self.trees:,} trees")
             parts += [f"{self.nodes:,} nodes", f"{self.rules:,} rules", f"depth {self.depth}"]
+        elif self.rules is not None:
+            parts.append(f"{self.rules:,} rules")
+        if self.terms is not None:
+            parts.append(f"{self.terms:,} terms")
         if self.nonzero_coefficients is not None:
             parts.append(f"{self.nonzero_coefficients:,} coefficients")
         elif self.parameters is not None:
@@ -84,6 +94,12 @@ def of_trees(nodes: NDArray[np.intp], leaves: NDArray[np.intp], depths: Iterable
     n_nodes, n_leaves = int(np.sum(nodes)), int(np.sum(leaves))
     depth = max(depths, default=0)
     return Complexity(TREES, n_nodes, len(nodes), n_nodes, n_leaves, n_leaves, int(depth))
+
+
+def of_sum(leaves: NDArray[np.intp], depths: Iterable[int]) -> Complexity:
+    """The complexity of trees whose answers are added; they have as many rules as one tree with all their splits."""
+    trees = of_trees(2 * leaves - 1, leaves, depths)
+    return replace(trees, rules=int(np.sum(leaves - 1)) + 1)
 
 
 def of_nested_trees(roots: list[Any], child_keys: tuple[str, ...]) -> Complexity:

@@ -10,7 +10,7 @@ from ._sizes import Complexity
 
 ENSEMBLES = {
     "forest": ("Forest", "ExtraTrees", "BaggedTrees"),
-    "sum": ("TreeSum",),
+    "sum": ("TreeSum", "FIGS"),
     "booster": ("Boost", "LGBM", "XGB"),
 }
 
@@ -32,6 +32,10 @@ def in_words(model: Any, size: Complexity | None = None) -> str:
     if size.trees is not None:
         kind = next((kind for kind, words in ENSEMBLES.items() if any(word in name for word in words)), "ensemble")
         return f"{kind} of {size.trees:,} trees"
+    if size.rules is not None:
+        return f"{'list' if 'RuleList' in name else 'model'} of {_many(size.rules, 'rule')}"
+    if size.terms is not None:
+        return f"additive model with {_many(size.terms, 'term')}"
     if size.nonzero_coefficients is not None:
         return f"linear model with {_many(size.nonzero_coefficients, 'coefficient')}"
     if size.kind in ("network", "naive Bayes"):

@@ -23,7 +23,9 @@ from ._program import (
     Node,
     OneOf,
     Program,
+    RuleList,
     Score,
+    Shares,
     Split,
     Trees,
     TreeSum,
@@ -136,7 +138,7 @@ def _header(program: Program, name: str) -> Iterator[str]:
     for what in sorted(needed & HELPERS.keys()):
         yield from HELPERS[what].format(name=name, signs=string(SEPARATORS)).splitlines()
         yield ""
-    if not isinstance(program.body, Trees) and program.body.link in ("logistic", "one-vs-rest"):
+    if not isinstance(program.body, Shares) and program.body.link in ("logistic", "one-vs-rest"):
         yield from SIGMOID.format(name=name).splitlines()
         yield ""
     if isinstance(program.body, Linear):
@@ -182,9 +184,9 @@ def _classes(classes: Sequence[Label], name: str) -> Iterator[str]:
 
 
 def _tree(program: Program, tree: Node, number: int, name: str) -> Iterator[str]:
-    answers = [leaf.values for leaf in leaves(tree)]
+    answers = [["NAN" if math.isnan(value) else repr(value) for value in leaf.values] for leaf in leaves(tree)]
     yield f"static const double {name}_leaves_{number}[{len(answers)}][{len(answers[0])}] = {{"
-    yield from (f"    {{{', '.join(map(repr, values))}}}," for values in answers)
+    yield from (f"    {{{', '.join(values)}}}," for values in answers)
     yield "};"
     yield f"static inline int {name}_tree_{number}(const {name}_row *row) {{"
     if isinstance(tree, Leaf):
@@ -270,6 +272,9 @@ def _predict(program: Program, name: str) -> Iterator[str]:
         if isinstance(body, Linear):
             score = f"{name}_score_0(row)"
             yield f"    return {f'exp({score})' if body.link == 'exp' else score};"
+        elif isinstance(body, RuleList):
+            yield from _first(body, name)
+            yield "    return answer[0];"
         else:
             parts = [f"{name}_leaves_{n}[{name}_tree_{n}(row)][0]" for n in range(len(body.trees))]
             first = [repr(body.intercepts[0])] if isinstance(body, TreeSum) else []
@@ -285,6 +290,10 @@ def _predict(program: Program, name: str) -> Iterator[str]:
     size = f"{name}_n_classes"
     if isinstance(body, Trees):
         yield from _mean(body, name)
+    elif isinstance(body, RuleList):
+        yield from _first(body, name)
+        yield f"    double shares[{size}];"
+        yield "    memcpy(shares, answer, sizeof shares);"
     else:
         scores = [f"{name}_score_{n}(row)" for n in range(body.n_scores)]
         if isinstance(body, TreeSum):
@@ -296,10 +305,10 @@ def _predict(program: Program, name: str) -> Iterator[str]:
             ]
         yield f"    const double scores[{body.n_scores}] = {{{', '.join(scores)}}};"
         yield from _shares(body, name)
-    if not isinstance(body, Trees) and body.n_scores == 1:
+    if not isinstance(body, Shares) and body.n_scores == 1:
         best = ["int best = isnan(scores[0]) ? -1 : scores[0] > 0.0;"]
     else:
-        what = "shares" if isinstance(body, Trees) else "scores"
+        what = "shares" if isinstance(body, Shares) else "scores"
         best = [
             "int best = 0;",
             f"for (int i = 1; i < {size}; i++) {{",
@@ -327,6 +336,16 @@ def _mean(body: Trees, name: str) -> Iterator[str]:
     yield f"    for (int i = 0; i < {name}_n_classes; i++) {{"
     yield f"        shares[i] = ({' + '.join(f'leaf_{number}[i]' for number in numbers)}) / {len(numbers)}.0;"
     yield "    }"
+
+
+def _first(body: RuleList, name: str) -> Iterator[str]:
+    """The answer of the first rule that has one; the others say NAN."""
+    for number in range(len(body.trees)):
+        rule = f"{name}_leaves_{number}[{name}_tree_{number}(row)]"
+        if number:
+            yield from ("    if (isnan(answer[0])) {", f"        answer = {rule};", "    }")
+        else:
+            yield f"    const double *answer = {rule};"
 
 
 def _leaf_pointers(n_trees: int, name: str) -> Iterator[str]:

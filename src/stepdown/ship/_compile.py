@@ -19,7 +19,7 @@ from sklearn.tree import BaseDecisionTree
 from sklearn.utils.validation import check_is_fitted
 
 from stepdown.core import InvalidInputError, NotSupportedError
-from stepdown.students import TreeSumClassifier, TreeSumRegressor
+from stepdown.students import RuleListClassifier, RuleListRegressor, TreeSumClassifier, TreeSumRegressor
 
 from ._cells import is_gap
 from ._prepared import Number, Step, Table, Value, after, as_category, through
@@ -37,6 +37,7 @@ from ._program import (
     Node,
     OneOf,
     Program,
+    RuleList,
     Score,
     Slope,
     Split,
@@ -85,6 +86,8 @@ def program_of(model: Any, feature_names: Sequence[str] | None = None) -> Progra
         body = _trees(list(model.estimators_), values)
     elif isinstance(model, TreeSumClassifier | TreeSumRegressor):
         body = _tree_sum(model, values, classes)
+    elif isinstance(model, RuleListClassifier | RuleListRegressor):
+        body = _rule_list(model, values)
     elif isinstance(model, ensemble.GradientBoostingClassifier | ensemble.GradientBoostingRegressor):
         body = _boosted(model, values, classes)
     else:
@@ -134,6 +137,17 @@ def _tree_sum(model: Any, values: Sequence[Value], classes: tuple[Label, ...] | 
     link: Link = "identity" if classes is None else "logistic" if len(classes) == 2 else "softmax"
     trees = tuple(_node(tree, 0, values, cast=float) for tree in model.trees_)
     return TreeSum(tuple(model.intercept_.tolist()), trees, link, getattr(model, "unit_", None))
+
+
+def _rule_list(model: Any, values: Sequence[Value]) -> RuleList:
+    n_rows = int(model.rules_[0].n_node_samples[0])
+
+    def of_all(node: Node) -> Node:
+        if isinstance(node, Split):
+            return replace(node, yes=of_all(node.yes), no=of_all(node.no))
+        return replace(node, share=node.rows / n_rows)
+
+    return RuleList(tuple(of_all(_node(rule, 0, values, cast=float)) for rule in model.rules_))
 
 
 def _boosted(model: Any, values: Sequence[Value], classes: tuple[Label, ...] | None) -> TreeSum:

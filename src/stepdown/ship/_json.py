@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ._compile import program_of
-from ._program import SEPARATORS, Amounts, AtMost, Known, Leaf, Linear, Node, OneOf, Score, Slope, TreeSum
+from ._program import SEPARATORS, Amounts, AtMost, Known, Leaf, Linear, Node, OneOf, RuleList, Score, Slope, TreeSum
 
 
 def to_json(model: Any, *, feature_names: Sequence[str] | None = None) -> str:
@@ -20,6 +20,7 @@ def to_json(model: Any, *, feature_names: Sequence[str] | None = None) -> str:
     as 1 where one of these words stands in it between the ``separators``, as 0 elsewhere.
     ``trees`` are nested questions: ``at_most`` (is the number at most this), ``one_of`` (is the value one of these) or
     ``known`` (is there a value); ``missing`` says which side a missing value takes. Their answers are averaged.
+    ``rule_list`` has such trees, too; the first whose answer isn't null answers.
     ``linear`` holds a sum for each output and the ``link`` that makes answers of sums. ``tree_sum`` has trees whose
     answers are added to the ``intercepts``, one for each output, and the ``link``.
 
@@ -61,13 +62,15 @@ def to_json(model: Any, *, feature_names: Sequence[str] | None = None) -> str:
         trees = [_node(tree) for tree in program.body.trees]
         told["tree_sum"] = {"link": program.body.link, "intercepts": list(program.body.intercepts), "trees": trees}
     else:
-        told["trees"] = [_node(tree) for tree in program.body.trees]
+        kind = "rule_list" if isinstance(program.body, RuleList) else "trees"
+        told[kind] = [_node(tree) for tree in program.body.trees]
     return json.dumps(told, indent=1, allow_nan=False)
 
 
 def _node(node: Node) -> dict[str, Any]:
     if isinstance(node, Leaf):
-        return {"answer": list(node.values), "rows": node.rows, "share": node.share}
+        answer = None if node.passes_on else list(node.values)
+        return {"answer": answer, "rows": node.rows, "share": node.share}
     asked: dict[str, Any]
     match node.test:
         case AtMost(threshold):

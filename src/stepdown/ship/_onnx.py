@@ -24,7 +24,9 @@ from ._program import (
     Linear,
     Node,
     OneOf,
+    RuleList,
     Score,
+    Shares,
     Slope,
     Split,
     Trees,
@@ -84,18 +86,20 @@ def to_onnx(model: Any, *, feature_names: Sequence[str] | None = None) -> Any:
     body = program.body
     if isinstance(body, Trees):
         sums = graph.mean(body.trees)
+    elif isinstance(body, RuleList):
+        sums = graph.first(graph.leaves(body.trees))
     elif isinstance(body, TreeSum):
         sums = graph.added(graph.double([body.intercepts]), graph.leaves(body.trees))
     else:
         sums = graph.joined([graph.score(score) for score in body.scores])
     types = onnx.TensorProto
     if program.classes is None:
-        total = graph.add("Exp", sums) if not isinstance(body, Trees) and body.link == "exp" else sums
+        total = graph.add("Exp", sums) if not isinstance(body, Shares) and body.link == "exp" else sums
         outputs = [graph.output("prediction", graph.flat(total), types.DOUBLE, [None])]
     else:
         labels = np.array(program.classes)
         kind = {"U": types.STRING, "b": types.BOOL, "i": types.INT64}.get(labels.dtype.kind, types.DOUBLE)
-        if not isinstance(body, Trees) and body.n_scores == 1:
+        if not isinstance(body, Shares) and body.n_scores == 1:
             place = graph.add("Cast", graph.add("Greater", sums, graph.double([0.0])), to=types.INT64)
             place = graph.flat(place)
         else:
@@ -103,7 +107,7 @@ def to_onnx(model: Any, *, feature_names: Sequence[str] | None = None) -> Any:
         answer = graph.add("Gather", graph.constant(labels), place)
         outputs = [graph.output("label", answer, kind, [None])]
         if program.has_probabilities:
-            shares = sums if isinstance(body, Trees) else graph.shares(sums, body.link)
+            shares = sums if isinstance(body, Shares) else graph.shares(sums, body.link)
             outputs.append(graph.output("probabilities", shares, types.DOUBLE, [None, len(labels)]))
     made = graph.finished(outputs)
     words = any(column.written.words for column in program.columns)
@@ -249,6 +253,13 @@ class _Graph:
         """The mean of the leaves that a row comes to, of shape (n_rows, n_values)."""
         first, *others = self.leaves(trees)
         return self.add("Div", self.added(first, others), self.double([float(len(trees))])) if others else first
+
+    def first(self, parts: Sequence[str]) -> str:
+        """Of each row the first part that isn't NaN."""
+        *others, answer = parts
+        for part in reversed(others):
+            answer = self.add("Where", self.add("IsNaN", part), answer, part)
+        return answer
 
     def added(self, total: str, parts: Sequence[str]) -> str:
         """A sum from left to right, in the order in which scikit-learn adds."""

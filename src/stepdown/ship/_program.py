@@ -6,6 +6,7 @@ their units. The cast of tree inputs to single precision is folded into the thre
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
@@ -76,6 +77,11 @@ class Leaf:
     values: tuple[float, ...]
     rows: int
     share: float
+
+    @property
+    def passes_on(self) -> bool:
+        """Whether it leaves a row to the next rule of a list."""
+        return math.isnan(self.values[0])
 
 
 @dataclass(frozen=True)
@@ -156,7 +162,20 @@ class TreeSum:
         return len(self.intercepts)
 
 
-Body = Trees | TreeSum | Linear
+@dataclass(frozen=True)
+class RuleList:
+    """Rules as trees, of which the first that answers is right: a leaf of NaN leaves the row to the next."""
+
+    trees: tuple[Node, ...]
+
+    @property
+    def answers(self) -> list[Leaf]:
+        """The leaf of each rule that answers."""
+        return [leaf for tree in self.trees for leaf in leaves(tree) if not leaf.passes_on]
+
+
+Shares = Trees | RuleList  # whose leaves answer, instead of adding to scores
+Body = Shares | TreeSum | Linear
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,9 @@ from ._program import (
     Node,
     OneOf,
     Program,
+    RuleList,
     Score,
+    Shares,
     Slope,
     Split,
     Trees,
@@ -162,7 +164,7 @@ def _source(program: Program, name: str) -> Iterator[str]:
         yield from helper.format(name=name).splitlines()
         yield ""
         yield ""
-    if not isinstance(program.body, Trees) and program.body.link in ("logistic", "one-vs-rest"):
+    if not isinstance(program.body, Shares) and program.body.link in ("logistic", "one-vs-rest"):
         yield from SIGMOID.format(name=name).splitlines()
         yield ""
         yield ""
@@ -193,6 +195,9 @@ def _read(program: Program, place: int, name: str) -> str:
 
 def _node(program: Program, node: Node, name: str) -> Iterator[str]:
     if isinstance(node, Leaf):
+        if node.passes_on:
+            yield "return None"
+            return
         answer = _list(node.values) if program.classes is not None else repr(node.values[0])
         yield f"return {answer}  # {node.rows} rows, {node.share:.1%}"
         return
@@ -252,10 +257,18 @@ def _answers(program: Program, name: str) -> Iterator[str]:
     classes = None if program.classes is None else f"[{', '.join(ascii(label) for label in program.classes)}]"
     body = program.body
     what, count = ("score", body.n_scores) if isinstance(body, Linear) else ("tree", len(body.trees))
-    parts = [f"_{name}_{what}_{number}(row, named)" for number in range(count)]
+    functions = [f"_{name}_{what}_{number}" for number in range(count)]
+    parts = [f"{function}(row, named)" for function in functions]
+    first_answer = [
+        f"    answers = (rule(row, named) for rule in ({', '.join(functions)},))",
+        "    return next(answer for answer in answers if answer is not None)",
+    ]
     if classes is None:
         yield f"def {name}(row):"
         yield named
+        if isinstance(body, RuleList):
+            yield from first_answer
+            return
         first = [repr(body.intercepts[0])] if isinstance(body, TreeSum) else []
         total = f"_{name}_total([{', '.join([*first, *parts])}])"
         if isinstance(body, Trees):
@@ -266,22 +279,26 @@ def _answers(program: Program, name: str) -> Iterator[str]:
     yield f"_{name}_classes = {classes}"
     yield ""
     yield ""
-    yield f"def _{name}_parts(row):"
-    yield named
-    if isinstance(body, TreeSum):
-        points = ", ".join([_list(body.intercepts), *parts])
-        yield f"    return [_{name}_total(points) for points in zip({points})]"
-    else:
-        yield f"    return [{', '.join(parts)}]"
-    yield ""
-    yield ""
+    if not isinstance(body, RuleList):
+        yield f"def _{name}_parts(row):"
+        yield named
+        if isinstance(body, TreeSum):
+            points = ", ".join([_list(body.intercepts), *parts])
+            yield f"    return [_{name}_total(points) for points in zip({points})]"
+        else:
+            yield f"    return [{', '.join(parts)}]"
+        yield ""
+        yield ""
     if program.has_probabilities:
         yield f"def _{name}_shares(row):"
-        yield f"    scores = _{name}_parts(row)"
-        if not isinstance(body, Trees):
-            yield from (f"    {line.format(name=name)}" for line in PROBABILITIES[body.link])
+        if isinstance(body, RuleList):
+            yield from (named, *first_answer)
         else:
+            yield f"    scores = _{name}_parts(row)"
+        if isinstance(body, Trees):
             yield f"    return [_{name}_total(shares) / len(scores) for shares in zip(*scores)]"
+        elif not isinstance(body, RuleList):
+            yield from (f"    {line.format(name=name)}" for line in PROBABILITIES[body.link])
         yield ""
         yield ""
         yield f"def {name}_proba(row):"
@@ -289,7 +306,7 @@ def _answers(program: Program, name: str) -> Iterator[str]:
         yield ""
         yield ""
     yield f"def {name}(row):"
-    if not isinstance(body, Trees):
+    if not isinstance(body, Shares):
         yield f"    scores = _{name}_parts(row)"
         if body.n_scores == 1:
             yield f"    return _{name}_classes[int(scores[0] > 0.0)]"

@@ -10,7 +10,7 @@ from stepdown.core import StepdownError
 from stepdown.verdict import figure
 
 from ._compile import program_of
-from ._program import Leaf, Linear, Node, Program, Score, TreeSum
+from ._program import Leaf, Linear, Node, Program, RuleList, Score, TreeSum
 from ._rules import HOW, Part, _condition, _factor, _paths, _told, notes_of, rules
 from ._text import shown
 
@@ -30,7 +30,7 @@ def readable(model: Any, feature_names: Sequence[str] | None = None) -> dict[str
     body = program.body
     if isinstance(body, Linear):
         return told | {"kind": "linear", "how": HOW[body.link], "scores": _scores(program, body)}
-    if isinstance(body, TreeSum):
+    if isinstance(body, TreeSum | RuleList):
         return told | {"kind": "points", "text": rules(model, feature_names=feature_names), "notes": []}
     trees = [{"tree": _node(program, tree), "rules": _rules(program, tree)} for tree in body.trees]
     return told | {"kind": "trees", "trees": trees}

@@ -22,6 +22,7 @@ from ._program import (
     Node,
     OneOf,
     Program,
+    RuleList,
     Score,
     Slope,
     Split,
@@ -58,17 +59,18 @@ def rules(model: Any, *, feature_names: Sequence[str] | None = None) -> str:
     ----------
     model : estimator
         A fitted decision tree, forest of few trees, gradient boosting of few rounds or linear model of scikit-learn's,
-        or a sum of trees (`stepdown.students`), alone or at the end of a ``Pipeline``.
+        a sum of trees or a list of rules (`stepdown.students`), alone or at the end of a ``Pipeline``.
     feature_names : sequence of str, optional
         Of the columns of the table; by default those that the model was fitted with, or x0, x1 and so on.
 
     Returns
     -------
     str
-        Of a tree: one line a leaf, with its probabilities and its share of the training rows. Of a sum of trees: a
-        table of points for each tree; of a points score: its card, and for two classes the probability of each total.
-        Of a linear model: one line a column or category; for a classifier with probabilities also the factor by which
-        one unit multiplies the odds. Text from data is printed on one line, with control characters spelt out.
+        Of a tree: one line a leaf, with its probabilities and its share of the training rows; of a list of rules: one
+        line a rule, which holds where none before it does. Of a sum of trees: a table of points for each tree; of a
+        points score: its card, and for two classes the probability of each total. Of a linear model: one line a column
+        or category; for a classifier with probabilities also the factor by which one unit multiplies the odds. Text
+        from data is printed on one line, with control characters spelt out.
 
     Examples
     --------
@@ -82,6 +84,8 @@ def rules(model: Any, *, feature_names: Sequence[str] | None = None) -> str:
     body = program.body
     if isinstance(body, Linear):
         lines = list(_linear(program, body))
+    elif isinstance(body, RuleList):
+        lines = list(_list(program, body))
     elif isinstance(body, TreeSum):
         lines = list(_card(program, body, body.unit) if body.unit else _points(program, body))
     else:
@@ -132,8 +136,15 @@ def _leaves(program: Program, tree: Node) -> Iterator[str]:
         yield f"{number}. {_where(program, path)}: {_answer(program, leaf)}"
 
 
+def _list(program: Program, body: RuleList) -> Iterator[str]:
+    for number, tree in enumerate(body.trees, start=1):
+        path, leaf = next((path, leaf) for path, leaf in _paths(tree, {}) if not leaf.passes_on)
+        otherwise = "" if number == 1 else "else "
+        yield f"{number}. {f'{otherwise}if {_where(program, path)}' if path else 'else'}: {_answer(program, leaf)}"
+
+
 def _where(program: Program, path: dict[int, Part]) -> str:
-    exact = isinstance(program.body, TreeSum)
+    exact = isinstance(program.body, TreeSum | RuleList)
     told = [_condition(program.columns[column], part, exact) for column, part in sorted(path.items())]
     return " and ".join(text for text in told if text) or "any row"
 

@@ -22,10 +22,11 @@ from ._program import (
     Node,
     OneOf,
     Program,
+    RuleList,
     Score,
+    Shares,
     Slope,
     Split,
-    Trees,
     TreeSum,
     leaves,
 )
@@ -100,18 +101,22 @@ class _Query:
         if isinstance(body, Linear):
             scores = [f"{self._score(score)} AS {self._name('score', n)}" for n, score in enumerate(body.scores)]
             parts.append((self._name("scores"), _select([*kept, *scores], self.table)))
+        elif isinstance(body, RuleList):
+            numbers = [str(number) for number, _ in enumerate(body.answers)]
+            places = [f"{self._first(body, numbers)} AS {self._name('leaf', 0)}"]
+            parts.append((self._name("leaves"), _select([*kept, *places], self.table)))
         else:
             places = [f"{self._leaf(tree)} AS {self._name('leaf', n)}" for n, tree in enumerate(body.trees)]
             parts.append((self._name("leaves"), _select([*kept, *places], self.table)))
         if isinstance(body, TreeSum):
             parts.append((self._name("scores"), _select([*self.keep, *self._added(body)], self._name("leaves"))))
         parts += self._shares(body, len(classes))
-        n_scores = len(classes) if isinstance(body, Trees) else body.n_scores
+        n_scores = len(classes) if isinstance(body, Shares) else body.n_scores
         if n_scores == 1:
             score = self._name("score", 0)
             arms = [f"WHEN {score} > 0 THEN {literal(classes[1])}", f"WHEN {score} <= 0 THEN {literal(classes[0])}"]
         else:
-            what = "share" if isinstance(body, Trees) else "score"
+            what = "share" if isinstance(body, Shares) else "score"
             names = [self._name(what, number) for number in range(n_scores)]
             most = f"{self._most(names)} AS {self._name('most')}"
             parts.append((self._name("best"), _select(["*", most], parts[-1][0])))
@@ -146,10 +151,19 @@ class _Query:
         if isinstance(body, Linear):
             score = self._score(body.scores[0])
             return f"exp({score})" if body.link == "exp" else score
+        if isinstance(body, RuleList):
+            return self._first(body, [real(leaf.values[0]) for leaf in body.answers])
         answers = [_pick(tree, [leaf.values[0] for leaf in leaves(tree)], self) for tree in body.trees]
         if isinstance(body, TreeSum):
             return " + ".join([real(body.intercepts[0]), *answers])
         return answers[0] if len(answers) == 1 else f"({' + '.join(answers)}) / {real(len(answers))}"
+
+    def _first(self, body: RuleList, answers: Sequence[str]) -> str:
+        """What the first rule answers that a row meets; the others are NULL."""
+        rest = iter(answers)
+        told = [["NULL" if leaf.passes_on else next(rest) for leaf in leaves(tree)] for tree in body.trees]
+        rules = [self._chosen(tree, mine) for tree, mine in zip(body.trees, told, strict=True)]
+        return rules[0] if len(rules) == 1 else f"coalesce({', '.join(rules)})"
 
     def _leaf(self, tree: Node) -> str:
         return self._chosen(tree, [str(number) for number, _ in enumerate(leaves(tree))])
@@ -249,12 +263,13 @@ class _Query:
 
     def _shares(self, body: Body, n_classes: int) -> list[tuple[str, str]]:
         """The steps from scores or leaves to probabilities."""
-        if isinstance(body, Trees):
+        if isinstance(body, Shares):
+            groups = [body.answers] if isinstance(body, RuleList) else [list(leaves(tree)) for tree in body.trees]
             shares = []
             for number in range(n_classes):
                 values = [
-                    _picked(self._name("leaf", place), [leaf.values[number] for leaf in leaves(tree)])
-                    for place, tree in enumerate(body.trees)
+                    _picked(self._name("leaf", place), [leaf.values[number] for leaf in group])
+                    for place, group in enumerate(groups)
                 ]
                 whole = values[0] if len(values) == 1 else f"({' + '.join(values)}) / {real(len(values))}"
                 shares.append(f"{whole} AS {self._name('share', number)}")

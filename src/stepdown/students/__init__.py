@@ -3,6 +3,7 @@
 from ._auto import AutoStudent, AutoStudentClassifier, AutoStudentRegressor
 from ._flat import SumTree
 from ._points_score import PointsScoreClassifier
+from ._rule_list import RuleListClassifier, RuleListRegressor
 from ._tree_sum import TreeSumClassifier, TreeSumRegressor
 
 __all__ = [
@@ -10,6 +11,8 @@ __all__ = [
     "AutoStudentClassifier",
     "AutoStudentRegressor",
     "PointsScoreClassifier",
+    "RuleListClassifier",
+    "RuleListRegressor",
     "SumTree",
     "TreeSumClassifier",
     "TreeSumRegressor",

@@ -15,6 +15,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from sklearn.utils._param_validation import Interval
 
 from ._points_score import PointsScoreClassifier
+from ._rule_list import RuleListClassifier, RuleListRegressor
 from ._tree_sum import TreeSumClassifier, TreeSumRegressor
 
 
@@ -24,6 +25,7 @@ class AutoStudent(BaseEstimator):
     _parameter_constraints = {"max_rules": [Interval(Integral, 2, None, closed="left")]}  # noqa: RUF012
     _tree: Any
     _sum: Any
+    _list: Any
     _linear: Any
     _points: Any = None  # in classification
 
@@ -49,6 +51,7 @@ class AutoStudent(BaseEstimator):
             "sum of trees": self._sum(max_splits=self.max_rules - 1),
             "tree": self.stand_in(),
             "tree, best first": self._tree(max_leaf_nodes=self.max_rules),
+            "rule list": self._list(max_rules=self.max_rules),
         }
         if self._points is not None:
             found["points score"] = self._points(max_splits=self.max_rules - 1)
@@ -69,11 +72,12 @@ class AutoStudentClassifier(ClassifierMixin, AutoStudent):
 
     - a sum of small trees (`TreeSumClassifier`);
     - a tree as deep as the rules allow, and one that is grown best first;
+    - a list of rules (`RuleListClassifier`);
     - a points score (`PointsScoreClassifier`);
     - a logistic regression on few columns.
 
-    Rules are leaves of a tree, and the splits of a sum of trees (the conditions of a points score) and one more; a
-    linear model has as many coefficients, its intercept among them.
+    Rules are those of a list, leaves of a tree, and the splits of a sum of trees (the conditions of a points score) and
+    one more; a linear model has as many coefficients, its intercept among them.
 
     Parameters
     ----------
@@ -83,10 +87,11 @@ class AutoStudentClassifier(ClassifierMixin, AutoStudent):
     Examples
     --------
     >>> list(AutoStudentClassifier(max_rules=8).kinds(n_features=30, n_scores=1))
-    ['sum of trees', 'tree', 'tree, best first', 'points score', 'linear']
+    ['sum of trees', 'tree', 'tree, best first', 'rule list', 'points score', 'linear']
     """
 
-    _tree, _sum, _points = DecisionTreeClassifier, TreeSumClassifier, PointsScoreClassifier
+    _tree, _sum, _list = DecisionTreeClassifier, TreeSumClassifier, RuleListClassifier
+    _points = PointsScoreClassifier
 
     @staticmethod
     def _linear() -> Any:
@@ -109,4 +114,5 @@ class AutoStudentRegressor(RegressorMixin, AutoStudent):
     DecisionTreeRegressor(max_depth=3)
     """
 
-    _tree, _sum, _linear = DecisionTreeRegressor, TreeSumRegressor, Ridge
+    _tree, _sum, _list = DecisionTreeRegressor, TreeSumRegressor, RuleListRegressor
+    _linear = Ridge

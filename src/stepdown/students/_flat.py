@@ -63,8 +63,8 @@ class SumTree:
         return node
 
 
-def flattened(root: Node, cuts: Cuts, scale: float, digits: int) -> SumTree:
-    """The tree as arrays; values times `scale` are rounded to `digits` decimals, so that a printed tree is the tree."""
+def flattened(root: Node, cuts: Cuts, scale: float = 1.0, digits: int | None = None) -> SumTree:
+    """The tree as arrays; with `digits`, values times `scale` are rounded, so that a printed tree is the tree."""
     nodes = [root]
     for node in nodes:  # grows on the way: parents stand before their children
         nodes += node.sides if node.cut >= 0 else ()
@@ -73,7 +73,7 @@ def flattened(root: Node, cuts: Cuts, scale: float, digits: int) -> SumTree:
     columns = []
     for node in nodes:
         if node.cut < 0:
-            value = np.round(scale * node.value, digits) + 0.0
+            value = node.value if digits is None else np.round(scale * node.value, digits) + 0.0
             columns.append((-1, -1, -1, np.nan, False, value, len(node.rows)))
             continue
         left, right = node.sides

@@ -8,24 +8,23 @@ from typing import Any, Self
 
 import numpy as np
 from scipy.special import expit, softmax
-from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.base import RegressorMixin
 from sklearn.utils._param_validation import Interval
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted
 
-from stepdown.core import InvalidInputError
-from stepdown.learners import Complexity, SoftTargetsMixin
+from stepdown.learners import Complexity, SoftTargetsMixin, of_sum as of_sum
 
+from ._base import FEW_ROWS, CutStudent
 from ._cuts import Cuts, Floats
 from ._flat import flattened
 from ._growth import Growth, Logistic, Loss, Squared
 
 DIGITS = 2  # of log-odds: a hundredth moves no probability by more than a quarter of a point
 SHALLOW = (1, 2, 3)
-FEW_ROWS = 5_000  # of more, sums are grown once
 SHOWN = 3  # significant digits of a standard deviation, in regression
 
 
-class _TreeSum(BaseEstimator):
+class _TreeSum(CutStudent):
     _parameter_constraints = {  # noqa: RUF012
         "max_splits": [Interval(Integral, 1, None, closed="left")],
         "max_depth": [Interval(Integral, 1, None, closed="left"), None],
@@ -52,29 +51,12 @@ class _TreeSum(BaseEstimator):
         self.max_bins = max_bins
         self.refine = refine
 
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True
-        return tags
-
     @property
     def complexity_(self) -> Complexity:
         """Its size in trees, nodes and rules; of these it has as many as one tree with all the splits."""
         check_is_fitted(self)
-        leaves = sum(tree.n_leaves for tree in self.trees_)
-        nodes = sum(len(tree.feature) for tree in self.trees_)
-        depth = max((tree.max_depth for tree in self.trees_), default=0)
-        return Complexity("trees", nodes, len(self.trees_), nodes, leaves, self.n_splits_ + 1, depth)
-
-    def _rows(self, X: Any, *y: Any, reset: bool, **checks: Any) -> Any:
-        return validate_data(self, X, *y, reset=reset, dtype=np.float64, ensure_all_finite="allow-nan", **checks)
-
-    def _weighed(self, sample_weight: Any, X: Floats, y: Floats) -> tuple[Floats, Floats, Floats]:
-        """Rows and targets that weigh something, and their weights."""
-        weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-        if not weight.any():
-            raise InvalidInputError("sample_weight is zero everywhere; at least one row must weigh something.")
-        return (X, y, weight) if weight.all() else (X[weight > 0], y[weight > 0], weight[weight > 0])
+        leaves = np.array([tree.n_leaves for tree in self.trees_], dtype=np.intp)
+        return of_sum(leaves, [tree.max_depth for tree in self.trees_])
 
     def _fit(self, X: Floats, loss: Loss, *, scale: float = 1.0, digits: int = DIGITS) -> Self:
         cuts = Cuts(X, loss.weight, self.max_bins)

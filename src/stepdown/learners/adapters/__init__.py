@@ -6,13 +6,15 @@ from typing import Any
 
 from ._adapter import Adapter, PartOf, rounds_named
 from ._catboost import CatBoost
+from ._imodels import Imodels
+from ._interpret import Interpret
 from ._lightgbm import LightGBM
 from ._skorch import Skorch
 from ._xgboost import XGBoost
 
 __all__ = ["Adapter", "PartOf", "adapter_of", "register", "rounds_named"]
 
-_ADAPTERS: list[Adapter] = [CatBoost(), LightGBM(), Skorch(), XGBoost()]
+_ADAPTERS: list[Adapter] = [CatBoost(), Imodels(), Interpret(), LightGBM(), Skorch(), XGBoost()]
 
 
 def adapter_of(learner: Any) -> Adapter | None:
