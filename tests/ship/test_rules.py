@@ -25,7 +25,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from stepdown.ship import TableColumns, rules
 from stepdown.ship._text import threshold
-from stepdown.students import TreeSumClassifier, TreeSumRegressor
+from stepdown.students import RuleListClassifier, RuleListRegressor, TreeSumClassifier, TreeSumRegressor
 
 N = 400
 SIGHTS = ("Garden", "no garden (but a lake)", "Lake/garden", "Gardener", "view of the LAKE")
@@ -79,6 +79,7 @@ class ByHand:
             return first <= self.part(part[1], row) <= last
         if word := re.fullmatch(r'note (has|lacks) the word "(\w+)"', condition):
             return self.has(word[2], row) == (word[1] == "has")
+        condition = condition.removeprefix("(").removesuffix(")")
         name = re.search(r"\b(size|age|kind|fee|sold|note)\b", condition)[1]
         gap = row[name] is None
         if condition.endswith(" is missing"):
@@ -111,8 +112,10 @@ class ByHand:
     def leaf(self, lines: list[str], row: dict[str, Any]) -> str:
         found = []
         for line in lines:
-            where, _, answer = re.sub(r"^\d+\. ", "", line).partition(": ")
-            if where == "any row" or all(self.holds(part, row) for part in where.split(" and ")):
+            where, _, answer = re.sub(r"^\d+\. (else if |if )?", "", line).partition(": ")
+            if where == "else" or (line.partition(". ")[2].startswith(("if ", "else if ")) and found):
+                found = found or [answer]
+            elif where == "any row" or all(self.holds(part, row) for part in where.split(" and ")):
                 found.append(answer)
         assert len(found) == 1, "one rule must hold"
         return found[0]
@@ -190,7 +193,8 @@ def test_thresholds_are_short_and_say_on_which_side_they_lie_themselves(cut, pri
 
 @pytest.mark.parametrize("columns", [TableColumns(), OWN], ids=["table columns", "columns of one's own"])
 @pytest.mark.parametrize(
-    "model", [DecisionTreeClassifier(max_depth=5), RandomForestClassifier(3, max_depth=4, random_state=0)]
+    "model",
+    [DecisionTreeClassifier(max_depth=5), RandomForestClassifier(3, max_depth=4, random_state=0), RuleListClassifier()],
 )
 def test_rules_of_classes(columns, model) -> None:
     shipped, rows = fitted(make_pipeline(columns, model), classes=3)
@@ -206,7 +210,8 @@ def test_rules_of_classes(columns, model) -> None:
 
 
 @pytest.mark.parametrize(
-    "model", [DecisionTreeRegressor(max_depth=5), RandomForestRegressor(3, max_depth=4, random_state=0)]
+    "model",
+    [DecisionTreeRegressor(max_depth=5), RandomForestRegressor(3, max_depth=4, random_state=0), RuleListRegressor()],
 )
 def test_rules_of_numbers(model) -> None:
     shipped, rows = fitted(make_pipeline(TableColumns(), model))

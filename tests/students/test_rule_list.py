@@ -67,6 +67,17 @@ def test_rules_have_few_conditions_and_rows_enough():
         assert sum(counts) == len(y)
 
 
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("n", [5, 12, 40])
+def test_no_rule_is_left_without_rows(n, seed):
+    rng = np.random.default_rng(seed)
+    X, y = rng.integers(0, 3, (n, 2)).astype(float), rng.integers(0, 3, n)
+    y[:2] = 0, 1
+    model = RuleListClassifier(8).fit(X, y)
+    assert all(rule.n_node_samples[~np.isnan(rule.value[:, 0])].sum() > 0 for rule in model.rules_)
+    np.testing.assert_allclose(model.predict_proba(X).sum(axis=1), 1.0)
+
+
 def squared_error(targets, answering):
     return sum(((targets[answering == k] - targets[answering == k].mean(axis=0)) ** 2).sum() for k in set(answering))
 

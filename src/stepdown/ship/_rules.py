@@ -146,7 +146,10 @@ def _list(program: Program, body: RuleList) -> Iterator[str]:
 def _where(program: Program, path: dict[int, Part]) -> str:
     exact = isinstance(program.body, TreeSum | RuleList)
     told = [_condition(program.columns[column], part, exact) for column, part in sorted(path.items())]
-    return " and ".join(text for text in told if text) or "any row"
+    told = [text for text in told if text]
+    if len(told) > 1:
+        told = [f"({text})" if text.endswith(" or missing") else text for text in told]
+    return " and ".join(told) or "any row"
 
 
 def _points(program: Program, body: TreeSum) -> Iterator[str]:

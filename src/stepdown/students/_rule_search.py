@@ -93,7 +93,9 @@ class RuleSearch:
 
     def _grow(self, settle: bool) -> None:
         """Add the rule that helps most, at any place of the list, until there are enough or none helps."""
-        while len(self.rules) < self.max_rules - 1:
+        for _ in range(2 * self.max_rules):  # a rule that others have left without rows is dropped on the way
+            if len(self.rules) == self.max_rules - 1:
+                return
             answering = self._answering(self.rules)
             errors = self._errors(self._means(answering, len(self.rules))[answering])
             found = self._best_rule(answering, errors, at_end=True)
@@ -101,8 +103,18 @@ class RuleSearch:
                 return
             place, rule = found
             self.rules.insert(place, rule)
+            self._drop_idle()
             if settle:
                 self._settle(1)
+
+    def _drop_idle(self) -> None:
+        """Drop rules that answer too few rows, and the one before the end where too few are left for the end."""
+        while self.rules:
+            counts = np.bincount(self._answering(self.rules), minlength=len(self.rules) + 1)
+            idle = int(np.argmin(counts >= self.min_rows))
+            if counts[idle] >= self.min_rows:
+                return
+            del self.rules[min(idle, len(self.rules) - 1)]
 
     def _best_rule(self, answering: Rows, errors: Floats, *, at_end: bool) -> tuple[int, Rule] | None:
         """The rule that lowers the objective most, and its place; None if none does.
