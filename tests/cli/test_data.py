@@ -136,12 +136,26 @@ def test_bad_targets_of_regression(write, values, words):
         (["1,5", "-2", " 3,25"], "regression", 1.5),
         (["1,500", "2,250", "3,125"], "classification", "1,500"),  # may be thousands
         (["1,5", "2,5", "x"], "classification", "1,5"),
+        (["$1.300,5", "$12,75", "?"], "regression", 1300.5),
+        (["€ 1.300,5", "€ 12,75", "€ 7"], "regression", 1300.5),
+        (["5 stars", "4 stars", "3 stars"], "classification", "5 stars"),
     ],
 )
-def test_targets_with_decimal_commas(write, values, task, first):
+def test_targets_of_numbers_as_people_write_them(write, values, task, first):
     data = read_data(write("a;t\n" + "".join(f"{n};{value}\n" for n, value in enumerate(values * 2))), "t")
     assert data.task == task
     assert data.y[0] == first
+
+
+def test_words_among_the_quantities_of_a_target_are_gaps(write) -> None:
+    values = [*(f'"{n},5 kg"' for n in range(30)), "unknown"]
+    data = read_data(write("a,t\n" + "".join(f"{n},{value}\n" for n, value in enumerate(values))), "t")
+    assert data.task == "regression"
+    assert data.y.tolist() == [n + 0.5 for n in range(30)]
+    assert data.notices[:2] == (
+        "1 of 31 rows have no target and are left out",
+        "'t' is read as numbers, '0,5 kg' as 0.5",
+    )
 
 
 def test_missing_and_foreign_files(write, tmp_path):

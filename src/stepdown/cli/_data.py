@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from stepdown.core import InvalidInputError
 from stepdown.search import check_class_count, check_spread
-from stepdown.ship import LARGEST, Kind
+from stepdown.ship import LARGEST, Kind, numbers_of, numbers_written
 
 from ._errors import UsageError
 from ._estimators import nearest
@@ -152,20 +152,22 @@ def refuse_cells(X: pd.DataFrame, path: Path) -> None:
 
 def _take_target(frame: pd.DataFrame, target: str, task: str, path: Path) -> Data:
     notices = []
-    missing = frame[target].isna().to_numpy()
+    column = as_numbers(frame[target], task)
+    missing = column.isna().to_numpy()
     if missing.all():
         raise InvalidInputError(f"{path}: every value of the target {target!r} is missing.")
     if missing.any():
         notices.append(f"{int(missing.sum())} of {len(frame)} rows have no target and are left out")
-        frame = frame[~missing].reset_index(drop=True)
+        frame, column = frame[~missing].reset_index(drop=True), column[~missing].reset_index(drop=True)
     X = frame.drop(columns=target)
     if not X.columns.size:
         raise InvalidInputError(f"{path}: {target!r} is the only column, so nothing is left to learn from.")
     refuse_cells(X, path)
     refuse_cells(frame[[target]].select_dtypes(exclude="number"), path)
-    column = as_numbers(frame[target])
     if pd.api.types.is_float_dtype(column) and np.isinf(column.to_numpy(float)).any():
         raise InvalidInputError(f"{path}: the target {target!r} holds infinite values; fix or drop these rows.")
+    if column.dtype.kind == "f" and isinstance(frame[target].iloc[0], str):
+        notices.append(f"{target!r} is read as numbers, {frame[target].iloc[0]!r} as {column.iloc[0]:.12g}")
     if task == "auto":
         task = task_of(column)
         notices.append(f"{target!r} is treated as {task}{_otherwise(column, task, '; --task {} changes that')}")
@@ -186,15 +188,19 @@ def _take_target(frame: pd.DataFrame, target: str, task: str, path: Path) -> Dat
     return Data(X, y, task, origin, tuple(notices))
 
 
-def as_numbers(column: pd.Series[Any]) -> pd.Series[Any]:
-    """A target of decimals, or of texts such as 3,25, as numbers; three digits behind each may be thousands."""
+def as_numbers(column: pd.Series[Any], task: str) -> pd.Series[Any]:
+    """A target of decimals, or of texts such as 3,25 or $1,300, as numbers where these are quantities."""
     if all(isinstance(cell, Decimal) for cell in column):
         return column.astype(float)
-    texts = column.astype(str).str.strip()
-    with_comma = texts[texts.str.contains(",", regex=False)]
-    if with_comma.empty or with_comma.str.fullmatch(r".*,\d{3}").all():
+    cells = column.to_numpy(dtype=object)
+    if task == "classification" or not any(isinstance(cell, str) for cell in cells):
         return column
-    return texts.str.replace(",", ".").astype(float) if texts.str.fullmatch(r"[+-]?\d+(,\d+)?").all() else column
+    written = numbers_written(cells, Counter(cells[column.notna()].tolist()))
+    if written is None or written.clock:
+        return column
+    numbers = pd.Series(numbers_of(cells, written), index=column.index, name=column.name)
+    quantities = task == "regression" or task_of(numbers.dropna()) == "regression"
+    return numbers if quantities and numbers.notna().any() else column
 
 
 def _otherwise(column: pd.Series[Any], task: str, advice: str) -> str:

@@ -36,12 +36,12 @@ def with_test(table: Data, path: Path) -> Data:
     frame = _read(table, path, [target] if as_text else [])
     if target not in frame:
         raise InvalidInputError(f"{path}: no column {target!r}, the target{nearest(target, list(frame.columns))}")
-    known = frame[target].notna()
+    column = as_numbers(frame[target], table.task)
+    known = column.notna()
     notices = [f"{int((~known).sum())} rows of {path.name} have no target and are left out"] if not known.all() else []
-    frame = frame[known].reset_index(drop=True)
+    frame, column = frame[known].reset_index(drop=True), column[known].reset_index(drop=True)
     if frame.empty:
         raise InvalidInputError(f"{path}: every value of the target {target!r} is missing.")
-    column = as_numbers(frame[target])
     if table.task == "regression":
         numeric = pd.api.types.is_numeric_dtype(column)
         y = column.to_numpy(float) if numeric else None

@@ -1,7 +1,7 @@
 """What leaves the house: the student in readable form, and as code that needs nothing of ours."""
 
 from ._c import to_c
-from ._cells import LARGEST as LARGEST, Kind as Kind
+from ._cells import LARGEST as LARGEST, Kind as Kind, numbers_of as numbers_of
 from ._columns import TableColumns, without_unread as without_unread
 from ._compile import exportable as exportable
 from ._headline import headline as headline
@@ -22,6 +22,7 @@ from ._report import (
     with_table as with_table,
 )
 from ._rules import rules
+from ._spelling import numbers_written as numbers_written
 from ._sql import to_sql
 from ._text import shown as shown
 

@@ -30,6 +30,7 @@ from ._program import (
     Trees,
     TreeSum,
     leaves,
+    unit,
 )
 
 HELPERS = {
@@ -124,8 +125,7 @@ def _header(program: Program, name: str) -> Iterator[str]:
         if column.kind == "text":
             yield f"    const char *{_field(column)}; /* {_comment(column.name)}: UTF-8 text, NULL where missing */"
         else:
-            what = "days since 1970-01-01" if column.kind == "date" else "a number"
-            yield f"    double {_field(column)}; /* {_comment(column.name)}: {what}, NAN where missing */"
+            yield f"    double {_field(column)}; /* {_comment(column.name)}: {unit(column)}, NAN where missing */"
     if not program.columns:
         yield "    char nothing; /* the student reads no column */"
     yield f"}} {name}_row;"

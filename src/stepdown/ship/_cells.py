@@ -18,6 +18,7 @@ Kind = Literal["number", "date", "category", "text"]
 APART = str.maketrans(dict.fromkeys(SEPARATORS, " "))
 EPOCH = date(1970, 1, 1).toordinal()
 DAY = 86_400_000_000  # microseconds
+CLOCK = (1, 60, 3600, 86_400)  # what the parts of 2:23:59:59 count, from the last
 LARGEST = 3.4e38  # trees read single precision: to them whatever is beyond is infinite
 
 
@@ -116,37 +117,59 @@ def is_gap(value: Any) -> bool:
 
 def numbers_of(cells: NDArray[Any], written: Written) -> NDArray[np.float64]:
     """Numbers, or days since 1970-01-01; NaN where a cell holds neither."""
-    if cells.dtype.kind in "iufb":
-        return cells.astype(np.float64)
+    if cells.dtype.kind in "iufb" and written.date is None:
+        days = cells.astype(np.float64) / (written.per_day or 1.0)
+        return np.floor(days) if written.whole_days else days
     if cells.dtype.kind in "mM":
         days = cells.astype(f"{cells.dtype.kind}8[us]").astype(np.int64) / DAY
         return np.where(np.isnat(cells), np.nan, np.floor(days) if written.whole_days else days)
-    read = days_of if written.kind == "date" else number_of
+    read = {"date": days_of, "clock": clock_of, "number": number_of}[written.kind]
     known: dict[Any, float] = {}
-    for cell in cells.tolist():
+    values = cells.tolist()  # once: NaN equals itself only where it is the same object
+    for cell in values:
         if cell not in known:
             known[cell] = math.nan if is_gap(cell) else read(cell, written)
-    return np.array([known[cell] for cell in cells.tolist()], dtype=np.float64)
+    return np.array([known[cell] for cell in values], dtype=np.float64)
 
 
 def number_of(cell: Any, written: Written) -> float:
     """A number in text, without the signs that are dropped; NaN where there is none."""
-    if isinstance(cell, str):
-        for sign in written.dropped:
-            cell = cell.replace(sign, "")
-        cell = cell.replace(written.decimal, ".")
     try:
-        number = float(cell)
+        number = float(_replaced(cell, written))
     except (TypeError, ValueError, OverflowError):
         return math.nan
     return number if math.isfinite(number) else math.nan
 
 
+def _replaced(cell: Any, written: Written) -> Any:
+    """A text after what is replaced in it; anything else as it is."""
+    if isinstance(cell, str):
+        for sign, by in written.replaced:
+            cell = cell.replace(sign, by)
+    return cell
+
+
+def clock_of(cell: Any, written: Written) -> float:
+    """What stands between colons, counted in its last part; NaN for anything else."""
+    parts = _replaced(str(cell), written).strip().split(":")
+    try:
+        numbers = [float(part) for part in parts]
+    except ValueError:
+        return math.nan
+    if len(parts) != written.clock or not all(0 <= number < math.inf for number in numbers):
+        return math.nan
+    return sum(number * worth for number, worth in zip(reversed(numbers), CLOCK, strict=False))
+
+
 def days_of(cell: Any, written: Written) -> float:
     """Days since 1970-01-01; NaN for text that isn't written so."""
-    if isinstance(cell, str):
+    if written.per_day:
+        days = number_of(cell, written) / written.per_day
+        return math.floor(days) if written.whole_days and not math.isnan(days) else days
+    if isinstance(cell, str | int | float):
+        text = cell if isinstance(cell, str) else f"{cell:.0f}"
         try:
-            cell = datetime.strptime(cell.strip(), written.date or "%Y-%m-%d")
+            cell = datetime.strptime(_replaced(text, written).strip(), written.date or "%Y-%m-%d")
         except ValueError:
             return math.nan
     if getattr(cell, "tzinfo", None) is not None:

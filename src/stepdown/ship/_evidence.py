@@ -20,7 +20,7 @@ from stepdown.verdict import calibration_error
 
 from ._cells import Reading, cells_of, is_gap, numbers_of
 from ._reading import read_column
-from ._text import plain, shown
+from ._text import clock, plain, shown
 
 Floats = NDArray[np.float64]
 LEVEL = 0.95
@@ -323,6 +323,8 @@ def _parts(name: str, cells: NDArray[Any]) -> list[tuple[str, NDArray[np.bool_]]
     def told(cut: float) -> str:
         if reading.kind == "date":
             return str(np.datetime64("1970-01-01") + np.timedelta64(int(cut), "D"))
+        if reading.written.clock:
+            return clock(cut, reading.written.clock)
         return plain(float(f"{cut:.4g}"))
 
     return [

@@ -31,6 +31,7 @@ from ._program import (
     Split,
     Trees,
     TreeSum,
+    unit,
 )
 
 # What is used has been there since these versions, and in ONNX Runtime since 1.12.
@@ -348,7 +349,7 @@ _TREE_FIELDS = (
 def _about(column: Column) -> str:
     if column.kind == "text":
         return "text, empty where missing"
-    return f"{'days since 1970-01-01' if column.kind == 'date' else 'number'}, NaN where missing"
+    return f"{unit(column)}, NaN where missing"
 
 
 def _categories(body: Any) -> Iterator[tuple[int, Sequence[Category]]]:

@@ -24,17 +24,28 @@ SEPARATORS = " \t\n\r.,;:!?()\"'/-"
 class Written:
     """How a cell becomes a number: text without the signs that are dropped, days since 1970-01-01, or a mark.
 
-    Of a date `part` takes the month (1 to 12) or the day of the week (Monday is 1). With `words` it is 1 where a text
-    has one of them between separators, and 0 elsewhere.
+    What is in `swaps` is replaced in a text first, pair by pair. A date is text of the form `date`, or a count since
+    1970-01-01, `per_day` of a day; `part` takes its month (1 to 12) or day of the week (Monday is 1). A clock has so
+    many parts between colons, and counts its last. With `words` it is 1 where a text has one of them between
+    separators, and 0 elsewhere.
     """
 
-    kind: Literal["number", "date"] = "number"
+    kind: Literal["number", "date", "clock"] = "number"
     decimal: str = "."
     dropped: str = ""
     date: str | None = None
     whole_days: bool = False
+    swaps: tuple[tuple[str, str], ...] = ()
+    per_day: float = 0.0
+    clock: int = 0
     part: Literal["", "month", "weekday"] = ""
     words: tuple[str, ...] = ()
+
+    @property
+    def replaced(self) -> tuple[tuple[str, str], ...]:
+        """Whatever is replaced in a text before it is read, by what, in this order."""
+        point = ((self.decimal, "."),) * (self.dropped != "")
+        return (*self.swaps, *((sign, "") for sign in self.dropped), *point)
 
 
 @dataclass(frozen=True)
@@ -46,9 +57,15 @@ class Column:
 
     name: str
     place: int
-    kind: Literal["number", "date", "text"]
+    kind: Literal["number", "date", "clock", "text"]
     fill: Category | None = None
     written: Written = field(default_factory=Written)
+
+
+def unit(column: Column) -> str:
+    """What a program that gets numbers for a column gets."""
+    what = {"date": "days since 1970-01-01", "clock": "its smallest part, 01:30 as 90"}
+    return what.get(column.kind, "a number")
 
 
 @dataclass(frozen=True)

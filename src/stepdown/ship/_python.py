@@ -51,23 +51,45 @@ def _{name}_total(numbers):
     return total
 """
 NUMBER = """\
-def _{name}_number(value, dropped, decimal):
+def _{name}_number(value, swaps):
     if not isinstance(value, str):
         return value
-    for sign in dropped:
-        value = value.replace(sign, "")
+    for sign, by in swaps:
+        value = value.replace(sign, by)
     try:
-        return float(value.replace(decimal, "."))
+        return float(value) if math.isfinite(float(value)) else None
     except ValueError:
         return None
 """
-DAYS = """\
-def _{name}_days(value, form, whole):
+CLOCK = """\
+def _{name}_clock(value, swaps, size):
+    text = str(value)
+    for sign, by in swaps:
+        text = text.replace(sign, by)
+    try:
+        numbers = [float(part) for part in text.split(":")]
+    except ValueError:
+        return None
+    if len(numbers) != size or not all(0 <= number < math.inf for number in numbers):
+        return None
+    return sum(number * worth for number, worth in zip(reversed(numbers), (1, 60, 3600, 86400)))
+"""
+COUNTED = """\
+def _{name}_counted(value, per_day, whole):
     if _{name}_is_missing(value):
         return None
-    if isinstance(value, str):
+    return math.floor(value / per_day) if whole else value / per_day
+"""
+DAYS = """\
+def _{name}_days(value, form, whole, swaps=()):
+    if _{name}_is_missing(value):
+        return None
+    if not hasattr(value, "toordinal"):
+        text = value if isinstance(value, str) else "%d" % value
+        for sign, by in swaps:
+            text = text.replace(sign, by)
         try:
-            value = datetime.datetime.strptime(value.strip(), form)
+            value = datetime.datetime.strptime(text.strip(), form)
         except ValueError:
             return None
     if getattr(value, "tzinfo", None) is not None:
@@ -155,7 +177,9 @@ def _source(program: Program, name: str) -> Iterator[str]:
     parts = {how.part for how in written}
     needed = {
         NUMBER: any(how.dropped for how in written),
-        DAYS: dates,
+        CLOCK: any(how.clock for how in written),
+        COUNTED: any(how.per_day for how in written),
+        DAYS: any(column.kind == "date" and not column.written.per_day for column in program.columns),
         MONTH: "month" in parts,
         WEEKDAY: "weekday" in parts,
         HAS: any(how.words for how in written),
@@ -186,11 +210,16 @@ def _read(program: Program, place: int, name: str) -> str:
     column = program.columns[place]
     value, written = f"row[{column.name!a} if named else {column.place}]", column.written
     if column.kind == "date":
-        days = f"_{name}_days({value}, {written.date or '%Y-%m-%d'!a}, {written.whole_days})"
+        swaps = f", {written.swaps!a}" if written.swaps else ""
+        days = f"_{name}_days({value}, {written.date or '%Y-%m-%d'!a}, {written.whole_days}{swaps})"
+        if written.per_day:
+            days = f"_{name}_counted({value}, {written.per_day!r}, {written.whole_days})"
         return f"_{name}_{written.part}({days})" if written.part else days
     if written.words:
         return f"_{name}_has({value}, {written.words!a}, {SEPARATORS!a})"
-    return f"_{name}_number({value}, {written.dropped!a}, {written.decimal!a})" if written.dropped else value
+    if written.clock:
+        return f"_{name}_clock({value}, {written.swaps!a}, {written.clock})"
+    return f"_{name}_number({value}, {written.replaced!a})" if written.dropped else value
 
 
 def _node(program: Program, node: Node, name: str) -> Iterator[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -15,8 +14,9 @@ from sklearn.feature_extraction.text import CountVectorizer
 
 from stepdown.core import InvalidInputError
 
-from ._cells import LARGEST, Reading, days_of, is_gap, number_of, numbers_of, part_of
+from ._cells import LARGEST, Kind, Reading, is_gap, numbers_of, part_of
 from ._program import SEPARATORS, Category, Written
+from ._spelling import dates_counted, dates_written, numbers_written
 from ._text import quoted
 
 # Fewer rows than this don't show that every row has its own value.
@@ -29,17 +29,15 @@ YEAR, MONTH = 365, 28  # days
 NO_VALUES, ONE_VALUE = "it has no values", "it has one value throughout"
 FEW = 5  # values that a line shows
 OWN_VALUES = 0.9
-KEY = re.compile(r"(?i:^|[\W_])(?i:id|key|uuid|guid|index|nr|no)$|[a-z](?:Id|ID)$")
-NO_NUMBERS = {"", "?", "-", "--", ".", "n/a", "na", "nan", "none", "null", "unknown"}
-THOUSANDS = r"[+-]?(?:[1-9]\d{{0,2}}(?:{group}\d{{3}})+|\d+)"
-GROUPED = rf"(?:{THOUSANDS}|[+-])?(?:{{point}}\d+)?(?:[eE][+-]?\d+)?"
-UNIT = re.compile(r"^[A-Z]{3}\s|\s[^\W\d_]+(?:/[^\W\d_]+)?$")
-SPACES_AND_QUOTES = " \u00a0\u202f\u2009'\u2019"
+FEWEST_MARKS = 2  # rows with nines
+KEY = re.compile(r"(?i:^|[\W_])(?i:id|key|uuid|guid|index|nr|no|num|number|ref|pk)$|[a-z](?:Id|ID|No|Nr|Number)$")
+ALL_NINES = re.compile(r"-?9{2,}|-9")
+YEARS = range(1500, 2101)
 
 
 def read_column(name: str, cells: NDArray[Any], kind: str | None = None) -> Reading | str:
     """How a column is read, or why it is left out; a kind that is given is kept to."""
-    if cells.dtype.kind in "iuf" and kind in (None, "number"):
+    if cells.dtype.kind in "iuf" and kind in (None, "number", "date"):
         return _of_numbers(name, cells, kind)
     present = [cell for cell in cells.tolist() if not is_gap(cell)]
     counts = Counter(present)
@@ -48,14 +46,14 @@ def read_column(name: str, cells: NDArray[Any], kind: str | None = None) -> Read
         return NO_VALUES
     if len(counts) == 1 and not gaps:
         return ONE_VALUE
-    written = _numbers(cells, list(counts)) if kind in (None, "number") else None
+    written = numbers_written(cells, counts) if kind in (None, "number") else None
     if written is not None:
-        return _filled(name, written, cells, present[0], len(cells) - len(present))
+        return _filled(name, written, cells, len(cells) - len(present))
     if kind == "number":
         raise InvalidInputError(f"column {name!r} can't be read as numbers: it holds {_few(present)}")
-    written = _dates(cells, list(counts)) if kind in (None, "date") else None
+    written = dates_written(cells, counts) if kind in (None, "date") else None
     if written is not None:
-        return _filled(name, written, cells, present[0], len(cells) - len(present))
+        return _filled(name, written, cells, len(cells) - len(present))
     if kind == "date":
         raise InvalidInputError(f"column {name!r} can't be read as dates: it holds {_few(present)}")
     read = _categories(name, counts, gaps)
@@ -85,28 +83,55 @@ def _of_numbers(name: str, cells: NDArray[Any], kind: str | None) -> Reading | s
     if low == high and not gaps:
         return ONE_VALUE
     whole = np.array_equal(known, np.round(known))
+    if kind != "number" and whole and (written := dates_counted(name, known, certain=kind == "date")) is not None:
+        return _filled(name, written, cells, len(cells) - len(known))
+    if kind == "date":
+        raise InvalidInputError(f"column {name!r} can't be read as dates: it holds {_few(known.tolist())}")
     if kind is None and whole and len(known) >= FEWEST_ROWS and len(np.unique(known)) == len(known):
-        if low in (0, 1) and high - low == len(cells) - 1:
+        if high - low == len(cells) - 1 and not (low in YEARS and high in YEARS):
             return "it numbers the rows"
         if KEY.search(name):
             return "every row has its own number, and its name is that of a key"
-    return _filled(name, Written(), cells, low, len(cells) - len(known))
+    return _filled(name, Written(), cells, len(cells) - len(known))
 
 
-def _filled(name: str, written: Written, cells: NDArray[Any], first: Any, missing: int) -> Reading:
+def _filled(name: str, written: Written, cells: NDArray[Any], missing: int) -> Reading:
     numbers = numbers_of(cells, written)
     known = numbers[~np.isnan(numbers)]
     fill = float(np.median(known))
     fill = float(np.floor(fill)) if written.whole_days else fill
     unread = len(cells) - len(known) - missing
     parts = _parts(known) if written.kind == "date" else ()
-    note = written.kind + (f", written like {first!r}" if isinstance(first, str) else "")
+    note = {"clock": "time or duration"}.get(written.kind, written.kind)
+    texts = [cell for cell, number in zip(cells.tolist(), numbers, strict=True) if not np.isnan(number)]
+    if isinstance(texts[0], str) or written.date:
+        note += f", written like {max(texts, key=lambda text: len(str(text)))!r}"
+    signs = [sign for sign, by in written.swaps if not by]
+    note += f", without {' or '.join(map(repr, signs))}" if signs else ""
+    note += "; in brackets it is below 0" if ("(", "-") in written.swaps else ""
+    note += f", counted from 1970 on, {written.per_day:,.0f} a day" if written.per_day else ""
     note += f"; its {' and '.join(parts)}, too" if parts else ""
+    note += _marks(known) if written.kind == "number" else ""
     low, high = known.min(), known.max()
     if -LARGEST <= low < high <= LARGEST and np.float32(low) == np.float32(high):
         note += "; trees, which compare in single precision, can't tell its values apart: subtract what they share"
-    note += f"; {unread} cells that hold none count as missing" if unread else ""
-    return Reading(name, written.kind, note, written, fill, marks_gaps=missing + unread > 0, parts=parts)
+    if unread:
+        held = np.isnan(numbers) & np.array([not is_gap(cell) for cell in cells.tolist()])
+        some = ", ".join(repr(cell) for cell in list(dict.fromkeys(cells[held].tolist()))[:2])
+        note += f"; {unread} cells that hold none, like {some}, count as missing"
+    kind: Kind = "date" if written.kind == "date" else "number"
+    return Reading(name, kind, note, written, fill, marks_gaps=missing + unread > 0, parts=parts)
+
+
+def _marks(known: NDArray[np.float64]) -> str:
+    """A word about nines that stand far from all other numbers: in old files they mark gaps."""
+    for mark in (known.min(), known.max()):
+        others = known[known != mark]
+        if not ALL_NINES.fullmatch(f"{mark:.12g}") or len(known) - len(others) < FEWEST_MARKS or len(others) < 2:
+            continue
+        if np.abs(others - mark).min() > np.ptp(others) or mark < 0 <= others.min():
+            return f"; {mark:g} in {len(known) - len(others)} rows stands apart: leave it empty if it means a gap"
+    return ""
 
 
 def _parts(days: NDArray[np.float64]) -> tuple[Literal["month", "weekday"], ...]:
@@ -154,64 +179,17 @@ def _categories(name: str, counts: Counter[Any], gaps: bool) -> Reading:
     values = sorted(common, key=lambda value: (isinstance(value, str), value))
     kept = values[1:] if len(plain) == 2 else values
     listed = ", ".join(quoted(value) for value in values[:FEW]) + ", ..." * (len(values) > FEW)
+    folded = Counter(" ".join(str(value).split()).casefold() for value in values)
+    alike = [value for value in values if folded[" ".join(str(value).split()).casefold()] > 1]
+    twins = f"; {' and '.join(map(quoted, alike[:2]))} differ in spaces or capitals only" if alike else ""
     rest = f"; {len(plain) - len(common)} rarer values count as none of them" if len(common) < len(plain) else ""
-    return Reading(name, "category", f"category, {listed}{rest}", values=tuple(kept), marks_gaps=gaps)
+    return Reading(name, "category", f"category, {listed}{rest}{twins}", values=tuple(kept), marks_gaps=gaps)
 
 
 def _plain(value: Any) -> Category:
     if isinstance(value, bool):
         return int(value)
     return value if isinstance(value, str | int | float) else str(value)
-
-
-def _numbers(cells: NDArray[Any], present: Sequence[Any]) -> Written | None:
-    """How numbers are written, where every cell that isn't an obvious gap holds one."""
-    if cells.dtype.kind == "m":
-        return Written()
-    if all(isinstance(cell, bool) for cell in present):
-        return None
-    if not any(isinstance(cell, str) for cell in present):
-        return Written() if all(np.isfinite(number_of(cell, Written())) for cell in present) else None
-    texts = {str(cell).strip() for cell in present}
-    texts -= {text for text in texts if text.lower() in NO_NUMBERS}
-    signs = {frozenset(_signs(text)) for text in texts}
-    if len(signs) != 1:  # shares beside amounts, or amounts of different money
-        return None
-    money = any(unicodedata.category(sign) == "Sc" for sign in next(iter(signs)))
-    dropped = "".join(sorted(signs.pop())) + SPACES_AND_QUOTES
-    bare = [text.translate({ord(sign): None for sign in dropped}) for text in texts]
-    # Money has no three decimals.
-    for form, group, point in [(THOUSANDS, ".", ",")] * money + [(GROUPED, ",", "."), (GROUPED, ".", ",")]:
-        pattern = re.compile(form.format(group=re.escape(group), point=re.escape(point)))
-        if all(pattern.fullmatch(text) and any(sign.isdigit() for sign in text) for text in bare):
-            return Written(decimal=point, dropped=dropped + group)
-    return None
-
-
-def _signs(text: str) -> str:
-    """Money and percent signs, and a unit that stands apart, as in 12 kg or EUR 5."""
-    money = "".join(sign for sign in text if sign == "%" or unicodedata.category(sign) == "Sc")
-    return money + "".join(UNIT.findall(text)).strip()
-
-
-def _dates(cells: NDArray[Any], present: Sequence[Any]) -> Written | None:
-    """How dates are written, and whether they are whole days."""
-    if cells.dtype.kind == "M":
-        days = numbers_of(cells, Written("date"))
-        return Written("date", whole_days=bool(np.all((days % 1 == 0) | np.isnan(days))))
-    form: str | None = None
-    if all(isinstance(cell, str) for cell in present):
-        import pandas as pd
-        from skrub import ToDatetime
-
-        try:
-            form = ToDatetime().fit(pd.Series([cell.strip() for cell in present], name="dates")).format_
-        except ValueError:  # RejectColumn is one
-            return None
-    elif not all(hasattr(cell, "toordinal") for cell in present):
-        return None
-    days = np.array([days_of(cell, Written("date", date=form)) for cell in present])
-    return None if np.isnan(days).any() else Written("date", date=form, whole_days=bool(np.all(days % 1 == 0)))
 
 
 def _few(present: Sequence[Any]) -> str:

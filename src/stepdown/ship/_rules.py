@@ -28,7 +28,7 @@ from ._program import (
     Split,
     TreeSum,
 )
-from ._text import plain, quoted, shown, threshold
+from ._text import clock, plain, quoted, shown, threshold
 
 HOW: dict[Link, str] = {
     "identity": "The answer is the sum of the intercept and of each coefficient times its column.",
@@ -110,6 +110,7 @@ def notes_of(program: Program) -> list[str]:
             for column in program.columns
             if column.kind == "date"
         ]
+        notes += [f"{title(column)} counts 01:30 as 90." for column in program.columns if column.kind == "clock"]
     return notes
 
 
@@ -297,6 +298,8 @@ def _condition(column: Column, part: Part, exact: bool) -> str:
 
 def _value(column: Column, value: Category) -> str:
     """A value as the column holds it: a day, text in quotes, or a number."""
+    if column.kind == "clock" and not isinstance(value, str):
+        return clock(value, column.written.clock)
     if column.kind != "date" or isinstance(value, str):
         return quoted(value)
     if column.written.part:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Sequence
+from string import ascii_letters
 from typing import Any, Literal
 
 from stepdown.core import InvalidInputError, NotSupportedError
 
+from ._cells import CLOCK
 from ._compile import program_of
 from ._program import (
     SEPARATORS,
@@ -28,10 +31,12 @@ from ._program import (
     Slope,
     Split,
     TreeSum,
+    Written,
     leaves,
 )
 
 Dialect = Literal["sqlite", "duckdb"]
+MONTHS = "janfebmaraprmayjunjulaugsepoctnovdec"
 GREATEST: dict[str, str] = {"sqlite": "max", "duckdb": "greatest"}
 
 
@@ -206,25 +211,47 @@ class _Query:
             return self._days(column, value)
         if written.words:
             return self._has(written.words, value)
+        if written.clock:
+            return self._clock(written, value)
         if not written.dropped:
             return value
-        for sign in written.dropped:
-            value = f"replace({value}, {literal(sign)}, '')"
-        value = f"replace({value}, {literal(written.decimal)}, '.')"
-        cast = "TRY_CAST" if self.dialect == "duckdb" else "CAST"
+        value, cast = _replaced(written, value), "TRY_CAST" if self.dialect == "duckdb" else "CAST"
         return f"CASE WHEN {value} GLOB '*[0-9]*' THEN {cast}({value} AS DOUBLE) END"
+
+    def _clock(self, written: Written, value: str) -> str:
+        """Parts between colons, counted in the last."""
+        value, parts = _replaced(written, value), []
+        if self.dialect == "duckdb":
+            value = f"CAST({value} AS VARCHAR)"
+            parts = [f"TRY_CAST(split_part({value}, ':', {place + 1}) AS DOUBLE)" for place in range(written.clock)]
+        else:
+            rest = value
+            for _ in range(written.clock):
+                parts.append(f"CAST({rest} AS DOUBLE)")
+                rest = f"substr({rest}, instr({rest}, ':') + 1)"
+        total = " + ".join(f"{part} * {worth}" for part, worth in zip(reversed(parts), CLOCK, strict=False))
+        return f"CASE WHEN {value} GLOB '*[0-9]{':[0-9]*' * (written.clock - 1)}' THEN {total} END"
 
     def _days(self, column: Column, value: str) -> str:
         """Days since 1970-01-01 of a date, a time or text."""
         form, whole, part = column.written.date, column.written.whole_days, column.written.part
+        if form == "%Y%m%d":
+            value = f"CAST(CAST({value} AS BIGINT) AS VARCHAR)"
+        names, per_day = len(column.written.swaps) == 12, column.written.per_day
+        if not (names and self.dialect == "sqlite"):
+            value = _replaced(column.written, value)
         if self.dialect == "duckdb":
-            time = f"strptime({value}, {literal(form)})" if form else f"CAST({value} AS TIMESTAMP)"
+            time = f"try_strptime(trim({value}), {literal(form)})" if form else f"CAST({value} AS TIMESTAMP)"
+            if per_day:
+                time = f"make_timestamp(CAST({value} / {real(per_day)} * 86400000000e0 AS BIGINT))"
             if part:
                 return f"{'month' if part == 'month' else 'isodow'}({time})"
-            days = f"epoch({time}) / 86400e0"
+            days = f"{value} / {real(per_day)}" if per_day else f"epoch({time}) / 86400e0"
             return f"floor({days})" if whole else days
-        if form and not form.startswith("%Y-%m-%d"):
-            raise NotSupportedError(f"SQLite reads dates like 2020-01-31 only; {column.name!r} is written {form!r}")
+        if per_day:
+            value = f"datetime({value} / {real(per_day)} + 2440587.5)"  # days of Julius Scaliger's
+        elif form and not form.startswith("%Y-%m-%d"):
+            value = _iso(form, value, column.name, months=names)
         if part == "month":
             return f"CAST(strftime('%m', {value}) AS INTEGER)"
         if part == "weekday":
@@ -242,8 +269,9 @@ class _Query:
 
     def _gap(self, column: Column) -> str:
         value = self._value(column)
+        numeric = column.kind == "number" or column.written.per_day
         # NaN is a value of its own there, greater than all others.
-        also = f" OR isnan({value})" if self.dialect == "duckdb" and column.kind == "number" else ""
+        also = f" OR isnan({value})" if self.dialect == "duckdb" and numeric else ""
         return f"{value} IS NULL{also}"
 
     def _score(self, score: Score) -> str:
@@ -296,6 +324,42 @@ class _Query:
         told = ["*", *(f"{weight} / {total} AS {share}" for weight, share in zip(weights, shares, strict=True))]
         steps.append((self._name("shares"), _select(told, steps[-1][0])))
         return steps
+
+
+def _replaced(written: Written, value: str) -> str:
+    for sign, by in written.replaced:
+        value = f"replace({value}, {literal(sign)}, {literal(by)})"
+    return value
+
+
+def _iso(form: str, value: str, name: str, *, months: bool) -> str:
+    """Text of a form, perhaps with names of months, as SQLite reads it: 2020-01-31 15:30:00."""
+    rest, parts = f"trim({value})", dict.fromkeys("YmdHMS", "0") | {"m": "1", "d": "1"}
+    tokens = re.findall(r"%.|[^%]+", form)
+    for token, following in zip(tokens, [*tokens[1:], "/"], strict=True):
+        width = {"Y": 4}.get(token[1:], 2)
+        if not token.startswith("%"):
+            rest = f"ltrim({rest}, {literal(token)})"
+        elif token == "%p":
+            parts["H"] = f"{parts['H']} % 12 + (upper({value}) LIKE '%PM%') * 12"
+        elif token[1:] not in {*parts, "y", "I"}:
+            raise NotSupportedError(f"SQLite can't read how the dates in {name!r} are written: {form!r}")
+        elif months and token == "%m":
+            # Twelve replacements would be nested too deep for SQLite's parser.
+            parts["m"] = f"(instr('{MONTHS}', lower(substr({rest}, 1, 3))) + 2) / 3"
+            rest = f"ltrim({rest}, '{ascii_letters}')"
+        elif following.startswith("%"):  # nothing stands between
+            parts[token[1:]] = f"CAST(substr({rest}, 1, {width}) AS INTEGER)"
+            rest = f"substr({rest}, {width + 1})"
+        else:
+            parts[token[1:]] = f"CAST({rest} AS INTEGER)"
+            rest = f"ltrim({rest}, '0123456789')"
+        if token == "%y":  # as strptime has it
+            parts["Y"] = f"{parts['y']} + CASE WHEN {parts['y']} < 69 THEN 2000 ELSE 1900 END"
+        if token == "%I":
+            parts["H"] = parts["I"]
+    told = ", ".join(parts[letter] for letter in "YmdHMS")
+    return f"CASE WHEN {value} GLOB '*[0-9]*' THEN printf('%04d-%02d-%02d %02d:%02d:%02d', {told}) END"
 
 
 def _pick(tree: Node, values: Sequence[float], query: _Query) -> str:

@@ -46,3 +46,20 @@ def threshold(cut: float) -> tuple[str, bool]:
             if abs(exact - near) <= min(abs(exact) * SINGLE, HALF):
                 return plain(float(near)), near <= exact
     return plain(cut), True
+
+
+def clock(value: float, size: int) -> str:
+    """A count of the last of so many parts between colons as people write it: 7530 as 02:05:30.
+
+    Examples
+    --------
+    >>> clock(7530, 3), clock(90.5, 2)
+    ('02:05:30', '01:30.5')
+    """
+    *smaller, rest = round(value, 6), 0.0
+    parts: list[str] = []
+    for most in (60, 60, 24)[: size - 1]:
+        rest, part = divmod(smaller.pop(), most)
+        smaller.append(rest)
+        parts.append(f"{part:02.0f}" if part == int(part) else f"{part:09.6f}".rstrip("0"))
+    return ":".join([f"{smaller[0]:02.0f}", *reversed(parts)])
