@@ -19,7 +19,7 @@ from torch.fx.passes.shape_prop import ShapeProp
 from stepdown.core import InvalidInputError, NotSupportedError
 
 from ._configured import has_configuration, wider
-from ._networks import output_shape, quietly
+from ._networks import expect_copies, output_shape, quietly
 from ._remade import CONVOLUTIONS, NORMS, grown, tie
 from ._scaled import scaled
 from ._widths import BUILDER, Channels, Width
@@ -81,9 +81,12 @@ def auxiliary(
     """
     if not factor > 0:
         raise InvalidInputError(f"factor={factor}: expected a positive number.")
+    expect_copies(student)
     wanted = output_shape(student, example)
     if builder is not None:
         made = builder(factor)
+        if not isinstance(made, nn.Module):
+            raise InvalidInputError(f"builder must return a torch.nn.Module, got {type(made).__name__}.")
         found = output_shape(made, example)
         if found != wanted:
             raise InvalidInputError(

@@ -16,6 +16,7 @@ from skorch.callbacks import LRScheduler
 from skorch.history import History
 from skorch.utils import to_tensor
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from stepdown.core import InvalidInputError, Lesson, NotSupportedError, TransferSet
 
@@ -24,6 +25,7 @@ from ._distributed import GlobalBatch
 from ._lent import Steps, lent
 from ._method import LossMethod
 from ._nets import arguments, example_of, network_of, seeded, targets_for
+from ._networks import quietly, run
 from ._rows import cast_rows
 from ._taps import main_tensor
 from ._transfer import NonFiniteLossError, Transfer
@@ -140,9 +142,12 @@ class _Training:
         device = net.device or getattr(getattr(net, "accelerator", None), "device", None)
         if device is not None:
             module.to(device)
+        x, labels = example_of(net, self.X, self.y)
+        if any(map(is_lazy, module.parameters())):
+            with quietly(module):
+                run(module, x)
         # Masks, and ranges that nothing has filled yet; they may be buffers or parameters that aren't trained.
         self.unbounded = _not_finite(module.state_dict())
-        x, labels = example_of(net, self.X, self.y)
         cached = isinstance(self.teacher, CachedTeacher)
         teacher = self.teacher if cached else _on_the_device_of(module, self.teacher)
         self.transfer = Transfer(teacher, module, self.method, example=x, labels=labels)

@@ -77,8 +77,8 @@ def expect_gradients(logits: Tensor, layers: Mapping[str, Tensor]) -> None:
     for name, layer in layers.items():
         if not layer.is_floating_point():
             raise InvalidInputError(
-                f"student's layer {name!r} holds whole numbers ({layer.dtype}), which have no gradient; name a layer "
-                "behind it."
+                f"student's layer {name!r} holds {'complex' if layer.is_complex() else 'whole'} numbers "
+                f"({layer.dtype}); losses compare real ones that have a gradient. Name a layer behind it."
             )
         if logits.requires_grad and not layer.requires_grad:
             raise InvalidInputError(

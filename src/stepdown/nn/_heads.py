@@ -70,7 +70,12 @@ class Heads(Combined):
     def _target(self, target: Any, number: int, name: str) -> Tensor | None:
         n = len(self.methods)
         if isinstance(target, Mapping):
-            return target.get(name, target.get(int(name) if name.isdigit() else name))
+            for key in (name, int(name) if name.isdigit() else name):
+                if key in target:
+                    return target[key]
+            raise InvalidInputError(
+                f"no targets for head {name!r} among {list(target)}; None stands for a head that has none."
+            )
         if isinstance(target, tuple | list):
             if len(target) != n:
                 raise InvalidInputError(f"{len(target)} targets came for {n} heads: {list(self.heads())}.")

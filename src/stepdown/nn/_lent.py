@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from skorch import NeuralNet, NeuralNetClassifier
+from skorch.callbacks import TrainEndCheckpoint
 
 from stepdown.core import InvalidInputError
 
@@ -34,6 +35,13 @@ class Steps(NeuralNet):
         if getattr(self, "module_", None) is self.module:  # trained in place it would be lost as what clones start from
             self.module_ = copy.deepcopy(self.module)
         self.open_.enter_context(safely_laid_out(getattr(self, "module_", None)))
+        return self
+
+    def initialize_callbacks(self) -> Any:
+        super().initialize_callbacks()
+        for _, callback in self.callbacks_:  # skorch forgets this one, which a clone of the net has for itself
+            if isinstance(getattr(callback, "checkpoint", None), TrainEndCheckpoint):
+                callback.checkpoint.initialize()
         return self
 
     def check_data(self, X: Any, y: Any = None) -> None:

@@ -14,7 +14,7 @@ from stepdown.core import InvalidInputError, Lesson, StepdownError, Teacher, Tra
 
 from ._guards import expect_no_softmax, expect_one_answer, expect_one_output
 from ._nets import check_nets, expect_logits, network_of, targets_for
-from ._positions import seen
+from ._positions import expect_channels, seen
 from ._schedules import Schedule
 
 Pairs = Sequence[tuple[str, str]]
@@ -280,6 +280,7 @@ class LayerMethod(LossMethod, ABC):
     def _seen(self, student: Tensor, teacher: Tensor) -> tuple[LayerMethod, Tensor, Tensor]:
         """Both layers as the loss reads them, and the method with the axis of their channels."""
         tokens, channels, pool = (getattr(self, name, None) for name in ("tokens", "channels", "pool"))
+        expect_channels(channels, teacher, student)
         if tokens is None and pool is None and not isinstance(channels, tuple) and student.ndim == teacher.ndim:
             return self, student, teacher
         mine, theirs, axis = seen(student, teacher, tokens, channels, pool, by_position=self.by_position)

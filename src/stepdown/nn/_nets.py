@@ -17,7 +17,7 @@ from torch.utils.data import Subset
 
 from stepdown.core import InvalidInputError, NotSupportedError, TransferSet, as_teacher
 
-from ._networks import FrozenNetwork
+from ._networks import FrozenNetwork, expect_copies
 
 EXAMPLE_ROWS = 512
 """Rows, evenly spaced over the training set, on which layers are paired and shapes are checked."""
@@ -30,6 +30,8 @@ def check_nets(method: Any, *, student: Any = None, teacher: Any = None) -> None
             f"a {type(student).__name__} came as the student of {type(method).__name__}; expected a skorch net, such "
             "as NeuralNetClassifier(module). For a loop of your own take stepdown.nn.Transfer."
         )
+    if student is not None and isinstance(student.module, nn.Module):
+        expect_copies(student.module)
     if teacher is None:
         return
     model = as_teacher(teacher).model

@@ -14,7 +14,7 @@ from stepdown.core import InvalidInputError
 from . import functional
 from ._guards import rows_message
 from ._networks import in_the_type_of, quietly, run
-from ._taps import Taps, bare, main_tensor
+from ._taps import Taps, bare, expect_hooks, main_tensor
 
 SILENT = (nn.Dropout, nn.Dropout2d, nn.Identity, nn.Flatten)
 """Modules that change no value in evaluation mode, so that the layer before them is the better name."""
@@ -235,9 +235,10 @@ def stage_ends(network: nn.Module, batch: Any) -> list[str]:
             if stages and made:
                 stages[-1].append((name, len(values)))
 
-    handles = [
-        module.register_forward_hook(partial(hook, name)) for name, module in bare(network).named_modules() if name
-    ]
+    modules = {name: module for name, module in bare(network).named_modules() if name}
+    for name, module in modules.items():
+        expect_hooks(module, name)
+    handles = [module.register_forward_hook(partial(hook, name)) for name, module in modules.items()]
     try:
         with quietly(network):
             n = len(main_tensor(run(bare(network), in_the_type_of(network, batch))))

@@ -39,6 +39,16 @@ def seen(
     return layers[0], layers[1], None if isinstance(channels, tuple) else channels
 
 
+def expect_channels(channels: ChannelAxis, teacher: Tensor, student: Tensor) -> None:
+    """Refuse an axis of channels that a layer doesn't have, or that its rows are on."""
+    for axis, layer in zip(_both(channels), (teacher, student), strict=True):
+        if axis is not None and layer.ndim > 2 and not (-layer.ndim < axis < layer.ndim and axis):
+            raise InvalidInputError(
+                f"channels={channels!r} of a layer of shape {tuple(layer.shape)}: expected an axis from 1 to "
+                f"{layer.ndim - 1}, or counted from the end; rows are on axis 0."
+            )
+
+
 def _both(setting: Any) -> tuple[Any, Any]:
     """(teacher's, student's)"""
     return setting if isinstance(setting, tuple) else (setting, setting)

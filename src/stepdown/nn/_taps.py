@@ -18,6 +18,9 @@ from torch.utils.hooks import RemovableHandle
 
 from stepdown.core import InvalidInputError
 
+# A layer or a glob, its input, one of several outputs, and the axis of its rows.
+NAMED = re.compile(r"(?P<glob>.+?)(?P<input>:input)?(?:\[(?P<key>[^\[\]*?]+)\])?(?:@(?P<axis>-?\d+))?")
+
 COMPILED = "_orig_mod"
 """The attribute in which a compiled module keeps the one that was given."""
 
@@ -50,7 +53,10 @@ def main_tensor(output: Any, name: str = "the output") -> Tensor:
         return logits
     parts = tensors_of(output)
     if not parts:
-        raise InvalidInputError(f"{name} is a {type(output).__name__} without tensors; tap another layer.")
+        raise InvalidInputError(
+            f"{name} is a {type(output).__name__} without tensors of its own. Of a layer, name another; let a network "
+            "return a tensor, or a tuple, a dict or a dataclass of tensors."
+        )
     # A loss that some networks return first has no rows.
     return parts.get("logits", next((part for part in parts.values() if part.ndim), next(iter(parts.values()))))
 
@@ -121,6 +127,7 @@ class Taps(Mapping[str, Tensor]):
             torch.compiler.reset()
         for name, place in self._places.items():
             module = modules[place.module]
+            expect_hooks(module, name)
             self._handles.append(module.register_forward_hook(self._hook(module, name, place.at_input)))
             self._keep_out_of_copies(module)
         return self
@@ -206,8 +213,17 @@ class Taps(Mapping[str, Tensor]):
         return len(self._places)
 
 
+def expect_hooks(module: nn.Module, name: str) -> None:
+    """Refuse a layer of torch.jit, whose activations can't be read."""
+    if isinstance(module, torch.jit.ScriptModule):
+        raise InvalidInputError(
+            f"layer {name!r} belongs to a network of torch.jit, whose activations can't be read; pass the network that "
+            "it was made of, or take a method that reads outputs alone, such as KD or Logit."
+        )
+
+
 def _rows_first(values: Tensor, axis: int, name: str) -> Tensor:
-    if axis >= values.ndim:
+    if not -values.ndim <= axis < values.ndim:
         raise InvalidInputError(f"layer {name!r} has shape {tuple(values.shape)}, without an axis {axis}.")
     return values.movedim(axis, 0) if axis else values
 
@@ -258,7 +274,7 @@ def _resolve(network: nn.Module, names: Iterable[str]) -> dict[str, dict[str, Pl
     known = [name for name, _ in network.named_modules() if name]
     meant: dict[str, dict[str, Place]] = {}
     for wanted in names:
-        match = re.fullmatch(r"(?P<glob>.+?)(?P<input>:input)?(?:\[(?P<key>[^\[\]*?]+)\])?(?:@(?P<axis>\d+))?", wanted)
+        match = NAMED.fullmatch(wanted)
         plain = match["glob"] if match else wanted
         glob = _from_the_end(network, plain)
         found = [name for name in known if fnmatchcase(name, glob)]

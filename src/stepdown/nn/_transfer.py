@@ -87,6 +87,12 @@ class Transfer:
         example: Any = None,
         labels: Tensor | None = None,
     ) -> None:
+        for side, network in (("teacher", teacher), ("student", student)):
+            if not isinstance(network, nn.Module | CachedTeacher):
+                raise InvalidInputError(
+                    f"the {side} must be a torch.nn.Module, got {type(network).__name__}; pass net.module_ of a skorch "
+                    "net, and program.module() of an exported program."
+                )
         cached = teacher if isinstance(teacher, CachedTeacher) else None
         teacher = teacher.module if isinstance(teacher, CachedTeacher) else teacher
         fixed = {id(values) for values in (*teacher.parameters(), *teacher.buffers())}
