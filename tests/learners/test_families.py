@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
-from sklearn.base import is_regressor
+from sklearn.base import clone, is_regressor
 from sklearn.ensemble import GradientBoostingClassifier, RandomForestClassifier
 from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression, LogisticRegression
@@ -15,7 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from stepdown.learners import bagged_bridge, between, complexity, grown, shrunk
+from stepdown.learners import BaggedTreesClassifier, _bagged_trees, bagged_bridge, between, complexity, grown, shrunk
 
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "C3.json").read_text())["C3_multihop"]
 
@@ -46,6 +47,30 @@ def test_bridges_read_rows_as_the_student_does():
     many = bagged_bridge(DecisionTreeClassifier(), 100_000)  # each tree draws few of so many rows
     assert (many.max_samples, many.min_samples_leaf) == (5000, 3)
     assert bagged_bridge(DecisionTreeClassifier(), 300, n_trees=30).n_estimators == 30
+
+
+def test_a_bridge_of_long_rows_or_many_classes_looks_at_less():
+    tree = DecisionTreeClassifier()
+    for n_rows, n_columns, n_classes in ((300, 500, 3), (1_000, 10_000, 2), (9_999, 300, 3), (9_999, 20, 26)):
+        usual = bagged_bridge(tree, n_rows, n_columns=n_columns, n_classes=n_classes)
+        assert repr(usual) == repr(bagged_bridge(tree, n_rows)), n_rows
+    long = bagged_bridge(tree, 500, n_columns=100_000, n_classes=2)
+    assert 0.003 < long.max_features < 0.01
+    assert long.max_samples is None
+    many = bagged_bridge(tree, 9_000, n_columns=20, n_classes=2_000)
+    assert many.max_features == "sqrt"
+    assert 200 <= many.max_samples < 500
+
+
+def test_long_rows_are_not_copied_and_make_the_same_trees(monkeypatch):
+    X = np.random.default_rng(0).normal(size=(60, 12)).astype(np.float32)
+    y, weight = (X[:, 0] > 0).astype(int), np.arange(60) % 3
+    bag = BaggedTreesClassifier(5, min_samples_leaf=3, random_state=0)
+    copied = clone(bag).fit(X, y, sample_weight=weight)
+    monkeypatch.setattr(_bagged_trees, "LONG_ROWS", 10)
+    whole = clone(bag).fit(X, y, sample_weight=weight)
+    assert np.array_equal(whole.oob_values_, copied.oob_values_, equal_nan=True)
+    assert [tree.node_count for tree in whole.trees_] == [tree.node_count for tree in copied.trees_]
 
 
 def test_grown_students():

@@ -223,7 +223,8 @@ def diagnose(
     if not isinstance(trainer, PlainFit):
         trained = _student(student, trainer.quick(), data, seed)
         says_trained = signal(trained)
-    bag = fit_to(bagged_bridge(student, data.n_samples), data, seed=derive_seed(seed, "bag"))
+    shape = {"n_columns": np.shape(X)[1], "n_classes": 1 if data.classes is None else len(data.classes)}
+    bag = fit_to(bagged_bridge(student, data.n_samples, **shape), data, seed=derive_seed(seed, "bag"))
     answers = Answers(
         in_sample=predictions(fitted.model, X, data.classes)[0],
         teacher=signal(fitted),

@@ -22,6 +22,8 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from ._categories import category_codes, known_categories
 from ._soft_targets import SoftTargetsMixin
 
+LONG_ROWS = 2_000  # columns
+
 
 class _BaggedTrees(BaseEstimator):
     """Grown trees, and the means of what they say about rows outside their bags."""
@@ -65,6 +67,8 @@ class _BaggedTrees(BaseEstimator):
         tree.set_params(max_features=self.max_features, min_samples_leaf=self.min_samples_leaf, random_state=random)
         # A tree looks for missing values, and takes sparse rows as they come, only with its own input checks.
         check_input = issparse(X) or bool(np.isnan(np.sum(X)))
+        # A tree leaves out rows of no weight by itself; to copy the others costs more where these are long.
+        whole = not issparse(X) and X.shape[1] >= LONG_ROWS
         total, unseen_by = np.zeros((n_rows, n_outputs)), np.zeros(n_rows)
         self.trees_ = []
         with config_context(skip_parameter_validation=True):
@@ -74,7 +78,8 @@ class _BaggedTrees(BaseEstimator):
                 rows = np.flatnonzero(drawn)
                 if rows.size == 0:  # nearly all weights are zero and the draw missed the others
                     drawn, rows = weight, np.flatnonzero(weight)
-                tree.fit(X[rows], targets[rows], sample_weight=drawn[rows], check_input=check_input)
+                some = slice(None) if whole else rows
+                tree.fit(X[some], targets[some], sample_weight=drawn[some], check_input=check_input)
                 self.trees_.append(tree.tree_)
                 unseen = np.flatnonzero(draws == 0)
                 if unseen.size:

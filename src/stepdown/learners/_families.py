@@ -19,6 +19,10 @@ from .adapters import adapter_of
 
 SMALL = 500
 DRAWS_OF_MANY = 5_000
+# Values that a bag looks at while it grows: draws times levels times columns tried at a split, and a tenth of that for
+# every class. A core takes about ten seconds for so many; usual tables have less.
+MOST_LOOKS = 2e8
+FEWEST_DRAWS = 200
 
 _FEWEST_MEMBERS = 5
 
@@ -26,7 +30,9 @@ _FEWEST_MEMBERS = 5
 _MEMBERS = ("n_estimators", "max_iter")
 
 
-def bagged_bridge(student: Any, n_rows: int, *, n_trees: int | None = None) -> Any:
+def bagged_bridge(
+    student: Any, n_rows: int, *, n_columns: int = 1, n_classes: int = 1, n_trees: int | None = None
+) -> Any:
     """Make the intermediate of the default chain: a bag of trees, unfitted.
 
     What pays in a chain is out-of-bag knowledge of a good bagged model, which it gives without a further fit.
@@ -39,6 +45,9 @@ def bagged_bridge(student: Any, n_rows: int, *, n_trees: int | None = None) -> A
     n_rows : int
         Training rows. Soft targets keep splitting where labels would have become pure, so leaves of many rows bound
         the cost at large `n_rows`, and from 30,000 rows on each tree draws 5,000.
+    n_columns, n_classes : int
+        Where these would make the bag dear, as thousands do, a split tries fewer columns, down to the root of their
+        number, and then a tree draws fewer rows.
     n_trees : int, optional
         By default 60 up to 500 rows, then 40: enough for out-of-bag means of some fifteen trees.
 
@@ -53,11 +62,20 @@ def bagged_bridge(student: Any, n_rows: int, *, n_trees: int | None = None) -> A
     BaggedTreesClassifier(max_features=0.3333333333333333, min_samples_leaf=3,
                           n_estimators=60)
     """
+    trees = (60 if n_rows <= SMALL else 40) if n_trees is None else n_trees
+    draws = n_rows if n_rows < MANY_ROWS else DRAWS_OF_MANY
+    max_features: float | str = 1 / 3 if n_rows <= SMALL else "sqrt"
+    root = np.sqrt(n_columns)
+    most = MOST_LOOKS / (trees * draws * np.log2(max(draws, 2)) * (1 + n_classes / 10))  # columns tried at a split
+    if n_rows <= SMALL and n_columns / 3 > max(most, root):
+        max_features = float(max(most, root) / n_columns)
+    if root > most:
+        draws = min(draws, max(FEWEST_DRAWS, int(draws * most / root)))
     bag = (BaggedTreesClassifier if is_classifier(student) else BaggedTreesRegressor)(
-        (60 if n_rows <= SMALL else 40) if n_trees is None else n_trees,
-        max_features=1 / 3 if n_rows <= SMALL else "sqrt",
-        min_samples_leaf=bridge_leaf(n_rows if n_rows < MANY_ROWS else DRAWS_OF_MANY),
-        max_samples=None if n_rows < MANY_ROWS else DRAWS_OF_MANY,
+        trees,
+        max_features=max_features,
+        min_samples_leaf=bridge_leaf(draws),
+        max_samples=draws if draws < n_rows else None,
     )
     return clone(with_final(student, bag))
 

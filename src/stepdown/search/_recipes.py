@@ -145,7 +145,8 @@ def _bags(student: Any, data: TransferSet, methods: Sequence[TransferMethod] = (
     if np.ndim(data.X) > 2 or any(is_between_networks(method) for method in methods):
         log.info("no bridge: bagged trees can't stand between these networks; pass intermediates=")
         return []
-    return [bagged_bridge(student, data.n_samples)]
+    n_classes = 1 if data.classes is None else len(data.classes)
+    return [bagged_bridge(student, data.n_samples, n_columns=np.shape(data.X)[1], n_classes=n_classes)]
 
 
 def without_bags(ways: Sequence[Way]) -> list[Way]:
