@@ -13,7 +13,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.common.keel import SORTED
 from benchmarks.common.record import RESULTS, read
 
 Run = dict[str, Any]
@@ -175,15 +174,11 @@ def main() -> None:
     print(TEXT.format(suite=len(suite), other=len(other)))
     conditions = list(dict.fromkeys(run["condition"] for run in suite))
     print("\n## What the default brings\n")
-    found = ", ".join(sorted(SORTED & {run["data"] for run in [*suite, *other]}))
-    print("These runs took the first rows of a random 70 % in the file's order. Where the file is sorted, that is no")
-    print(f"random sample: {found}. The last columns leave these out.\n")
-    print("| condition | default minus | development suite | other sets | suite without | others without |")
-    print("|---|---|---|---|---|---|")
+    print("| condition | default minus | development suite | other sets |")
+    print("|---|---|---|---|")
     for condition in conditions:
         for way in ("plain", "labels", "one-hop"):
             parts = [[r for r in runs if r["condition"] == condition] for runs in (suite, other)]
-            parts += [[r for r in runs if r["data"] not in SORTED] for runs in parts]
             print(f"| {condition} | {way} | {' | '.join(default_minus(part, way) for part in parts)} |")
     former = "former: two errors over rows, handicap"
     change = [
@@ -213,23 +208,22 @@ Written by `python -m benchmarks.tabular.gate_rules` from `benchmarks/results/ga
 development suite) and `gate_other.json` ({other} runs on other sets of the same wheel). Forest of 100 trees, tree of
 depth 4, at most 300 training rows; every run validates all ways on five halvings of its rows, the teacher (unless it is
 frozen), its signals and the bridges made again in each half, and scores all ways on rows that chose nothing. So all
-rules below are judged on the same fits; the tree search didn't cut branches yet when they were made. Points of test
-accuracy by which the way taken beats the preferred one: mean over data sets ± its standard error.
+rules below are judged on the same fits. Rows are drawn at random, with two seeds. Points of test accuracy by which the
+way taken beats the preferred one: mean over data sets ± its standard error.
 
 A *corrected* error counts that the halves learn from one another's rows (Nadeau and Bengio 2003): for one halving it is
 1.73 times that over rows, for ever so many 1.41 times. *Posterior*: the advantage shrunk towards its mean over the sets
 of the development suite, by way and condition, or one for all.
 
 **What disappoints.** Validation hardly says which way is best at this size: between ways that share the student's
-trainer the validated and the true advantage are all but uncorrelated, the first has an error of four points, and the
-best way is one and a half to two points above the preferred one, in hindsight. Every rule that gains on one collection
-of sets loses as much on the other: to stay with the preferred way is better on the development suite, which it was
-designed on, and to leave it easily is better on the others. Five halvings instead of one gain nothing that lasts; nor
-does a prior for each way, whose means are others on other sets. So the gate has the rule with the fewest assumptions
-among those that lose on neither: one corrected error, the same for all ways. The former rule's handicap for ways of a
-frozen teacher gained on other sets with clean labels, where the teacher was worth nothing, and lost elsewhere; that it
-could be dropped without a loss isn't shown for that case. The scores that it was made for are too high by about a
-point. Not measured here: more rows, boosting as the teacher, other students, regression."""
+trainer the validated and the true advantage are all but uncorrelated, and the best way is one and a half to three points
+above the preferred one, in hindsight. No rule differs measurably from staying with the preferred way on both collections
+of sets, nor from the gate's former one. Five halvings instead of one gain nothing that one could tell from chance, and a
+prior for each way gains under a frozen teacher with clean labels on the suite, whose means it has, and nothing on the
+others. So the gate has the rule with the fewest assumptions: one corrected error, the same for all ways. It leaves the
+preferred way in one run of twenty at most. Earlier runs, which took the first rows in the order of the file and one seed,
+had larger differences; they aren't confirmed. Not measured here: more rows, boosting as the teacher, other students,
+regression."""
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ def test_classes_that_look_alike_are_pointed_out(labels, told, tmp_path):
 
 
 def test_numbers_that_single_precision_does_not_tell_apart_are_pointed_out():
-    table = pd.DataFrame({"far": 2**53 + np.arange(40), "near": np.arange(40) % 7 + 0.5})
+    table = pd.DataFrame({"far": 2**53 + np.arange(40) ** 2, "near": np.arange(40) % 7 + 0.5})
     notes = TableColumns().fit(table).notes()
     assert "far: number; trees, which compare in single precision, can't tell its values apart" in notes[0]
     assert notes[1] == "near: number"

@@ -86,7 +86,7 @@ def test_lightgbm_and_xgboost():
     assert (size.trees, size.nodes, size.leaves) == (12, len(table), (table["Feature"] == "Leaf").sum())
     assert size.depth == 2
     linear = xgboost.XGBClassifier(n_estimators=2, booster="gblinear", n_jobs=1).fit(X, Y)
-    assert complexity(linear).kind == "other"
+    assert complexity(linear).kind == "linear"
 
 
 def test_linear_models_count_what_is_not_zero():

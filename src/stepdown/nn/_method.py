@@ -280,7 +280,8 @@ class LayerMethod(LossMethod, ABC):
     def _seen(self, student: Tensor, teacher: Tensor) -> tuple[LayerMethod, Tensor, Tensor]:
         """Both layers as the loss reads them, and the method with the axis of their channels."""
         tokens, channels, pool = (getattr(self, name, None) for name in ("tokens", "channels", "pool"))
-        expect_channels(channels, teacher, student)
+        if hasattr(self, "tokens"):  # elsewhere `channels` may be something else
+            expect_channels(channels, teacher, student)
         if tokens is None and pool is None and not isinstance(channels, tuple) and student.ndim == teacher.ndim:
             return self, student, teacher
         mine, theirs, axis = seen(student, teacher, tokens, channels, pool, by_position=self.by_position)
