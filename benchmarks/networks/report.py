@@ -44,10 +44,13 @@ def cifar(record: dict[str, Any]) -> str:
         parts += _ablation(of_kind["ablation"])
     if of_kind["choices"]:
         parts.append(
-            "### On images held out of the training part\n4 epochs of our recipe, one seed: the relations of the labels"
-            " with another weight, other rates, the critical period pressed together. The last tenth of the training"
-            " images asks. No row has been scored on the test images.\n\n" + _ways(of_kind["choices"])
+            "### On images held out of the training part\nOur recipe, one seed: the relations of the labels with"
+            " another weight, other rates (0.003 where none is named). The last tenth of the training images asks."
+            " No row has been scored on the test images."
         )
+        for epochs in sorted({run["epochs"] for run in of_kind["choices"]}):
+            runs = [run for run in of_kind["choices"] if run["epochs"] == epochs]
+            parts.append(f"After {epochs} epochs:\n\n{_ways(runs)}")
     if of_kind["full"]:
         parts.append("### The whole recipe, from random weights\n" + _ways(of_kind["full"]))
     return "\n\n".join(parts)
