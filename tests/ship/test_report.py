@@ -19,7 +19,7 @@ from stepdown import MultihopClassifier, MultihopRegressor, compare, diagnose, s
 from stepdown.core import InvalidInputError
 from stepdown.learners import RegressionClassifier
 from stepdown.search import Fixed
-from stepdown.ship._evidence import Said, as_table, evidence
+from stepdown.ship._evidence import Said, _segments, as_table, evidence
 from stepdown.ship._headline import headline
 from stepdown.ship._page import page
 from stepdown.verdict._numbers import figure, share
@@ -387,3 +387,12 @@ def test_arrays_have_columns_by_name():
     table = as_table(np.array([[1.0, 2.0]]), ["a", "b"])
     assert table["b"].tolist() == [2.0]
     assert table.take(np.array([0]))["a"].tolist() == [1.0]
+
+
+def test_texts_are_told_apart_by_their_words():
+    """A text that differs from row to row has no values to name, and its numbers don't exist."""
+    names = [f"{'mazda' if n % 3 else 'ford'} model {n}x" for n in range(120)]
+    apart = np.array(["mazda" in name for name in names]) & (np.arange(120) % 5 > 0)
+    (found,) = _segments(pd.DataFrame({"name": names}), apart, {"student": apart, "teacher": ~apart})
+    assert found["rows"] == 'name has the word "mazda"'
+    assert found["n_rows"] == 80

@@ -20,7 +20,7 @@ from stepdown.verdict import calibration_error
 
 from ._cells import Reading, cells_of, is_gap, numbers_of
 from ._reading import read_column
-from ._text import clock, plain, shown
+from ._text import clock, plain, quoted, shown
 
 Floats = NDArray[np.float64]
 LEVEL = 0.95
@@ -316,6 +316,10 @@ def _parts(name: str, cells: NDArray[Any]) -> list[tuple[str, NDArray[np.bool_]]
         values = np.array([None if is_gap(cell) else str(cell) for cell in cells.tolist()], dtype=object)
         parts = [(f"{name} is {shown(value)}", values == str(value)) for value in reading.values]
         return [*parts, (f"{name} is missing", values == None)]  # noqa: E711  # cell by cell
+    if reading.kind == "text":
+        told_words = [f"{name} has the word {quoted(str(word))}" for word in reading.values]
+        told_words += [f"{name} is missing"] * reading.marks_gaps
+        return list(zip(told_words, reading.features(cells).T > 0, strict=True))
     numbers = numbers_of(cells, reading.written)
     known = numbers[~np.isnan(numbers)]
     low, middle, high = (float(cut) for cut in np.quantile(known, (0.25, 0.5, 0.75)))
