@@ -30,9 +30,9 @@ class Complexity:
         "trees" (a tree or an ensemble of them), "rules", "linear", "additive", "network", "neighbors", "naive Bayes",
         "composite" (models of several kinds) or "other". Sizes of one kind compare well, others roughly.
     size : float
-        The number to compare: nodes of all trees, rules, non-zero coefficients of a linear model (intercepts not
-        counted) or numbers of an additive one, parameters of a network or of naive Bayes, stored numbers of
-        neighbours; of a composite the sum; else bytes.
+        The number to compare: nodes of all trees, rules (of a list of ours also their conditions), non-zero
+        coefficients of a linear model (intercepts not counted) or numbers of an additive one, parameters of a network
+        or of naive Bayes, stored numbers of neighbours; of a composite the sum; else bytes.
     trees : int or None
     nodes : int or None
     leaves : int or None

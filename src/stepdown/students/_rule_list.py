@@ -6,13 +6,12 @@ from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
-from sklearn.base import RegressorMixin
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
 from stepdown.learners import RULES as RULES, Complexity, SoftTargetsMixin
 
-from ._base import FEW_ROWS, CutStudent
+from ._base import FEW_ROWS, CutStudent, RealTargets
 from ._cuts import Cuts, Floats
 from ._flat import SumTree, flattened
 from ._rule_search import RuleSearch
@@ -126,7 +125,7 @@ class RuleListClassifier(SoftTargetsMixin, _RuleList):
         return self._answers(X)
 
 
-class RuleListRegressor(RegressorMixin, _RuleList):
+class RuleListRegressor(RealTargets, _RuleList):
     """A regressor that is a short list of rules, as `RuleListClassifier`: each answers by the mean of its rows.
 
     Parameters
@@ -148,22 +147,10 @@ class RuleListRegressor(RegressorMixin, _RuleList):
     4 rules
     """
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Fit to real targets.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            NaN is a missing value.
-        y : array-like of shape (n_samples,)
-        sample_weight : array-like of shape (n_samples,), optional
-        """
-        self._validate_params()
-        X, y = self._rows(X, y, reset=True, y_numeric=True)
-        X, y, weight = self._weighed(sample_weight, X, np.asarray(y, dtype=np.float64)[:, None])
-        apart = y - np.average(y, axis=0, weights=weight)
-        spread = float(np.sqrt(np.average(apart[:, 0] ** 2, weights=weight)))
-        return self._fit(X, apart / (spread or 1.0), y, weight)
+    def _fit_targets(self, X: Floats, y: Floats, weight: Floats) -> Self:
+        apart = y - np.average(y, weights=weight)
+        spread = float(np.sqrt(np.average(apart**2, weights=weight)))
+        return self._fit(X, (apart / (spread or 1.0))[:, None], y[:, None], weight)
 
     def predict(self, X: Any) -> Floats:
         """Return what the first rule says that each row meets.

@@ -8,13 +8,12 @@ from typing import Any, Self
 
 import numpy as np
 from scipy.special import expit, softmax
-from sklearn.base import RegressorMixin
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
 from stepdown.learners import Complexity, SoftTargetsMixin, of_sum as of_sum
 
-from ._base import FEW_ROWS, CutStudent
+from ._base import FEW_ROWS, CutStudent, RealTargets
 from ._cuts import Cuts, Floats
 from ._flat import flattened
 from ._growth import Growth, Logistic, Loss, Squared
@@ -176,7 +175,7 @@ class TreeSumClassifier(SoftTargetsMixin, _TreeSum):
         return np.column_stack([1.0 - share, share])
 
 
-class TreeSumRegressor(RegressorMixin, _TreeSum):
+class TreeSumRegressor(RealTargets, _TreeSum):
     """A regressor that adds up what a few small trees say.
 
     As `TreeSumClassifier`, with squared error in place of the log-loss; parameters and attributes are the same, without
@@ -205,19 +204,7 @@ class TreeSumRegressor(RegressorMixin, _TreeSum):
     4 trees, 12 nodes, 5 rules, depth 1
     """
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Fit to real targets.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            NaN is a missing value.
-        y : array-like of shape (n_samples,)
-        sample_weight : array-like of shape (n_samples,), optional
-        """
-        self._validate_params()
-        X, y = self._rows(X, y, reset=True, y_numeric=True)
-        X, y, weight = self._weighed(sample_weight, X, np.asarray(y, dtype=np.float64))
+    def _fit_targets(self, X: Floats, y: Floats, weight: Floats) -> Self:
         mean = float(np.average(y, weights=weight))
         scale = math.sqrt(float(np.average((y - mean) ** 2, weights=weight)))
         if scale <= 1e-12 * abs(mean):  # constant, but for rounding
