@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 from stepdown.cli._image_networks import LAYERS
 from stepdown.nn import (
     KD,
     PKT,
-    Constant,
     CriticalPeriod,
     FlowRecipe,
     InformationFlow,
     LossMethod,
     Paced,
-    Schedule,
 )
 
 PAIRS = tuple((layer, layer) for layer in LAYERS)
@@ -34,17 +30,11 @@ class Way:
     beta2: float = 0.999
 
 
-def by_recipe(
-    epochs: int,
-    recipe: FlowRecipe,
-    schedule: Callable[[int], Schedule] = CriticalPeriod.over,
-    diagonal: bool = True,
-    **changes: Any,
-) -> Way:
+def by_recipe(epochs: int, recipe: FlowRecipe, **changes: Any) -> Way:
     """The student's part of a recipe of `flow_through_auxiliary`, over another number of epochs."""
     rate = changes.pop("learning_rate", recipe.student[0][1])
     recipe = replace(recipe, student=((epochs, rate),), **changes)
-    flow = InformationFlow(PAIRS, schedule(epochs), diagonal=diagonal)
+    flow = InformationFlow(PAIRS, CriticalPeriod.over(epochs))
     return Way(recipe.for_student(flow, LAYERS[-1]), learning_rate=rate, beta2=recipe.beta2)
 
 
@@ -71,11 +61,8 @@ def students(epochs: int) -> dict[str, Way]:
 
 def choices(epochs: int) -> dict[str, Way]:
     """What our recipe was chosen from, on images held out of the training part."""
-    ours = partial(by_recipe, epochs, FlowRecipe.better())
     return {
-        **{f"labels {weight}": ours(relations=weight) for weight in (0.5, 2.0, 8.0)},
-        "labels 2.0, rate 0.006": ours(relations=2.0, learning_rate=6e-3),
-        **{f"labels 8.0, rate {rate}": ours(relations=8.0, learning_rate=rate) for rate in (0.006, 0.012)},
-        "labels 2.0, critical period as over 50 epochs": ours(relations=2.0, schedule=lambda _: CriticalPeriod()),
-        "labels 2.0, constant weight 1": ours(relations=2.0, schedule=lambda _: Constant(1.0)),
+        f"labels {weight}, rate {rate}": by_recipe(epochs, FlowRecipe.better(), relations=weight, learning_rate=rate)
+        for weight in (0.5, 1.0, 2.0, 4.0, 8.0)
+        for rate in (0.003, 0.006, 0.012, 0.024)
     }

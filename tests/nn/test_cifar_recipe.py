@@ -153,7 +153,7 @@ def test_the_small_network_is_the_published_one(networks):
 
 
 def test_choices_are_made_on_training_images_alone(cifar, folder):
-    (run,) = ran(cifar, folder, "choices", "--epochs", "1", "--ways", "labels 8.0")["runs"]
+    (run,) = ran(cifar, folder, "choices", "--epochs", "1", "--ways", "labels 8.0, rate 0.006")["runs"]
     assert run["seed"] == 100
     data = cifar.Split(np.arange(N_TRAIN), np.arange(N_TRAIN))
     learned, asked = cifar.held_out(data)
