@@ -92,7 +92,7 @@ def grouped(runs: Sequence[Run], keys: Sequence[str]) -> list[tuple[dict[str, An
 CONTRASTS = {
     "teacher, one-hop": ("one-hop", "labels"),
     "bridge": ("multihop-bare", "one-hop"),
-    "averaged": ("multihop-bare-averaged", "one-hop"),
+    "averaged": ("multihop-averaged", "one-hop"),
     "further rows": ("one-hop-rows", "one-hop"),
     "bridge, against further rows": ("multihop-bare", "one-hop-rows"),
     "bridge, against the control": ("multihop-bare", "control"),
@@ -134,7 +134,7 @@ def by_method(runs: Sequence[Run]) -> list[dict[str, Any]]:
     rows = []
     for situation, mine in grouped(runs, ("student", "rows", "noise", "given")):
         methods = [name for name in mine[0]["test"] if name != "default"]
-        effects = {name: over_sets(mine, gap("chain", "one-hop", name)) for name in methods}
+        effects = {name: over_sets(mine, gap("multihop", "one-hop", name)) for name in methods}
         if effects:
             rows.append(situation | {"effects": effects})
     return rows

@@ -100,6 +100,8 @@ GRIDS: list[tuple[dict[str, list[Any]], bool]] = [
         False,
     ),
 ]
+# Where a hundred rows are a few for each of many classes, SRatio may have no row left to teach with.
+SETS = [name for name in SUITE if name not in ("letter", "texture", "movement_libras", "satimage", "optdigits")]
 PACKAGES = ["stepdown", "scikit-learn", "numpy", "scipy", "lightgbm"]
 
 
@@ -210,7 +212,7 @@ def held(path: Path) -> list[dict[str, Any]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--sets", nargs="*", default=SUITE)
+    parser.add_argument("--sets", nargs="*", default=SETS)
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--anew", action="store_true", help="make all runs again")
