@@ -216,14 +216,14 @@ A *corrected* error counts that the halves learn from one another's rows (Nadeau
 of the development suite, by way and condition, or one for all.
 
 **What disappoints.** Validation hardly says which way is best at this size: between ways that share the student's
-trainer the validated and the true advantage are all but uncorrelated, and the best way is one and a half to three
-points above the preferred one, in hindsight. No rule differs measurably from staying with the preferred way on both
-collections of sets, nor from the gate's former one. Five halvings instead of one gain nothing that one could tell
-from chance, and a prior for each way gains under a frozen teacher with clean labels on the suite, whose means it has,
-and nothing on the others. So the gate has the rule with the fewest assumptions: one corrected error, the same for all
-ways. It leaves the preferred way in one run of twenty at most. Earlier runs, which took the first rows in the order
-of the file and one seed, had larger differences; they aren't confirmed. Not measured here: more rows, boosting as the
-teacher, other students, regression."""
+trainer the validated and the true advantage are correlated by less than 0.5, and the best way is one and a half to
+three points above the preferred one, in hindsight. No rule differs measurably from staying with the preferred way on
+both collections of sets, nor from the gate's former one. Five halvings instead of one gain nothing that one could
+tell from chance, and a prior for each way gains under a frozen teacher with clean labels on the suite, whose means it
+has, and nothing on the others. So the gate has the rule with the fewest assumptions: one corrected error, the same
+for all ways. It leaves the preferred way in one run of twenty at most. Earlier runs, which took the first rows in the
+order of the file and one seed, had larger differences; they aren't confirmed. Not measured here: more rows, boosting
+as the teacher, other students, regression."""
 
 
 if __name__ == "__main__":
