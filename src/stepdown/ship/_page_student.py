@@ -29,7 +29,7 @@ def student_of(summary: Mapping[str, Any]) -> list[Content]:
         parts += _linear(student)
     elif student["kind"] == "points":
         lines = [together(line) for line in student["text"].splitlines()]
-        parts.append(wide("Points", Markup(f"<pre class=points>{chr(10).join(lines)}</pre>")))
+        parts.append(wide("The model in full", Markup(f"<pre class=points>{chr(10).join(lines)}</pre>")))
     else:
         parts += _trees(student)
     if student["notes"]:
